@@ -40,8 +40,8 @@ async function outcomeOf(formatCase: FormatCase): Promise<string> {
     return `read: ${volume.data.constructor.name.replace("Array", "").toLowerCase()}, ${volume.shape.join(" x ")}`;
   } catch (error) {
     if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
-    const said = error instanceof VolumeFormatError ? `${error.problem}. ${error.remedy}` : error.message;
-    const short = said.replaceAll(`${folder.path}/`, "");
+    const message = error instanceof VolumeFormatError ? `${error.problem}. ${error.remedy}` : error.message;
+    const short = message.replaceAll(`${folder.path}/`, "");
     return `**refused**: ${short.replaceAll("|", "\\|")}`;
   }
 }

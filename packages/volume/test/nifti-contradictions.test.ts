@@ -29,16 +29,16 @@ test("a header whose parts agree has no notes, nor has one whose spacing differs
 });
 
 test("a spacing that differs by more than 1 %: the sform is used, and the notes name both", async () => {
-  const found = await header((view) => floats(view, 88, [2]));
-  assert.deepEqual(found.spacing, [0.7, 0.7, 2.5]);
-  assert.deepEqual(found.geometryNotes, [
+  const contradicting = await header((view) => floats(view, 88, [2]));
+  assert.deepEqual(contradicting.spacing, [0.7, 0.7, 2.5]);
+  assert.deepEqual(contradicting.geometryNotes, [
     "the sform has voxels of 0.7 x 0.7 x 2.5, pixdim of 0.7 x 0.7 x 2: the sform was used",
   ]);
 });
 
 test("sform and qform that point in different directions: the sform is used, and the notes say so", async () => {
-  const found = await header((view) => floats(view, 312, [0, 0, -2.5]));
-  assert.deepEqual(found.geometryNotes, ["sform and qform point in different directions: the sform was used"]);
+  const contradicting = await header((view) => floats(view, 312, [0, 0, -2.5]));
+  assert.deepEqual(contradicting.geometryNotes, ["sform and qform point in different directions: the sform was used"]);
 });
 
 test("an sform that was never filled in is replaced by the qform or by pixdim; a correct identity is kept", async () => {
@@ -72,9 +72,12 @@ test("an sform of zeros is replaced by a valid qform; without one it is refused,
 test("pixdim 0 or NaN without any form: 1 mm, never silently; a single slice needs no distance", async () => {
   const noForms = (view: DataView) => (view.setInt16(252, 0, true), view.setInt16(254, 0, true));
   for (const nothing of [0, NaN]) {
-    const found = await header((view) => (noForms(view), floats(view, 88, [nothing])));
-    assert.deepEqual([found.geometry, found.spacing], ["pixdim", [0.7, 0.7, 1]]);
-    assert.match(found.geometryNotes.join(), /there is neither sform nor qform, and pixdim is .*: 1 mm was assumed/);
+    const contradicting = await header((view) => (noForms(view), floats(view, 88, [nothing])));
+    assert.deepEqual([contradicting.geometry, contradicting.spacing], ["pixdim", [0.7, 0.7, 1]]);
+    assert.match(
+      contradicting.geometryNotes.join(),
+      /there is neither sform nor qform, and pixdim is .*: 1 mm was assumed/,
+    );
   }
   const single = await header((view) => (noForms(view), floats(view, 88, [0]), view.setInt16(46, 1, true)));
   assert.deepEqual(single.geometryNotes, []);

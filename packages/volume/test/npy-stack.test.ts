@@ -46,12 +46,12 @@ test(
       const part = await npy.stack.readRange(2, 3);
       assert.deepEqual(part.shape, [3, 5, 4, 3]);
       assert.deepEqual(Array.from(part.data), range, file);
-      const found: number[][] = [];
+      const itemsRead: number[][] = [];
       for await (const item of npy.stack.items()) {
         assert.deepEqual(item.shape, [5, 4, 3]);
-        found.push(Array.from(item.data));
+        itemsRead.push(Array.from(item.data));
       }
-      assert.deepEqual(found, items, file);
+      assert.deepEqual(itemsRead, items, file);
       const some: number[][] = [];
       for await (const item of npy.stack.items(3, 5)) some.push(Array.from(item.data));
       assert.deepEqual(some, items.slice(3, 5), file);

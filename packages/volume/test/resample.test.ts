@@ -141,10 +141,10 @@ test("resample by WebAssembly (8 to 16 bits, float32) equals the sums of 64 bits
       for (const antialias of [true, false]) {
         const volume = obliqueVolume(new Type(shape[0] * shape[1] * shape[2]), shape);
         const exact = resample({ ...volume, data: Float64Array.from(volume.data) }, target, { antialias });
-        const found = resample(volume, target, { antialias });
-        assert.equal(found.data.constructor, Type);
+        const resampled = resample(volume, target, { antialias });
+        assert.equal(resampled.data.constructor, Type);
         assertClose(
-          found.data,
+          resampled.data,
           exact.data,
           Type === Float32Array ? 1e-3 : 0.51,
           `${Type.name} to ${target.join(" x ")}`,
@@ -158,32 +158,32 @@ test("resample: NaN reaches exactly the voxels whose taps contain it, in WebAsse
   const volume = obliqueVolume(new Float32Array(19 * 17 * 3), [19, 17, 3]);
   volume.data[7 + 19 * (8 + 17)] = NaN;
   volume.data[18] = Infinity;
-  const found = resample(volume, [8, 6, 3]).data;
+  const resampled = resample(volume, [8, 6, 3]).data;
   const exact = resample({ ...volume, data: Float64Array.from(volume.data) }, [8, 6, 3]).data;
   const places = (data: Volume["data"]) => Array.from(data, (v) => (Number.isFinite(v) ? 0 : v));
-  assert.deepEqual(places(found), places(exact));
-  assert.ok(places(found).some(Number.isNaN) && places(found).filter((v) => v !== 0).length < 20);
+  assert.deepEqual(places(resampled), places(exact));
+  assert.ok(places(resampled).some(Number.isNaN) && places(resampled).filter((v) => v !== 0).length < 20);
 });
 
 test("resample where WebAssembly is forbidden: the same within the rounding of sums", () => {
   const volume = obliqueVolume(new Int16Array(37 * 29 * 5), [37, 29, 5]);
-  const found = resample(volume, [11, 13, 3]).data;
+  const resampled = resample(volume, [11, 13, 3]).data;
   const holder = globalThis as { WebAssembly?: unknown };
   const kept = holder.WebAssembly;
   try {
     delete holder.WebAssembly;
-    assertClose(resample(volume, [11, 13, 3]).data, found, 1);
+    assertClose(resample(volume, [11, 13, 3]).data, resampled, 1);
   } finally {
     holder.WebAssembly = kept;
   }
 });
 
 test("plane-wasm.ts equals the compiled wasm/plane.wat (by node packages/volume/wasm/build.mjs)", async () => {
-  const here = new URL("../../", import.meta.url);
-  const { planeModule } = (await import(new URL("wasm/build.mjs", here).href)) as {
+  const packageFolder = new URL("../../", import.meta.url);
+  const { planeModule } = (await import(new URL("wasm/build.mjs", packageFolder).href)) as {
     planeModule: () => Promise<string>;
   };
-  assert.equal(readFileSync(new URL("src/resample/plane-wasm.ts", here), "utf8"), await planeModule());
+  assert.equal(readFileSync(new URL("src/resample/plane-wasm.ts", packageFolder), "utf8"), await planeModule());
 });
 
 test("reorientAndResample: equal to reorienting and then resampling, for every orientation", () => {

@@ -66,7 +66,7 @@ test("EventFile: TFRecord frames with masked CRC-32C around Event messages, as r
   ]);
 });
 
-test("EventFile: is written where Node may not compile code from strings", (t) => {
+test("EventFile: is written even if Node may not compile code from strings", (t) => {
   const module = new URL("../../src/train/tensorboard.js", import.meta.url).href;
   const code = `const { EventFile } = await import(${JSON.stringify(module)}); new EventFile(${JSON.stringify(temporaryFolder(t))}).scalars(1, { loss: 2 });`;
   const flags = ["--disallow-code-generation-from-strings", "--input-type=module"];
@@ -74,7 +74,7 @@ test("EventFile: is written where Node may not compile code from strings", (t) =
   assert.equal(status, 0, stderr);
 });
 
-test("greyPng: signature, chunks with CRC-32, and the pixels back by inflating", () => {
+test("greyPng: signature, chunks with CRC-32, and the pixels after inflating", () => {
   const pixels = Uint8Array.from({ length: 15 }, (_, k) => (k * 53) % 256);
   const png = greyPng(pixels, 5, 3);
   assert.equal(png.toString("hex", 0, 8), "89504e470d0a1a0a");

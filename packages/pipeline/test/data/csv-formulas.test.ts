@@ -20,13 +20,13 @@ after(() => rmSync(folder, { recursive: true }));
 const FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\tx", '=HYPERLINK("http://evil")', "'=x", "''-x"];
 const PLAIN = ["", "-1000", "+3.5", "-1e-3", "1 0 0 0 -1 0 0 0 1", "-1 0 0 0 1 0 0 0 -1", "a=b", "O'Neill", "'quoted'"];
 
-test("formulas get an apostrophe, numbers and lists of numbers do not, and reading gives back what was written", () => {
+test("formulas get an apostrophe, numbers and lists of numbers do not, and reading returns what was written", () => {
   for (const text of FORMULAS) assert.equal(guardCell(text), `'${text}`);
   for (const text of PLAIN) assert.equal(guardCell(text), text);
   for (const text of [...FORMULAS, ...PLAIN]) assert.equal(unguardCell(guardCell(text)), text);
 });
 
-test("a table of our own, columns included; a foreign one is read as it stands", () => {
+test("a table written by us is restored, column names included; another one is read as it is", () => {
   const file = join(folder, "table.csv");
   writeTable(file, ["id", "=1+1"], [{ id: "@a", "=1+1": -3 }]);
   assert.equal(readFileSync(file, "utf8"), "id,'=1+1\n'@a,-3\n");
@@ -34,7 +34,7 @@ test("a table of our own, columns included; a foreign one is read as it stands",
   assert.deepEqual(readTable(file).rows[0]!.values, { id: "'@a", "'=1+1": "-3" });
 });
 
-test("predictions.csv: no cell begins like a formula, and ids and subjects come back", () => {
+test("predictions.csv: no cell begins like a formula, and ids and subjects are restored", () => {
   const file = join(folder, "predictions.csv");
   const ids = FORMULAS.map((text, k) => `${text}${k}`);
   const one = {
@@ -50,7 +50,7 @@ test("predictions.csv: no cell begins like a formula, and ids and subjects come 
   assert.deepEqual(readPredictions(file), [one]);
 });
 
-test("slices: volumes whose names look like formulas, prepared, written out and prepared again, are the same; of a fold, its parts", async () => {
+test("slices: volumes whose names look like formulas, prepared, written out and prepared again, are the same; of a fold, only its parts", async () => {
   const source = join(folder, "arrays");
   mkdirSync(source);
   const ids = ["-a", "=b", "@c", "d", "e", "f"];

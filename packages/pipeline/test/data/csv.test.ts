@@ -40,7 +40,7 @@ test("GBK, Latin-1 and cp1251 are refused with the first line that is not UTF-8;
   }
 });
 
-test("UTF-16 of either byte order is read by its mark", (t) => {
+test("UTF-16 of either byte order is recognised by its byte-order mark", (t) => {
   const folder = temporaryFolder(t);
   const little = Buffer.from("\uFEFFid,label\n1,0\n2,1\n", "utf16le");
   for (const [name, bytes] of [
@@ -55,7 +55,7 @@ test("UTF-16 of either byte order is read by its mark", (t) => {
   }
 });
 
-test("semicolons and tabs part the values where the header has no comma; a comma in a quoted name does not count", () => {
+test("semicolons and tabs separate the values if the header has no comma; a comma in a quoted name does not count", () => {
   assert.deepEqual(rowsOf("id;label\n1;0\n2;1\n"), expected);
   assert.deepEqual(rowsOf("id\tlabel\r\n1\t0\r\n2\t1\r\n"), expected);
   assert.deepEqual(rowsOf('id;"a, b"\n1;x\n'), [{ id: "1", "a, b": "x" }]);
@@ -63,13 +63,13 @@ test("semicolons and tabs part the values where the header has no comma; a comma
   assert.throws(() => rowsOf("id;label\n1;0;7\n"), /found 3\. Put values that contain a semicolon in double quotes/);
 });
 
-test("the commonest sign of the header parts the values, or what sep= says; line numbers stay those of the file", () => {
+test("the most frequent separator of the header is used, or that of sep=; line numbers remain those of the file", () => {
   assert.deepEqual(rowsOf("id;label;age, years\n1;0;63\n"), [{ id: "1", label: "0", "age, years": "63" }]);
   assert.deepEqual(rowsOf("\uFEFFsep=;\r\nid;label\r\n1;0\r\n2;1\r\n"), expected);
   assert.equal(parseTable("sep=;\nid;label\n1;0\n", "t.csv").rows[0]?.line, 3);
 });
 
-test("numbers with a decimal comma are read with a point, where semicolons or tabs part the values", () => {
+test("numbers with a decimal comma are read with a point, if semicolons or tabs separate the values", () => {
   const table = "id;dose;pixels;note\n1;1,25;1,024;a,b\n2;;2,048;c\n3;NA;512;d\n4;-3;0;e\n";
   assert.deepEqual(
     rowsOf(table).map(({ dose, pixels, note }) => [dose, pixels, note]),
@@ -83,7 +83,7 @@ test("numbers with a decimal comma are read with a point, where semicolons or ta
   assert.deepEqual(rowsOf('id,dose\n1,"1,25"\n'), [{ id: "1", dose: "1,25" }]);
 });
 
-test("blank rows and columns of a spreadsheet are passed over; a value in a column without a name is refused", () => {
+test("blank rows and columns of a spreadsheet are skipped; a value in a column without a name is refused", () => {
   assert.deepEqual(rowsOf("id,label,,\n1,0,,\n,,,\n2,1,,\n,,,\n"), expected);
   assert.throws(
     () => rowsOf("id,label,\n1,0,x\n"),

@@ -40,7 +40,7 @@ function labels(text: string): string {
 
 const byPatient = "PatientID,label,ward\n4711,0,A\n4712,1,B\n4713,1,B\n";
 
-test("labels by PatientID: one series a study, thinnest first; what was left out is listed", { skip }, async () => {
+test("labels by PatientID: one series per study, the thinnest first; omitted series are listed", { skip }, async () => {
   const { volumes, left } = await makePlan({ ...settings, labels: labels(byPatient), keepIds: true });
   assert.deepEqual(
     volumes.map(({ subject, label, series, extra }) => [
@@ -111,7 +111,7 @@ test(
 );
 
 test(
-  "prepared: a gap is quarantined with its place, the rest goes on; with allowGaps it is filled and recorded",
+  "prepared: a series with a gap is quarantined with its position, the rest is prepared; with allowGaps the gap is filled and recorded",
   { skip },
   async () => {
     const set = await prepare({ ...settings, labels: labels(byPatient), destination: join(folder, "set") });
@@ -183,7 +183,7 @@ test(
 );
 
 test(
-  "the same patient has the same hash in two sets under one salt, another under another; --keep-ids keeps the id",
+  "the same patient has the same hash in two data sets with one salt, and a different hash with another salt; --keep-ids keeps the id",
   { skip },
   async () => {
     const subjects = async (options: object) =>

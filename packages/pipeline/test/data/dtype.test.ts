@@ -31,7 +31,7 @@ test("bytes and floats: refused with --dtype float32, which stores the values of
   assert.deepEqual([...data], [...new Array<number>(8).fill(200), ...new Array<number>(8).fill(0.25)]);
 });
 
-test("another size is refused with --size; HU are int16 whatever is asked for", async (t) => {
+test("another size is refused with --size; HU are int16 whatever is requested", async (t) => {
   const folder = temporaryFolder(t);
   const source = join(folder, "arrays");
   mkdirSync(source);

@@ -51,7 +51,7 @@ test("csv: a missing file is a TableError; a row without a column is refused", (
   assert.throws(() => formatTable(["a", "b"], [{ a: 1 }]), /without a value for "b"/);
 });
 
-test("writeFileAtomic: the file is whole and no temporary one is left; in a missing folder nothing is made", (t) => {
+test("writeFileAtomic: the file is whole and no temporary one is left; nothing is created in a missing folder", (t) => {
   const folder = temporaryFolder(t);
   writeFileAtomic(join(folder, "a.txt"), "one");
   writeFileAtomic(join(folder, "a.txt"), "two");
@@ -60,7 +60,7 @@ test("writeFileAtomic: the file is whole and no temporary one is left; in a miss
   assert.throws(() => writeFileAtomic(join(folder, "no", "a.txt"), "x"), /ENOENT/);
 });
 
-test("AtomicFileWriter: nothing stands under the name before commit, and nothing at all after abort", (t) => {
+test("AtomicFileWriter: the file does not exist before commit, and nothing is left after abort", (t) => {
   const folder = temporaryFolder(t);
   const writer = new AtomicFileWriter(join(folder, "b.txt"));
   writer.write("be");
@@ -76,7 +76,7 @@ test("AtomicFileWriter: nothing stands under the name before commit, and nothing
   assert.throws(() => dropped.write("y"), /after commit or abort/);
 });
 
-test("StagedFolder: an occupied destination is refused and kept; one of its kind is replaced whole with overwrite", (t) => {
+test("StagedFolder: an occupied destination is refused and left alone; with overwrite, a folder of the same kind is replaced as a whole", (t) => {
   const folder = temporaryFolder(t);
   const destination = join(folder, "set");
   mkdirSync(destination);
@@ -98,7 +98,7 @@ test("StagedFolder: an occupied destination is refused and kept; one of its kind
   assert.deepEqual(readdirSync(folder), ["set"]);
 });
 
-test("a file system that cannot sync a folder: the file is written all the same; a broken disk is an error", (t) => {
+test("a file system that cannot sync a folder: the file is written anyway; a broken disk is an error", (t) => {
   const folder = temporaryFolder(t);
   const refusing = (code: string) => {
     const refused = t.mock.method(fs, "fsyncSync", (descriptor: number) => {
@@ -124,7 +124,7 @@ test("a file system that cannot sync a folder: the file is written all the same;
   }
 });
 
-test("a scored run and a scored group hold nothing but what is ours; a note among it is somebody's", (t) => {
+test("a scored run and a scored group contain only files that we write; a note among them belongs to the user", (t) => {
   const folder = temporaryFolder(t);
   for (const [kind, names] of [
     [
@@ -136,12 +136,12 @@ test("a scored run and a scored group hold nothing but what is ours; a note amon
       ["group.json", "checksums.json", "config.yaml", "split.json", "metrics.json", "report.html", "fold0-seed7"],
     ],
   ] as const) {
-    const made = join(folder, kind);
-    mkdirSync(made);
-    markFolder(made, kind);
-    for (const name of names) writeFileSync(join(made, name), "");
-    refuseOccupied(made, kind, true);
-    writeFileSync(join(made, "notes.txt"), "");
-    assert.throws(() => refuseOccupied(made, kind, true), /also contains notes\.txt\. Move them away first/);
+    const artefact = join(folder, kind);
+    mkdirSync(artefact);
+    markFolder(artefact, kind);
+    for (const name of names) writeFileSync(join(artefact, name), "");
+    refuseOccupied(artefact, kind, true);
+    writeFileSync(join(artefact, "notes.txt"), "");
+    assert.throws(() => refuseOccupied(artefact, kind, true), /also contains notes\.txt\. Move them away first/);
   }
 });

@@ -11,7 +11,7 @@ const bytes = 2 ** 31 + 64;
 // sha256sum of a file of that size with an A at its start, a Z at its end, and zeros between.
 const expected = "102793ebe9758c6cb4665467da630bc4e747026fc26a3b5df453d587bd26e685";
 
-test("a file above 2 GiB has the hash that sha256sum gives, at once and with waiting", async (t) => {
+test("a file above 2 GiB has the hash that sha256sum gives, read synchronously and asynchronously", async (t) => {
   const file = join(temporaryFolder(t), "large");
   const descriptor = openSync(file, "w");
   ftruncateSync(descriptor, bytes); // takes no space between its ends
@@ -22,7 +22,7 @@ test("a file above 2 GiB has the hash that sha256sum gives, at once and with wai
   assert.equal(await fileHash(file), expected);
 });
 
-test("an array above 2 GiB is hashed and written whole, also one that begins in the middle of its buffer", (t) => {
+test("an array above 2 GiB is hashed and written completely, even if it begins in the middle of its buffer", (t) => {
   const file = join(temporaryFolder(t), "large");
   const array = new Uint8Array(new ArrayBuffer(bytes + 7), 7);
   array[0] = 65;
@@ -35,7 +35,7 @@ test("an array above 2 GiB is hashed and written whole, also one that begins in 
   assert.equal(fileHashSync(file), expected);
 });
 
-test("small and empty ones: the hashes of FIPS 180-2", () => {
+test("small and empty files and arrays: the hashes of FIPS 180-2", () => {
   assert.equal(
     arrayHash(new TextEncoder().encode("abc")),
     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",

@@ -35,7 +35,7 @@ async function sourceOf(folder: string, volumes: readonly Volume["data"][]): Pro
   return folder;
 }
 
-test("valueFlags: a chest has none; a lost intercept, one applied twice, a masked brain and nonsense have theirs", () => {
+test("valueFlags: a chest has no flag; a lost intercept, one applied twice, a masked brain and random values have one each", () => {
   const hu = chest(1);
   assert.deepEqual(valueFlags(hu), []);
   assert.deepEqual(valueFlags(hu.map((value) => value + 1024)), ["intercept-lost"]);
@@ -54,30 +54,30 @@ test("prepare: scans of one class without their intercept are reported by class 
   const folder = temporaryFolder(t);
   const scans = Array.from({ length: 6 }, (_, k) => chest(k).map((value) => value + 1024 * (k % 2)));
   const source = await sourceOf(join(folder, "ct"), scans);
-  const made = await prepare({ source, destination: join(folder, "set"), size: [24, 24], depth: 8 });
+  const dataset = await prepare({ source, destination: join(folder, "set"), size: [24, 24], depth: 8 });
   assert.deepEqual(
-    made.volumes.map(({ extra }) => extra["value_flags"]),
+    dataset.volumes.map(({ extra }) => extra["value_flags"]),
     ["", "intercept-lost", "", "intercept-lost", "", "intercept-lost"],
   );
   assert.match(
-    made.warnings[0] ?? "",
+    dataset.warnings[0] ?? "",
     /^3 volumes \(such as v1\) do not look like HU: .*intercept.*; 3 of 3 of class 1$/,
   );
-  assert.match(made.warnings[1] ?? "", /--unit arbitrary/);
+  assert.match(dataset.warnings[1] ?? "", /--unit arbitrary/);
 });
 
-test("prepare: a set of plausible scans has neither warning nor column", async (t) => {
+test("prepare: plausible scans give neither a warning nor the column", async (t) => {
   const folder = temporaryFolder(t);
   const source = await sourceOf(join(folder, "ct"), [chest(1), chest(2)]);
-  const made = await prepare({ source, destination: join(folder, "set"), size: [24, 24], depth: 8 });
-  assert.deepEqual(made.warnings, []);
+  const dataset = await prepare({ source, destination: join(folder, "set"), size: [24, 24], depth: 8 });
+  assert.deepEqual(dataset.warnings, []);
   assert.deepEqual(
-    made.volumes.map(({ extra }) => extra),
+    dataset.volumes.map(({ extra }) => extra),
     [{}, {}],
   );
 });
 
-test("prepare: a CT scaled to 0..1 is refused as HU; the remedy, --unit arbitrary, keeps its fractions", async (t) => {
+test("prepare: a CT scaled to 0..1 is refused as HU; the remedy, --unit arbitrary, keeps the fractions", async (t) => {
   const folder = temporaryFolder(t);
   const scaled = [1, 2].map((seed) => Float32Array.from(chest(seed), (value) => (value + 1100) / 1400));
   const source = await sourceOf(join(folder, "ct"), scaled);
@@ -89,6 +89,6 @@ test("prepare: a CT scaled to 0..1 is refused as HU; the remedy, --unit arbitrar
     );
     return true;
   });
-  const made = await prepare({ ...options, destination: join(folder, "b"), unit: "arbitrary" });
-  assert.deepEqual([made.info.dtype, made.info.unit], ["float32", "arbitrary"]);
+  const dataset = await prepare({ ...options, destination: join(folder, "b"), unit: "arbitrary" });
+  assert.deepEqual([dataset.info.dtype, dataset.info.unit], ["float32", "arbitrary"]);
 });

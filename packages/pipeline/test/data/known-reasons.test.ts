@@ -71,7 +71,7 @@ test("DICOM without a Modality: by file, folder, PatientID, accession number and
   );
 });
 
-test("an array of objects, a file that is no DICOM, a compressed file under a name that is not read", async (t) => {
+test("an array of objects, a file that is not DICOM, a compressed file whose name is not recognised", async (t) => {
   const folder = source(t);
   const header = Buffer.from(array([2, 2, 2]).toString("latin1").replace("'|u1'", "'|O' "), "latin1");
   writeFileSync(join(folder, "objects.npy"), header);
@@ -83,7 +83,7 @@ test("an array of objects, a file that is no DICOM, a compressed file under a na
   );
 });
 
-test("pictures whose names do not belong together: the folder's reason, called JPEG where they are", async (t) => {
+test("pictures whose names do not belong together: the reason names the folder, and JPEG if they are JPEG", async (t) => {
   const folder = source(t);
   mkdirSync(join(folder, "p050"));
   const picture = await sharp({ create: { width: 4, height: 4, channels: 3, background: "grey" } })
@@ -111,7 +111,7 @@ test("spaces at the ends of names match, because those of a labels file are trim
   );
 });
 
-test("skipUnlabelled: what is left out carries the same reason", async (t) => {
+test("skipUnlabelled: omitted volumes have the same reason", async (t) => {
   const folder = source(t);
   writeFileSync(join(folder, "ward.dcm"), withoutModality());
   const labels = join(folder, "labels.csv");
@@ -120,7 +120,7 @@ test("skipUnlabelled: what is left out carries the same reason", async (t) => {
   assert.ok(left.some(({ path, reason }) => path === "ward" && /has no modality/.test(reason)));
 });
 
-test("a zip with names that climb out is set aside with the words of the formats page; alone it is the error", async (t) => {
+test("a zip with entries outside its folder is set aside with the words of the formats page; on its own it is an error", async (t) => {
   const folder = source(t);
   // One stored file, named ../a.dcm in both headers.
   const name = Buffer.from("../a.dcm");

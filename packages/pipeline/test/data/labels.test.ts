@@ -39,7 +39,7 @@ test("plan: ids match the file's stem or its path; subject defaults to the id; f
   assert.deepEqual(classes, ["well", "sick"]);
 });
 
-test("plan: a name is found in its other spelling of accents, unless a file has the very spelling", async (t) => {
+test("plan: a name matches despite another Unicode form of its accents, unless a file has exactly the given form", async (t) => {
   const [one, two] = ["M\u00fcller", "Mu\u0308ller"];
   const source = folderWith(temporaryFolder(t), [`${two}.nii`, "b.nii"], `id,label\n${one},0\nb,1\n`);
   assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label).sort(), [0, 1]);
@@ -54,7 +54,7 @@ test("plan: a name is found in its other spelling of accents, unless a file has 
   );
 });
 
-test("plan: class folders without a labels file give label and class name; one in between may be empty", async (t) => {
+test("plan: class folders without a labels file give label and class name; a class folder in the middle may be empty", async (t) => {
   const source = folderWith(temporaryFolder(t), ["class_0/a.nii", "class_2/b.nii"]);
   const { volumes, classes } = await makePlan({ source });
   assert.deepEqual(
@@ -67,7 +67,7 @@ test("plan: class folders without a labels file give label and class name; one i
   assert.deepEqual(classes, ["class_0", "1", "class_2"]);
 });
 
-test("plan: where two files have one name, the id is the path, and an id by name alone is refused", async (t) => {
+test("plan: if two files have the same name, the id is the path, and an id by name alone is refused", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["x/a.nii", "y/a.nii"], "path,label\nx/a.nii,0\ny/a,1\n");
   assert.deepEqual(
@@ -102,7 +102,7 @@ test("LabelsError: the message shows the first ten and the count", async (t) => 
   assert.equal(error.problems.unmatched.length, 25);
 });
 
-test("plan: the same row twice is no contradiction; two subjects for one volume are", async (t) => {
+test("plan: a repeated row is not a contradiction; two subjects for one volume are", async (t) => {
   const folder = temporaryFolder(t);
   folderWith(folder, ["a.nii"], "id,subject,label\na,s,1\na,s,1\n");
   assert.equal((await makePlan({ source: folder })).volumes[0]?.label, 1);
@@ -123,7 +123,7 @@ test("plan: no volumes, no labels, missing columns and a missing folder each say
   );
 });
 
-test("labels may be texts: CT-0 … by their number, other words in alphabetical order", async (t) => {
+test("labels may be text: CT-0 … in order of their numbers, other words in alphabetical order", async (t) => {
   const folder = folderWith(temporaryFolder(t), ["a.nii", "b.nii", "c.nii"], "id,label\na,CT-3\nb,CT-0\nc,CT-3\n");
   const numbered = await makePlan({ source: folder });
   assert.deepEqual(
@@ -167,7 +167,7 @@ test("columns by name; MosMed's registry, whose paths begin with a slash, matche
   );
 });
 
-test("--skip-unlabelled leaves out what has no partner, and lists it", async (t) => {
+test("--skip-unlabelled leaves out and lists volumes and rows without a counterpart", async (t) => {
   const source = folderWith(temporaryFolder(t), ["a.nii", "b.nii", "c.nii"], "id,label\na,0\nb,\nghost,1\n");
   assert.equal((await refused(source)).problems.unlabelled.length, 2);
   const { volumes, left } = await makePlan({ source, skipUnlabelled: true });
@@ -188,7 +188,7 @@ test("columns that name a person never reach the index", async (t) => {
   assert.deepEqual(volumes[0]?.extra, { site: "north", sex: "F" });
 });
 
-test("NA, nan, None, #N/A, null and ? are missing labels, named by what stands there; a missing subject is no subject", async (t) => {
+test("NA, nan, None, #N/A, null and ? are missing labels, reported as written; a missing subject is not a subject", async (t) => {
   const missing = ["NA", "nan", "None", "#N/A", "null", "?"];
   const files = [..."abcdefgh"].map((name) => `${name}.nii`);
   const rows = missing.map((text, k) => `${"abcdef"[k]},${text},s${k}`);
@@ -211,7 +211,7 @@ test("NA, nan, None, #N/A, null and ? are missing labels, named by what stands t
   assert.deepEqual(classes, ["0", "1"]);
 });
 
-test("Sick and sick are asked about, as are names that differ in spaces or Unicode form; both spellings and lines are named", async (t) => {
+test("Sick and sick are refused, as are names that differ only in spaces or Unicode form; both spellings and lines are named", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label\na,Sick\nb,well\nc,sick\n");
   await assert.rejects(makePlan({ source }), (error: Error) => {
@@ -231,7 +231,7 @@ test("Sick and sick are asked about, as are names that differ in spaces or Unico
   }
 });
 
-test("a stray 99 is refused with its row; small gaps, and numbers that have names, are meant", async (t) => {
+test("a stray 99 is refused with its row; small gaps, and numbers that have names, are accepted", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label\na,0\nb,1\nc,99\n");
   const { problems } = await refused(source);
@@ -246,7 +246,7 @@ test("a stray 99 is refused with its row; small gaps, and numbers that have name
   );
 });
 
-test("numbers that count no classes are refused with their rows, whether or not others do", async (t) => {
+test("numbers that are not class numbers are refused with their rows, whether or not other rows are valid", async (t) => {
   for (const values of [
     ["-1", "-2"],
     ["0.5", "1.5"],
@@ -260,7 +260,7 @@ test("numbers that count no classes are refused with their rows, whether or not 
   }
 });
 
-test("a column split or part whose values are all parts is the split of the data; a subject in two parts is refused", async (t) => {
+test("a column split or part whose values are all parts is the split of the data set; a subject in two parts is refused", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,Split\na,0,training\nb,1,Valid\nc,1,TEST\n");
   const { volumes } = await makePlan({ source });
@@ -285,7 +285,7 @@ test("a column split or part whose values are all parts is the split of the data
   );
 });
 
-test("one label under two class names is refused with its row; a missing class name is none", async (t) => {
+test("one label under two class names is refused with its row; a missing class name is not a name", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,class\na,0,X\nb,0,Y\nc,1,Z\n");
   assert.match(
@@ -296,7 +296,7 @@ test("one label under two class names is refused with its row; a missing class n
   assert.deepEqual((await makePlan({ source })).classes, ["X", "1"]);
 });
 
-test("what people write for a missing label is no class; a class column may call a class unknown", async (t) => {
+test("usual markers of a missing label are not classes; a class column may name a class unknown", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"]);
   for (const word of ["-", ".", "#VALUE!", "unknown", "missing", "-1.#IND"]) {
@@ -310,7 +310,7 @@ test("what people write for a missing label is no class; a class column may call
   await assert.rejects(makePlan({ source }), /expected one spelling per class/);
 });
 
-test("one volume in two rows with two parts is refused, and so is a column of parts with other words among them", async (t) => {
+test("one volume in two rows with two parts is refused, and so is a column that mixes parts with other words", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(
     folder,
@@ -326,7 +326,7 @@ test("one volume in two rows with two parts is refused, and so is a column of pa
   });
 });
 
-test("a column label2 is not the column of the labels, wherever it stands", async (t) => {
+test("a column label2 is not the label column, whatever its position", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii"], "id,label2,Label\na,7,0\nb,7,1\n");
   assert.deepEqual(
@@ -337,7 +337,7 @@ test("a column label2 is not the column of the labels, wherever it stands", asyn
   await assert.rejects(makePlan({ source }), /expected the columns id or path, and label, found id, label1, label2/);
 });
 
-test("dates and identifiers are no class numbers: in labels they are names, in names of folders nothing", async (t) => {
+test("dates and identifiers are not class numbers: as labels they are names, in folder names they have no meaning", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["ct_20200115/a.nii", "CT-1/b.nii"], "id,label\na,0\nb,1\n");
   assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label).sort(), [0, 1]);

@@ -40,7 +40,7 @@ test("a second process is refused while the first works, and takes over once it 
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test("a process id that was used again does not hold the lock; a lock of another host, or one that cannot be read, does", (t) => {
+test("a reused process id does not hold the lock; a lock of another host, or an unreadable one, does", (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, ".lock");
   const write = (owner: object) => writeFileSync(file, JSON.stringify(owner));
@@ -54,7 +54,7 @@ test("a process id that was used again does not hold the lock; a lock of another
   assert.throws(() => FolderLock.take(folder), LockedError);
 });
 
-test("twenty processes at once on a lock whose owner is gone: one alone gets it", async (t) => {
+test("twenty processes at once on a lock whose owner is gone: exactly one gets it", async (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, ".lock"), JSON.stringify({ pid: 2 ** 22 - 1, host: hostname(), started: "1" }));
   const code = `import { FolderLock } from ${JSON.stringify(module)};
@@ -80,7 +80,7 @@ catch (error) { console.log(error.name); process.exit(); }`;
 /** A lock of a process of this machine that has ended, with changes. */
 const goneHere = (changes: Partial<Owner> = {}) => JSON.stringify({ ...thisProcess(), pid: 2 ** 22 - 1, ...changes });
 
-test("a stale lock that somebody else takes over in the very moment: the late one is refused, the fresh lock stays", (t) => {
+test("a stale lock that another process takes over at the same moment: the later process is refused, and the new lock stays", (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, ".lock");
   writeFileSync(file, goneHere());
@@ -106,7 +106,7 @@ test("a stale lock that somebody else takes over in the very moment: the late on
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test("a process that died while it took over: its claim is taken over too, and nothing is left of either", (t) => {
+test("a process that died while it took over: its claim is taken over too, and no file of either is left", (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, ".lock");
   writeFileSync(file, goneHere());
@@ -124,7 +124,7 @@ test("a process that died while it took over: its claim is taken over too, and n
   assert.throws(() => FolderLock.take(folder), new RegExp(`process ${process.pid} is using this folder`));
 });
 
-test("a process of another container, whose ids mean nothing here, holds its lock until it is taken over on purpose", (t) => {
+test("a process of another container, whose ids mean nothing here, holds its lock until the lock is taken over explicitly", (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, ".lock");
   // Of the same host name and the same machine, in another namespace; and in a container of another machine.
@@ -136,7 +136,7 @@ test("a process of another container, whose ids mean nothing here, holds its loc
   }
 });
 
-test("a machine that was started again has lost its processes; another machine of its name has not", (t) => {
+test("after a restart, the processes of a machine are gone; those of another machine of the same name are not", (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, ".lock");
   const first = "pid:[4026531836]";
@@ -150,7 +150,7 @@ test("a machine that was started again has lost its processes; another machine o
   else assert.throws(() => FolderLock.take(folder), LockedError);
 });
 
-test("a lock of another node: Slurm is asked about its job, and one that has ended, was requeued or is forgotten is gone", (t) => {
+test("a lock of another node: Slurm is asked about its job, which is gone if it has ended, was requeued or is unknown", (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, ".lock");
   const bin = join(folder, "bin");
@@ -191,7 +191,7 @@ test("a lock of another node: Slurm is asked about its job, and one that has end
   assert.equal(held("7"), false);
 });
 
-test("a file system without links: the lock is taken all the same, by one alone", (t) => {
+test("a file system without links: the lock is taken anyway, by exactly one process", (t) => {
   const folder = temporaryFolder(t);
   const refused = t.mock.method(fs, "linkSync", () => {
     throw Object.assign(new Error("EPERM: operation not permitted, link"), { code: "EPERM" });

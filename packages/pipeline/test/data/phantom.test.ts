@@ -46,7 +46,7 @@ test("generatePhantoms: the same seed gives the same bytes, with one worker and 
   assert.deepEqual(readdirSync(folder).sort(), ["one", "other", "two"]);
 });
 
-test("generatePhantoms: every scan's affected share lies in its class's band, and labels.csv says what was written", async (t) => {
+test("generatePhantoms: the affected share of every scan is in the range of its class, and labels.csv matches the files", async (t) => {
   const destination = join(temporaryFolder(t), "ct");
   const seen: number[] = [];
   const { scans, labels } = await generatePhantoms({
@@ -116,7 +116,7 @@ test("phantoms look like chest CT in HU: air outside, lungs, soft tissue and bon
   }
 });
 
-test("geometry: files are really stored in several orientations; turned to LPS they equal the scan drawn in LPS", async (t) => {
+test("geometry: files are really stored in several orientations; reoriented to LPS they equal the scan drawn in LPS", async (t) => {
   const destination = join(temporaryFolder(t), "ct");
   await generatePhantoms({ destination, subjects: 12, seed: 4, size: 40 });
   const plans = planScans({ subjects: 12, seed: 4, minimum: 6, size: 40 });
@@ -172,7 +172,7 @@ test("two scans of one subject share label, sex and age, and differ in breath an
   }
 });
 
-test("classCounts: MosMed's proportions with a floor, summing to the number asked (worked out by hand for 100)", () => {
+test("classCounts: MosMed's proportions with a minimum, summing to the requested number (computed by hand for 100)", () => {
   assert.deepEqual(classCounts(100, 6), [23, 54, 11, 6, 6]);
   assert.deepEqual(classCounts(1110, 1), [254, 684, 125, 45, 2]);
   for (const subjects of [5, 7, 20, 31, 500]) {

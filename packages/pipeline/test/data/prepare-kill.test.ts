@@ -57,7 +57,7 @@ async function killedAfter(destination: string, milliseconds: number): Promise<b
 
 const kills = process.env["SLICESTACK_LONG"] === "1" ? 40 : 5;
 
-test(`killed ${kills} times at any moment, each time gone on with: the bytes are those of an undisturbed preparation`, async () => {
+test(`killed ${kills} times at random moments and resumed each time: the bytes equal those of an undisturbed preparation`, async () => {
   const destination = join(folder, "killed");
   let done = false;
   for (let k = 0; k < kills; k++) {
@@ -74,7 +74,7 @@ test(`killed ${kills} times at any moment, each time gone on with: the bytes are
   assert.ok(!existsSync(join(folder, ".killed.prepare")));
 });
 
-test("a journal that was cut anywhere, and slices that were lost, cost the volumes behind and nothing else", async () => {
+test("a journal truncated anywhere, and lost slices, cost only the volumes after that point", async () => {
   const destination = join(folder, "cut");
   const work = join(folder, ".cut.prepare");
   const stop = new AbortController();
@@ -93,7 +93,7 @@ test("a journal that was cut anywhere, and slices that were lost, cost the volum
   assert.deepEqual(bytesOf(destination), expected);
 });
 
-test("made in pieces and merged: the same bytes; missing, doubled and foreign pieces are refused", async () => {
+test("prepared in pieces and merged: the same bytes; missing, repeated and foreign pieces are refused", async () => {
   const pieces: string[] = [];
   for (let index = 1; index <= 3; index++) {
     const destination = join(folder, `piece-${index}`);
@@ -118,7 +118,7 @@ test("made in pieces and merged: the same bytes; missing, doubled and foreign pi
   );
 });
 
-test("a piece does not go on with the volumes of another piece that was stopped there; with overwrite it begins anew", async () => {
+test("a piece does not continue with the volumes of another piece that was stopped in its folder; with overwrite it starts again", async () => {
   const destination = join(folder, "one-place");
   const first = { ...settings, destination, shard: { index: 1, count: 2 }, workers: 1 };
   const stop = new AbortController();

@@ -44,7 +44,7 @@ const stored = (dataset: Dataset, k: number) => {
 };
 const at = { depth: "native" as const, size: [4, 5] as [number, number] };
 
-test("NRRD, MetaImage, NIfTI pairs and DICOM-free mixtures of them are one set of CT, with their geometry", async (t) => {
+test("NRRD, MetaImage, NIfTI pairs and mixtures of them form one data set of CT, with their geometry", async (t) => {
   const source = join(temporaryFolder(t), "ct");
   const volume = ramp(3);
   const raw = Buffer.from(volume.data.buffer);
@@ -94,7 +94,7 @@ test("NRRD, MetaImage, NIfTI pairs and DICOM-free mixtures of them are one set o
   assert.match(silent.warnings.join(), /1 volumes have a file .* without a spacing, such as a:/);
 });
 
-test("stacked arrays ct_0.npy, ct_1.npy (N, H, W, D): each item a volume of that class", async (t) => {
+test("stacked arrays ct_0.npy, ct_1.npy (N, H, W, D): each item is a volume of that class", async (t) => {
   const folder = temporaryFolder(t);
   const item = (label: number, n: number) =>
     Float32Array.from({ length: 2 * 3 * 4 }, (_, i) => 1000 * label + 100 * n + i);
@@ -113,7 +113,7 @@ test("stacked arrays ct_0.npy, ct_1.npy (N, H, W, D): each item a volume of that
   assert.deepEqual(stored(set, 5), expected);
 });
 
-test("slices NAME_INDEX.npy in train|val/ct_k_slice, unpadded: numeric order (trap 3), parts kept; a lost slice is quarantined", async (t) => {
+test("slices NAME_INDEX.npy in train|val/ct_k_slice, unpadded: numeric order (trap 3), parts kept; a volume with a lost slice is quarantined", async (t) => {
   const folder = temporaryFolder(t);
   for (const [part, label, name, count] of [
     ["train", 0, "p1", 12],
@@ -141,7 +141,7 @@ test("slices NAME_INDEX.npy in train|val/ct_k_slice, unpadded: numeric order (tr
   ]);
 });
 
-test("a folder of pictures without one number: quarantined with the reason, its label matched; with allowGaps the slice is mixed and recorded", async (t) => {
+test("a folder of pictures with one number missing: quarantined with the reason, its label matched; with allowGaps the slice is interpolated and recorded", async (t) => {
   const folder = temporaryFolder(t);
   for (const [subject, numbers] of [
     ["p049", [1, 2, 3]],
@@ -179,7 +179,7 @@ test("a folder of pictures without one number: quarantined with the reason, its 
   assert.match(filled.info.quarantined![0]!.reason, /7 slices are missing .*; that is more than the 2 that exist/);
 });
 
-test("a source that is itself the folder of one volume's slices goes by its own name", async (t) => {
+test("a source that is itself the folder of one volume's slices is named after that folder", async (t) => {
   const folder = temporaryFolder(t);
   for (const number of [1, 2])
     await sharp(Buffer.alloc(4, number), { raw: { width: 2, height: 2, channels: 1 } })
@@ -194,7 +194,7 @@ test("a source that is itself the folder of one volume's slices goes by its own 
   );
 });
 
-test("folders of PNG slices: one volume a folder, in the order of the numbers", async (t) => {
+test("folders of PNG slices: one volume per folder, in the order of the numbers", async (t) => {
   const folder = temporaryFolder(t);
   for (const [label, subject, count] of [
     [0, "p1", 11],
@@ -218,7 +218,7 @@ test("folders of PNG slices: one volume a folder, in the order of the numbers", 
   );
 });
 
-test("slicestack slices and back: the same voxels, subjects, labels and parts; HU stay HU with --unit", async (t) => {
+test("slicestack slices and back: the same voxels, subjects, labels and parts; HU remain HU with --unit", async (t) => {
   const folder = temporaryFolder(t);
   const source = join(folder, "ct");
   const rows = Array.from({ length: 9 }, (_, k) => ({
@@ -261,7 +261,7 @@ test("slicestack slices and back: the same voxels, subjects, labels and parts; H
   assert.deepEqual(readSplit(join(again.directory, "split.json")).parts, split.parts);
 });
 
-test("a mask of the user's own: the volume is cut to its box and a margin, and the index says where", async (t) => {
+test("a mask of the user: the volume is cropped to its box and a margin, and the index records where", async (t) => {
   const folder = temporaryFolder(t);
   const volume = ramp(6);
   await writeNifti(put(join(folder, "ct/class_0/a.nii.gz")), volume);
@@ -296,7 +296,7 @@ test("a mask of the user's own: the volume is cut to its box and a margin, and t
   );
 });
 
-test("crop lung: the box of findLungs with its margin; a volume without lungs is quarantined with the reason", async (t) => {
+test("crop lung: the box of findLungs with a margin; a volume without lungs is quarantined with the reason", async (t) => {
   const folder = temporaryFolder(t);
   const plan = planScans({ subjects: 5, seed: 8, minimum: 1, size: 96 }).find(({ label }) => label === 2);
   assert.ok(plan);
@@ -428,7 +428,7 @@ function salt(folder: string): string {
   return file;
 }
 
-test("an array that cannot be stored as it is, and one that lies about itself, are quarantined with the reason", async (t) => {
+test("an array that cannot be stored unchanged, and one whose header is wrong, are quarantined with the reason", async (t) => {
   const folder = temporaryFolder(t);
   await writeNpy(put(join(folder, "npy/class_0/good.npy")), { data: new Uint8Array(8), shape: [2, 2, 2] });
   await writeNpy(put(join(folder, "npy/class_0/nan.npy")), { data: new Float32Array(8).fill(NaN), shape: [2, 2, 2] });

@@ -64,7 +64,7 @@ test("prepare: one anatomy stored in eight orientations gives eight identical vo
   }
 });
 
-test("prepare: slice order is geometric, not that of text (trap 3): with 112 slices, slice k is the k-th from the feet", async (t) => {
+test("prepare: slice order is geometric, not alphabetical (trap 3): with 112 slices, slice k is the k-th from the feet", async (t) => {
   const folder = temporaryFolder(t);
   const source = await writeSource(join(folder, "ct"), { up: ramp(112), down: reorient(ramp(112), "LPI") });
   const { directory } = await prepare({ source, destination: join(folder, "set"), size: [5, 6], depth: "native" });
@@ -102,7 +102,7 @@ test("prepare: resampled voxels and spacing equal volume's resample; a phantom i
   assert.deepEqual([dataset.info.range, dataset.info.depth], [[-1000, 400], 24]);
 });
 
-test("prepare: the bytes do not depend on the number of workers, nor on when or where; openDataset gives back what was made", async (t) => {
+test("prepare: the bytes do not depend on the number of workers, time or place; openDataset returns what was prepared", async (t) => {
   const folder = temporaryFolder(t);
   const volumes = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`v${i}`, ramp(3 + i)]));
   const source = await writeSource(join(folder, "ct"), volumes);
@@ -119,7 +119,7 @@ test("prepare: the bytes do not depend on the number of workers, nor on when or 
   await verifyDataset(one);
 });
 
-test("dataset hash: another voxel, label or subject gives another hash", async (t) => {
+test("dataset hash: a different voxel, label or subject gives a different hash", async (t) => {
   const folder = temporaryFolder(t);
   const hashOf = async (name: string, volume: Volume, label: number, subject: string) => {
     const source = join(folder, name, "ct");
@@ -179,7 +179,7 @@ test("prepare: .npy volumes (H, W, S) keep dtype and values, slices in their ord
   assert.equal(numpy.stdout.trim(), "uint16 (16, 4, 7) 1017");
 });
 
-test("prepare: asked for size and depth, .npy volumes are resampled like any other", async (t) => {
+test("prepare: with size and depth, .npy volumes are resampled like any other", async (t) => {
   const folder = temporaryFolder(t);
   mkdirSync(join(folder, "npy", "class_0"), { recursive: true });
   const data = Float32Array.from({ length: 4 * 4 * 4 }, (_, i) => i % 4);
@@ -192,7 +192,7 @@ test("prepare: asked for size and depth, .npy volumes are resampled like any oth
   for (let s = 1; s < 8; s++) assert.ok((slices.data[s * 4] ?? 0) >= (slices.data[s * 4 - 4] ?? 0));
 });
 
-test("prepare: a damaged volume is quarantined with its reason and the rest goes on; where all fail it is an error", async (t) => {
+test("prepare: a damaged volume is quarantined with its reason and the rest is prepared; if all fail, it is an error", async (t) => {
   const folder = temporaryFolder(t);
   const source = await writeSource(join(folder, "ct"), { a: ramp(4), b: ramp(5), c: ramp(6) });
   truncateSync(join(source, "b.nii.gz"), 200);
@@ -216,7 +216,7 @@ test("prepare: a damaged volume is quarantined with its reason and the rest goes
   assert.deepEqual(readdirSync(folder).sort(), ["ct", "set"]);
 });
 
-test("prepare: volumes of another size are quarantined, naming what to pass; both kinds in one source are refused", async (t) => {
+test("prepare: volumes of another size are quarantined, naming the option to pass; both kinds in one source are refused", async (t) => {
   const folder = temporaryFolder(t);
   const source = join(folder, "npy");
   mkdirSync(join(source, "class_0"), { recursive: true });
@@ -231,7 +231,7 @@ test("prepare: volumes of another size are quarantined, naming what to pass; bot
   await assert.rejects(prepare({ source, destination: join(folder, "mixed") }), /found CT in HU and ready-made arrays/);
 });
 
-test("prepare: stopped, it keeps what is done and an existing set as it was; the same call goes on to the same bytes", async (t) => {
+test("prepare: when stopped, it keeps finished volumes and leaves an existing data set unchanged; the same call continues to the same bytes", async (t) => {
   const folder = temporaryFolder(t);
   const volumes = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`v${i}`, ramp(4)]));
   const source = await writeSource(join(folder, "ct"), volumes);
@@ -272,9 +272,15 @@ test("prepare: an existing destination is refused unless overwrite; source and d
   await assert.rejects(prepare({ source, destination, depth: 8 }), /not empty/);
   const replaced = await prepare({ source, destination, depth: 8, overwrite: true, name: "other" });
   assert.deepEqual([replaced.info.depth, replaced.info.name], [8, "other"]);
-  const said = await prepare({ source, destination, depth: 8, overwrite: true, attribution: "A. Nobody, CC BY 4.0" });
+  const dataset = await prepare({
+    source,
+    destination,
+    depth: 8,
+    overwrite: true,
+    attribution: "A. Nobody, CC BY 4.0",
+  });
   assert.equal(openDataset(destination).info.attribution, "A. Nobody, CC BY 4.0");
-  assert.equal(said.info.hash, replaced.info.hash, "no part of what the data set is");
+  assert.equal(dataset.info.hash, replaced.info.hash, "no part of what the data set is");
   for (const bad of [source, join(source, "set"), folder]) {
     await assert.rejects(prepare({ source, destination: bad, overwrite: true }), PrepareError);
   }
@@ -283,7 +289,7 @@ test("prepare: an existing destination is refused unless overwrite; source and d
   await assert.rejects(prepare({ source, destination: join(folder, "x"), size: [0, 5] }), /size/);
 });
 
-test("openDataset refuses damaged sets, naming the file: cut slices, lost rows, gaps, labels out of range, bad JSON", async (t) => {
+test("openDataset refuses damaged sets, naming the file: truncated slices, lost rows, gaps, labels out of range, bad JSON", async (t) => {
   const folder = temporaryFolder(t);
   const source = await writeSource(join(folder, "ct"), { a: ramp(4), b: ramp(5) });
   const good = await prepare({ source, destination: join(folder, "good"), size: [5, 6], depth: "native" });
@@ -345,7 +351,7 @@ test("verifyDataset finds a changed voxel that openDataset cannot see", async (t
   await assert.rejects(verifyDataset(dataset), /the voxels of a differ from those that were prepared/);
 });
 
-test("subjects.csv keeps further label columns whose names are taken, and empty and quoted values", async (t) => {
+test("subjects.csv keeps additional label columns whose names are already used, and empty and quoted values", async (t) => {
   const folder = temporaryFolder(t);
   const source = await writeSource(join(folder, "ct"), { a: ramp(2), b: ramp(2) });
   const rows = [
@@ -363,7 +369,7 @@ test("subjects.csv keeps further label columns whose names are taken, and empty 
   );
 });
 
-test("prepare clips HU to int16 (values worked out by hand)", async (t) => {
+test("prepare clips HU to int16 (values computed by hand)", async (t) => {
   const folder = temporaryFolder(t);
   const volume: Volume = { ...ramp(1), data: new Float32Array(30).fill(0.4) };
   volume.data.set([-40000, 40000, -1000.6, 12.5]);
@@ -380,7 +386,7 @@ test("prepare clips HU to int16 (values worked out by hand)", async (t) => {
   assert.equal((JSON.parse(readFileSync(join(directory, "dataset.json"), "utf8")) as DatasetInfo).hash, info.hash);
 });
 
-test("meanLungHu: air inside counts, air outside does not, opacities inside are closed over (worked out by hand)", () => {
+test("meanLungHu: air inside counts, air outside does not, opacities inside are closed (computed by hand)", () => {
   const n = 60;
   const slice = new Int16Array(n * n).fill(-1000);
   const paint = (low: number, high: number, hu: number) => {

@@ -28,7 +28,7 @@ async function source(folder: string, labels: readonly number[]): Promise<string
   return folder;
 }
 
-test("labels 1 and 2 make a task of two classes, in splits, plan and task; the configuration still speaks of 1 and 2", async (t) => {
+test("labels 1 and 2 make a task of two classes, in splits, plan and task; the configuration still refers to 1 and 2", async (t) => {
   const folder = temporaryFolder(t);
   const labels = Array.from({ length: 20 }, (_, k) => 1 + (k % 2));
   const { directory } = await prepare({
@@ -55,7 +55,7 @@ test("labels 1 and 2 make a task of two classes, in splits, plan and task; the c
   assert.throws(() => taskOf(wrong, dataset, split), /names class 0; the data set has the classes 1, 2/);
 });
 
-test("a data set of before, without `labels`, keeps all classes that it names: its runs open with the outputs they have", async (t) => {
+test("a data set of an earlier version, without `labels`, keeps all classes that it names: its runs open with their number of outputs", async (t) => {
   const folder = temporaryFolder(t);
   const labels = Array.from({ length: 12 }, (_, k) => 1 + (k % 2));
   const { directory } = await prepare({
@@ -69,7 +69,7 @@ test("a data set of before, without `labels`, keeps all classes that it names: i
   assert.equal(taskOf(loadConfig({ text: "" }), dataset, makeSplit(dataset, { seed: 1 })).classes.count, 3);
 });
 
-test("merge: a class that one piece lacks and another has takes part", async (t) => {
+test("merge: a class that is missing in one piece and present in another is kept", async (t) => {
   const folder = temporaryFolder(t);
   const made = await source(join(folder, "src"), [0, 0, 1, 1]);
   for (const index of [1, 2])

@@ -9,7 +9,7 @@ import { isPersonal } from "../../src/data/ingest/personal-columns.js";
 import { Pseudonyms, readSalt, saltPath } from "../../src/data/ingest/privacy.js";
 import { temporaryFolder } from "./temporary.js";
 
-test("a pseudonym is HMAC-SHA-256 of the identifier under the salt: the same each time, another under another salt", () => {
+test("a pseudonym is HMAC-SHA-256 of the identifier under the salt: the same each time, different with another salt", () => {
   const salt = Buffer.from("0123456789abcdef");
   const expected = createHmac("sha256", salt).update("patient 4711").digest("hex").slice(0, 12);
   assert.equal(new Pseudonyms(salt).of("patient", "4711"), expected);
@@ -17,7 +17,7 @@ test("a pseudonym is HMAC-SHA-256 of the identifier under the salt: the same eac
   assert.notEqual(new Pseudonyms(Buffer.from("another salt, 16+")).of("patient", "4711"), expected);
 });
 
-test("the salt is made once, for its owner's eyes alone, and read afterwards; a short one is refused", (t) => {
+test("the salt is created once, readable by its owner only, and reused afterwards; a short one is refused", (t) => {
   const folder = temporaryFolder(t);
   const file = saltPath({ XDG_CONFIG_HOME: folder }, "/nowhere");
   const salt = readSalt(file);
@@ -30,7 +30,7 @@ test("the salt is made once, for its owner's eyes alone, and read afterwards; a 
   assert.throws(() => readSalt(folder), /EISDIR/);
 });
 
-test("columns that name a person or a study in the hospital's systems are personal, whatever their spelling", () => {
+test("columns that identify a person or a study in hospital systems are personal, in any spelling", () => {
   for (const column of [
     "PatientName",
     "patient_name",
@@ -48,7 +48,7 @@ test("columns that name a person or a study in the hospital's systems are person
     assert.ok(!isPersonal(column), column);
 });
 
-test("names, birth, addresses and numbers of persons are personal in other languages and spellings too", () => {
+test("names, birth dates, addresses and identification numbers are personal in other languages and spellings too", () => {
   for (const column of [
     "Full Name",
     "Nachname",
@@ -103,7 +103,7 @@ const tableOf = (columns: Record<string, readonly string[]>): Table => {
   return { file: "labels.csv", columns: names, rows };
 };
 
-test("columns whose values are dates, numbers of persons, addresses or names are dropped, with the reason", () => {
+test("columns whose values are dates, identification numbers, addresses or names are dropped, with the reason", () => {
   const rows = 12;
   const many = (value: (k: number) => string) => Array.from({ length: rows }, (_, k) => value(k));
   const table = tableOf({
@@ -143,7 +143,7 @@ test("columns whose values are dates, numbers of persons, addresses or names are
   );
 });
 
-test("missing values hide no dates, and several rows of one person hide no names", () => {
+test("dates are recognised despite missing values, and names despite several rows of one person", () => {
   const many = (of: (k: number) => string) => Array.from({ length: 10 }, (_, k) => of(k));
   const table = tableOf({
     id: many(String),
@@ -160,7 +160,7 @@ test("missing values hide no dates, and several rows of one person hide no names
   );
 });
 
-test("--keep-columns keeps what it names and nothing else; a column that names a person takes --keep-ids", () => {
+test("--keep-columns keeps exactly the columns that it names; a column that identifies a person also requires --keep-ids", () => {
   const table = tableOf({ id: ["1"], site: ["N"], scanned: ["2020-01-01"], Nachname: ["Maier"] });
   const used = new Set(["id"]);
   assert.deepEqual(furtherColumns(table, used, { keepColumns: ["scanned"] }).kept, ["scanned"]);

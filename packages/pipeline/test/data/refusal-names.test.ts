@@ -66,7 +66,7 @@ const contents = (folder: string): string[] =>
     .map((name) => join(folder, name))
     .map((file) => `${file.slice(folder.length)}\n${readFileSync(file, "latin1")}`);
 
-test("all refusals at once: files and folders for the terminal, nothing of them in any file of the data set", async (t) => {
+test("all refusals at once: the terminal names files and folders, the files of the data set do not", async (t) => {
   const folder = temporaryFolder(t);
   const { source, labels } = writeSource(folder);
   const saltFile = join(folder, "salt");
@@ -109,7 +109,7 @@ test("all refusals at once: files and folders for the terminal, nothing of them 
   );
 });
 
-test("where nothing can be prepared, the error names a file, and no folder of work is left", async (t) => {
+test("if nothing can be prepared, the error names a file, and no working folder is left", async (t) => {
   const folder = temporaryFolder(t);
   const source = join(folder, PATIENT);
   mkdirSync(source);
@@ -129,7 +129,7 @@ test("where nothing can be prepared, the error names a file, and no folder of wo
   assert.ok(!existsSync(join(folder, ".set.prepare")));
 });
 
-test("a line that has named a file does not repeat its name or its full path", () => {
+test("a line that has already named a file does not repeat its name or its full path", () => {
   const reason = "not readable as NIfTI: the gzip stream ends early";
   for (const name of ["scans/a.nii.gz", resolve("scans/a.nii.gz")])
     assert.equal(withoutPrefix(`${name}: ${reason}`, "scans/a.nii.gz"), reason);

@@ -5,14 +5,14 @@ import { epochOrder, spreadOver } from "../../src/data/sampler.js";
 
 const upTo = (count: number) => Array.from({ length: count }, (_, k) => k);
 
-test("spreadOver: all items where there are no more than asked for, or no number is given", () => {
+test("spreadOver: all items if there are no more than requested, or no number is given", () => {
   assert.deepEqual(spreadOver(upTo(5), null), [0, 1, 2, 3, 4]);
   assert.deepEqual(spreadOver(upTo(5), 5), [0, 1, 2, 3, 4]);
   assert.deepEqual(spreadOver(upTo(5), 6), [0, 1, 2, 3, 4]);
   assert.deepEqual(spreadOver([], 3), []);
 });
 
-test("spreadOver: the middles of equal shares (worked out by hand), the same at every call", () => {
+test("spreadOver: the middles of equal shares (computed by hand), the same at every call", () => {
   const cases: [items: number, most: number, expected: number[]][] = [
     [8, 1, [4]],
     [8, 2, [2, 6]],
@@ -29,7 +29,7 @@ test("spreadOver: the middles of equal shares (worked out by hand), the same at 
   }
 });
 
-test("spreadOver: for every length up to 40, distinct items in order, whose distances differ by one at most, as far from either end", () => {
+test("spreadOver: for every length up to 40, distinct items in order, whose distances differ by at most one, equally far from both ends", () => {
   for (let items = 2; items <= 40; items++)
     for (let most = 1; most < items; most++) {
       const chosen = spreadOver(upTo(items), most);
@@ -71,7 +71,7 @@ function countBy(drawn: readonly Item[], keyOf: (item: Item) => string | number)
 const order = (weighted: boolean, bySubject: boolean, seed = 1) =>
   epochOrder(items, { random: new Random(seed), weighted, bySubject });
 
-test("plain: every item once, in an order of its own for each seed", () => {
+test("plain: every item once, in a different order for each seed", () => {
   const ids = (seed: number) => order(false, false, seed).map(({ id }) => id);
   assert.deepEqual(
     ids(1).sort((a, b) => a - b),
@@ -81,7 +81,7 @@ test("plain: every item once, in an order of its own for each seed", () => {
   assert.notDeepEqual(ids(1), ids(2));
 });
 
-test("subject: as many draws as items, each subject as often as any other or once more, its items in turn", () => {
+test("subject: as many draws as items, each subject equally often (or once more), its items in turn", () => {
   for (let seed = 0; seed < 20; seed++) {
     const drawn = order(false, true, seed);
     assert.equal(drawn.length, 13);
@@ -101,7 +101,7 @@ test("subject: as many draws as items, each subject as often as any other or onc
   }
 });
 
-test("weighted and subject: classes alike, and within a class its subjects alike", () => {
+test("weighted and subject: classes equally often, and within a class its subjects equally often", () => {
   for (let seed = 0; seed < 20; seed++) {
     const drawn = order(true, true, seed);
     const classes = countBy(drawn, ({ label }) => label);
@@ -119,7 +119,7 @@ test("weighted and subject: classes alike, and within a class its subjects alike
   }
 });
 
-test("weighted: over many draws each class has its share, and so has each item within its class (binomial bounds)", () => {
+test("weighted: over many draws each class has its share, and each item its share of the class (binomial bounds)", () => {
   const many = Array.from({ length: 400 }, (_, seed) => order(true, false, seed)).flat();
   const classes = countBy(many, ({ label }) => label);
   assert.ok(Math.abs((classes[0] ?? 0) / many.length - 0.5) < 0.03);
@@ -130,8 +130,8 @@ test("weighted: over many draws each class has its share, and so has each item w
 });
 
 test("one subject, one item, one class: every sampler gives that item", () => {
-  const one: Item[] = [{ id: 0, label: 0, subject: "a" }];
+  const onlyItem: Item[] = [{ id: 0, label: 0, subject: "a" }];
   for (const weighted of [false, true])
     for (const bySubject of [false, true])
-      assert.deepEqual(epochOrder(one, { random: new Random(1), weighted, bySubject }), one);
+      assert.deepEqual(epochOrder(onlyItem, { random: new Random(1), weighted, bySubject }), onlyItem);
 });

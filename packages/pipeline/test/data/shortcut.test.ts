@@ -41,7 +41,7 @@ test("no shortcut over 100 subjects: mean lung HU, slice count and spacing hardl
   }
 });
 
-test("no shortcut over five classes: the shortcut regression stays far from the grades, in subjects it has not seen", async (t) => {
+test("no shortcut over five classes: the shortcut regression does not come near the grades on unseen subjects", async (t) => {
   const folder = temporaryFolder(t);
   const source = join(folder, "ct");
   await generatePhantoms({ destination: source, seed: 5, counts: [24, 24, 24, 24, 24], size: 48 });

@@ -8,7 +8,7 @@ const volumes = Array.from({ length: 60 }, (_, k) => ({
   label: k < 40 ? 0 : 1,
 }));
 
-test("shuffled labels: the same volumes in their order, each class as often, by the seed alone", () => {
+test("shuffled labels: the same volumes in the same order, each class equally often, determined by the seed alone", () => {
   const shuffled = shuffleLabels(volumes, 3, "train");
   assert.deepEqual(
     shuffled.map(({ id, subject }) => [id, subject]),
@@ -21,12 +21,12 @@ test("shuffled labels: the same volumes in their order, each class as often, by 
   assert.notDeepEqual(shuffleLabels(volumes, 3, "val"), shuffled);
 });
 
-test("subjects exchange their labels whole where they have as many volumes", () => {
+test("subjects with the same number of volumes exchange all of their labels", () => {
   const shuffled = shuffleLabels(volumes, 3, "train");
   for (let k = 0; k < 60; k += 2) assert.equal(shuffled[k]!.label, shuffled[k + 1]!.label);
 });
 
-test("over many seeds a shuffled label says nothing of the true one", () => {
+test("over many seeds a shuffled label is independent of the true one", () => {
   let agreed = 0;
   for (let seed = 0; seed < 300; seed++)
     agreed += shuffleLabels(volumes, seed, "train").filter(({ label }, k) => label === volumes[k]!.label).length;

@@ -29,7 +29,7 @@ function randomRows(random: Random, subjects: number, classes: number, others = 
   return random.shuffle(rows);
 }
 
-test("makeSplit, 200 random data sets: every volume in one part, no subject in two, every class with 3 subjects in each", () => {
+test("makeSplit, 200 random data sets: every volume in one part, no subject in two, every class with 3 subjects in each part", () => {
   for (let seed = 0; seed < 200; seed++) {
     const random = new Random(seed);
     const rows = randomRows(random, random.integer(6, 80), random.integer(2, 5));
@@ -64,7 +64,7 @@ test("makeSplit, 200 random data sets: every volume in one part, no subject in t
   }
 });
 
-test("makeSplit: one label a subject, so every class with three subjects is in every part, without warnings", () => {
+test("makeSplit: one label per subject, so every class with three subjects is in every part, without warnings", () => {
   for (let seed = 0; seed < 100; seed++) {
     const counts = [23, 54, 11, 6, 3];
     const rows = counts.flatMap((n, label) =>
@@ -84,7 +84,7 @@ test("makeSplit: one label a subject, so every class with three subjects is in e
   }
 });
 
-test("makeSplit: the same seed gives the same split whatever the order of the volumes, another seed another", () => {
+test("makeSplit: the same seed gives the same split in any order of the volumes, and another seed gives another split", () => {
   const rows = randomRows(new Random(1), 40, 3);
   const split = makeSplit(fakeDataset(rows), { seed: 4 });
   assert.deepEqual(makeSplit(fakeDataset([...rows].reverse()), { seed: 4 }), split);
@@ -93,7 +93,7 @@ test("makeSplit: the same seed gives the same split whatever the order of the vo
   assert.notEqual(other.hash, split.hash);
 });
 
-test("makeSplit: a part that stays empty is named, because training would refuse it; a class named by its number is named once", () => {
+test("makeSplit: a part that stays empty is reported, because training would refuse it; a class whose name is its number is reported once", () => {
   const rows: Row[] = [
     ["v0", "s0", 0],
     ["v1", "s1", 0],
@@ -108,7 +108,7 @@ test("makeSplit: a part that stays empty is named, because training would refuse
   ]);
 });
 
-test("makeSplit: small classes are named; a share of 0 leaves its part empty; impossible shares are refused", () => {
+test("makeSplit: small classes are reported; a share of 0 leaves its part empty; impossible shares are refused", () => {
   const rows = Array.from({ length: 12 }, (_, i): Row => [`v${i}`, `s${i}`, i < 10 ? 0 : 1]);
   const split = makeSplit(fakeDataset(rows), { seed: 1 });
   assert.deepEqual(split.warnings, ["class 1 (class_1) has 2 subjects: too few to be in every part"]);
@@ -130,7 +130,7 @@ test("makeSplit: small classes are named; a share of 0 leaves its part empty; im
   });
 });
 
-test("readSplit gives back what writeSplit wrote, and refuses an edited or foreign file", (t) => {
+test("readSplit returns what writeSplit wrote, and refuses an edited or foreign file", (t) => {
   const folder = temporaryFolder(t);
   const dataset = { ...fakeDataset(randomRows(new Random(2), 20, 2)), directory: folder };
   const split = makeSplit(dataset, { seed: 9 });
@@ -146,7 +146,7 @@ test("readSplit gives back what writeSplit wrote, and refuses an edited or forei
   assert.throws(() => readSplit(join(folder, "none.json")), /ENOENT/);
 });
 
-test("checkSplit refuses another data set, unknown ids, ids twice, a subject in two parts, and a changed hash", () => {
+test("checkSplit refuses another data set, unknown ids, repeated ids, a subject in two parts, and a changed hash", () => {
   const rows: Row[] = [
     ["a1", "a", 0],
     ["a2", "a", 0],
@@ -184,7 +184,7 @@ test("checkSplit refuses another data set, unknown ids, ids twice, a subject in 
 
 const partsOf = (split: Split, id: string) => PARTS.filter((part) => split.parts[part].includes(id));
 
-test("makeFolds, 60 random data sets: over a repeat every volume is test once and val once, and no subject is in two parts", () => {
+test("makeFolds, 60 random data sets: within a repeat every volume is in test once and in val once, and no subject is in two parts", () => {
   for (let seed = 0; seed < 60; seed++) {
     const random = new Random(seed);
     const rows = randomRows(random, random.integer(8, 60), random.integer(2, 4));
@@ -205,7 +205,7 @@ test("makeFolds, 60 random data sets: over a repeat every volume is test once an
   }
 });
 
-test("makeFolds spreads classes and volumes evenly: one label a subject, no class differs by more than one between folds", () => {
+test("makeFolds spreads classes and volumes evenly: with one label per subject, the counts of a class differ by at most one between folds", () => {
   const rows = [50, 23, 9, 5].flatMap((n, label) =>
     Array.from({ length: n }, (_, i): Row => [`${label}-${i}`, `${label}-${i}`, label]),
   );
@@ -218,7 +218,7 @@ test("makeFolds spreads classes and volumes evenly: one label a subject, no clas
   }
 });
 
-test("makeFolds with a test part that all share: folds are val in turn, the test part never changes", () => {
+test("makeFolds with a shared test part: each fold is the val part in turn, and the test part never changes", () => {
   const rows = randomRows(new Random(7), 50, 3);
   const dataset = fakeDataset(rows);
   for (const test of [0.2, rows.filter((row) => row[1] === "s3" || row[1] === "s5").map((row) => row[0])]) {
@@ -235,7 +235,7 @@ test("makeFolds with a test part that all share: folds are val in turn, the test
   assert.throws(() => makeFolds(dataset, { seed: 1, folds: 5, repeats: 0 }), SplitError);
 });
 
-test("a group column keeps all of a site together, in one split and in folds; sites that share a subject are one", () => {
+test("a group column keeps each site together, in a single split and in folds; sites that share a subject are joined", () => {
   const rows = Array.from({ length: 60 }, (_, i): Row => [`v${i}`, `s${i % 50}`, i % 2]);
   const dataset = fakeDataset(rows);
   // Site F holds one more volume of subject s0, who was also seen in A.
@@ -263,7 +263,7 @@ test("a group column keeps all of a site together, in one split and in folds; si
   assert.throws(() => makeSplit(dataset, { seed: 2, group: "site" }), /column site/);
 });
 
-test("an official split is taken as it is; where val or test is missing, test is what the data call val, and val comes out of train", () => {
+test("an official split is used unchanged; if val or test is missing, the data set's val becomes test, and val is taken from train", () => {
   const rows = Array.from({ length: 50 }, (_, i): Row => [`v${i}`, `s${i}`, i % 2]);
   const dataset = fakeDataset(rows);
   const give = (partOf: (i: number) => Part | null) =>
@@ -289,7 +289,7 @@ test("an official split is taken as it is; where val or test is missing, test is
   assert.throws(() => officialSplit(dataset), /1 of 50 volumes have no part \(v4\)/);
 });
 
-test("a split of the user's own, by id or by subject; a subject in two parts, unknown words and missing volumes are refused", (t) => {
+test("a split given by the user, by id or by subject; a subject in two parts, unknown words and missing volumes are refused", (t) => {
   const rows: Row[] = [
     ["a1", "a", 0],
     ["a2", "a", 1],
@@ -311,7 +311,7 @@ test("a split of the user's own, by id or by subject; a subject in two parts, un
   assert.throws(() => from("name,fold\na,1\n"), /expected the columns/);
 });
 
-test("folds are written to one file and read back; a reader of one split says to choose", (t) => {
+test("folds are written to one file and read back; reading them as a single split is refused with the remedy", (t) => {
   const dataset = { ...fakeDataset(randomRows(new Random(2), 20, 2)), directory: temporaryFolder(t) };
   const folds = makeFolds(dataset, { seed: 3, folds: 3, repeats: 2 });
   const path = writeSplit(dataset, folds);
@@ -349,7 +349,7 @@ function hasSolution(rows: readonly Row[], k: number): boolean {
   return place(0);
 }
 
-test("makeFolds, 250 small data sets: where some dealing gives every train part every class, it is found; else the fold is named", () => {
+test("makeFolds, 250 small data sets: if an assignment gives every train part every class, it is found; otherwise the fold is reported", () => {
   let solvable = 0;
   for (let seed = 0; seed < 250; seed++) {
     const random = new Random(seed);
@@ -381,7 +381,7 @@ test("makeFolds, 250 small data sets: where some dealing gives every train part 
   assert.ok(solvable >= 100, String(solvable));
 });
 
-test("makeFolds: three folds of seven subjects whose rare class three have: each model has it in train", () => {
+test("makeFolds: three folds of seven subjects, three of them with the rare class: it is in every train part", () => {
   const text = "s0 0,s0 2,s1 2,s1 1,s1 1,s2 2,s2 0,s3 1,s3 2,s3 2,s4 2,s4 0,s5 0,s5 2,s5 0,s6 0,s6 1";
   const rows = text.split(",").map((row, k): Row => [`v${k}`, row.split(" ")[0]!, Number(row.split(" ")[1])]);
   const splits = makeFolds(fakeDataset(rows), { seed: 0, folds: 3 });
@@ -392,7 +392,7 @@ test("makeFolds: three folds of seven subjects whose rare class three have: each
   }
 });
 
-test("splitFromTable finds volumes by path, by PatientID where that was hashed, and says how the data set calls them otherwise", (t) => {
+test("splitFromTable finds volumes by path, by hashed PatientID, and otherwise says how the data set names them", (t) => {
   const folder = temporaryFolder(t);
   const saltFile = join(folder, "salt");
   writeFileSync(saltFile, "a secret of sixteen and more\n");

@@ -40,7 +40,7 @@ function uniform(seed: number, low: number, high: number): number[] {
   return values;
 }
 
-test("int16, uint16 and float32 beyond 0..1: percentiles 0.5 and 99.5 of the volumes given, whatever the others hold", async (t) => {
+test("int16, uint16 and float32 beyond 0..1: percentiles 0.5 and 99.5 of the given volumes, whatever the others contain", async (t) => {
   for (const [dtype, make] of [
     ["int16", Int16Array.from.bind(Int16Array)],
     ["float32", Float32Array.from.bind(Float32Array)],
@@ -73,12 +73,12 @@ test("bytes and fractions within 0..1 keep the range of their type", async (t) =
   assert.deepEqual(defaultWindow(fractions, fractions.volumes).window, [0, 1]);
 });
 
-test("one value everywhere still gives a window with two ends", async (t) => {
+test("a constant volume still gives a window with two different ends", async (t) => {
   const flat = await arrays(t, "int16", [new Int16Array(4000).fill(7), new Int16Array(4000).fill(7)]);
   assert.deepEqual(defaultWindow(flat, flat.volumes).window, [7, 8]);
 });
 
-test("outside of a slice of floats in HU is black, not the grey of 0", () => {
+test("the outside of a float slice in HU is black, not the grey of 0 HU", () => {
   const { info: fake } = fakeDataset([["v", "s", 0]]);
   const info: Dataset["info"] = { ...fake, dtype: "float32", range: [0, 1], unit: "arbitrary" };
   const config = loadConfig({ overrides: { "transform.window": "[-1000, 400]", "transform.augment": "none" } });

@@ -79,13 +79,13 @@ const COMPRESSED = ["rle", "jpeg-lossless-1", "jpeg-ls", "jpeg-2000", "htj2k"];
 
 for (const name of [...PLAIN, ...COMPRESSED]) {
   test(`DICOM ${name} in Chromium: the voxels that Node reads`, { skip }, async () => {
-    const one = caseOf(name);
-    const { series } = await scanDicom(sourcesOf(one));
+    const dicomCase = caseOf(name);
+    const { series } = await scanDicom(sourcesOf(dicomCase));
     const { data, shape } = await readDicomSeries(series[0] as DicomSeries);
     const sha256 = createHash("sha256").update(new Uint8Array(data.buffer)).digest("hex");
-    const files = one.files.map(([file, place]) => [file, Buffer.from(bytesOf(place)).toString("base64")]);
-    const found: unknown = await page?.evaluate(`readFiles(${JSON.stringify(files)})`);
-    assert.deepEqual(found, { shape, sha256 });
+    const files = dicomCase.files.map(([file, place]) => [file, Buffer.from(bytesOf(place)).toString("base64")]);
+    const summary: unknown = await page?.evaluate(`readFiles(${JSON.stringify(files)})`);
+    assert.deepEqual(summary, { shape, sha256 });
     assert.equal(
       asked.includes(WASM),
       COMPRESSED.includes(name),

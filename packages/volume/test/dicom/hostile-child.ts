@@ -23,25 +23,25 @@ const outcomes = { volume: 0, aside: 0, refused: 0, damaged: 0 };
 const troubles: string[] = [];
 
 for (let round = 0; round < rounds; round++) {
-  const one = chosen[Math.floor(random() * chosen.length)] as (typeof cases)[number];
+  const dicomCase = chosen[Math.floor(random() * chosen.length)] as (typeof cases)[number];
   const changes: string[] = [];
   const cut = new Map<string, number>();
-  const sources = one.files.map(([name, place]) => {
+  const sources = dicomCase.files.map(([name, place]) => {
     const bytes = bytesOf(place);
-    if (bytes.length === 0 || random() > 1.5 / one.files.length) return memorySource(name, bytes);
+    if (bytes.length === 0 || random() > 1.5 / dicomCase.files.length) return memorySource(name, bytes);
     const mutation = mutated(bytes, random);
     changes.push(`${name}: ${mutation.what}`);
     cut.set(name, mutation.cut);
     return memorySource(name, mutation.bytes);
   });
-  const label = `seed ${seed}, round ${round}, ${one.name}, ${changes.join("; ")}`;
+  const label = `seed ${seed}, round ${round}, ${dicomCase.name}, ${changes.join("; ")}`;
   try {
-    const scan = await scanDicom(sources, one.scan_options);
+    const scan = await scanDicom(sources, dicomCase.scan_options);
     const inSeries = new Set(scan.series.flatMap(({ slices }) => slices.map(({ file }) => file)));
     const accounted = inSeries.size + scan.setAside.length;
     if (accounted !== sources.length) troubles.push(`${label}: ${accounted} of ${sources.length} files accounted for`);
     outcomes.aside += scan.setAside.length;
-    for (const series of scan.series) await readOne(series, label, cut, one.name);
+    for (const series of scan.series) await readOne(series, label, cut, dicomCase.name);
   } catch (error) {
     troubles.push(`${label}: ${String((error as Error).stack)}`);
   }

@@ -20,10 +20,10 @@ test("message: whole has every name, nameless has the replacements, even for a m
   assert.equal(text.nameless, "between one file at 3 mm and another");
 });
 
-const refused = cases.filter((one) => one.error !== undefined || one.format_error !== undefined);
+const refused = cases.filter((dicomCase) => dicomCase.error !== undefined || dicomCase.format_error !== undefined);
 
 test("the fixtures refuse in every way that a series can be refused", () => {
-  const codes = new Set(refused.map((one) => one.error).filter((code) => code !== undefined));
+  const codes = new Set(refused.map((dicomCase) => dicomCase.error).filter((code) => code !== undefined));
   const all = [
     "duplicate-positions",
     "empty",
@@ -44,20 +44,20 @@ test("the fixtures refuse in every way that a series can be refused", () => {
   assert.deepEqual([...codes].sort(), all);
 });
 
-for (const one of refused) {
-  test(`a refusal without names (${one.name}): it gives the reason but no file, folder, UID or time of day`, async () => {
+for (const dicomCase of refused) {
+  test(`a refusal without names (${dicomCase.name}): it gives the reason but no file, folder, UID or time of day`, async () => {
     // Names as short as those of a CD export, which occur in other words too, and as long as a patient's.
-    const patient = await namelessOf(one, (k) => `Mueller_Hans_19600101/ZQ^${k}.dcm`);
+    const patient = await namelessOf(dicomCase, (k) => `Mueller_Hans_19600101/ZQ^${k}.dcm`);
     assert.doesNotMatch(patient, /Mueller|ZQ|dcm|2\.25\.|1\.2\.840\.\d|SECRET|19010203/);
     assert.match(patient, /^(the series is refused: |not readable as DICOM: ).{20,}\. .{10,}\.$/s);
-    assert.equal(await namelessOf(one, String), patient);
+    assert.equal(await namelessOf(dicomCase, String), patient);
   });
 }
 
-async function namelessOf(one: (typeof cases)[number], rename: (k: number) => string): Promise<string> {
-  const sources = one.files.map(([, place], k) => memorySource(rename(k), bytesOf(place)));
-  const { series } = await scanDicom(sources, one.scan_options);
-  return await readDicomSeries(series[0]!, one.options).then(
+async function namelessOf(dicomCase: (typeof cases)[number], rename: (k: number) => string): Promise<string> {
+  const sources = dicomCase.files.map(([, place], k) => memorySource(rename(k), bytesOf(place)));
+  const { series } = await scanDicom(sources, dicomCase.scan_options);
+  return await readDicomSeries(series[0]!, dicomCase.options).then(
     () => assert.fail("expected a refusal"),
     (error: { nameless: string }) => error.nameless,
   );

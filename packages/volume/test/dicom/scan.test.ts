@@ -63,11 +63,11 @@ test("an enhanced image gives kernel, kV and thickness from its functional group
 test("names, birth date, address, physicians and comments appear nowhere: not in a scan, a volume or a message", async () => {
   const secret = /SECRET|19010203/;
   assert.ok(secret.test(Buffer.from(firstFile()).toString("latin1")), "the files hold them");
-  for (const one of cases) {
-    const scan = await scanDicom(sourcesOf(one), one.scan_options);
+  for (const dicomCase of cases) {
+    const scan = await scanDicom(sourcesOf(dicomCase), dicomCase.scan_options);
     assert.doesNotMatch(JSON.stringify(scan), secret);
     for (const series of scan.series) {
-      const text = await readDicomSeries(series, one.options).then(({ facts }) => JSON.stringify(facts), String);
+      const text = await readDicomSeries(series, dicomCase.options).then(({ facts }) => JSON.stringify(facts), String);
       assert.doesNotMatch(text, secret);
     }
   }
@@ -77,8 +77,8 @@ test("all cases in one heap, shuffled: each series is found, and each is read as
   const some = cases.filter(
     ({ volume, set_aside, series, scan_options }) => volume && !set_aside && !series && !scan_options,
   );
-  const sources = some.flatMap((one) =>
-    sourcesOf(one).map((source) => ({ ...source, name: `${one.name}/${source.name}` })),
+  const sources = some.flatMap((dicomCase) =>
+    sourcesOf(dicomCase).map((source) => ({ ...source, name: `${dicomCase.name}/${source.name}` })),
   );
   const turned = sources.map((_, i) => sources[(i * 103) % sources.length] as DicomSource);
   assert.equal(new Set(turned).size, sources.length);
@@ -87,10 +87,10 @@ test("all cases in one heap, shuffled: each series is found, and each is read as
   const unique = new Set(some.map(({ files }) => JSON.stringify(files.map(([, place]) => place).sort())));
   assert.equal(scan.series.length, unique.size);
   for (const series of scan.series) {
-    const one = caseOf((series.slices[0]?.file ?? "").split("/")[0] as string);
-    const volume = await readDicomSeries(series, one.options);
-    const [alone] = (await scanDicom(sourcesOf(one))).series as [DicomSeries];
-    assert.deepEqual(volume.data, (await readDicomSeries(alone, one.options)).data, one.name);
+    const dicomCase = caseOf((series.slices[0]?.file ?? "").split("/")[0] as string);
+    const volume = await readDicomSeries(series, dicomCase.options);
+    const [alone] = (await scanDicom(sourcesOf(dicomCase))).series as [DicomSeries];
+    assert.deepEqual(volume.data, (await readDicomSeries(alone, dicomCase.options)).data, dicomCase.name);
   }
 });
 

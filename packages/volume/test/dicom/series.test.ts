@@ -14,52 +14,57 @@ import {
 import { assertClose } from "../fixtures.js";
 import { cases, expectedHu, sourcesOf, type DicomCase } from "./cases.js";
 
-for (const one of cases) {
-  test(`DICOM ${one.name}: ${one.about}${one.volume ? ", equal to pydicom and numpy" : ""} (fixtures/dicom/make_series.py)`, async () => {
-    const scan = await scanDicom(sourcesOf(one), one.scan_options);
+for (const dicomCase of cases) {
+  test(`DICOM ${dicomCase.name}: ${dicomCase.about}${dicomCase.volume ? ", equal to pydicom and numpy" : ""} (fixtures/dicom/make_series.py)`, async () => {
+    const scan = await scanDicom(sourcesOf(dicomCase), dicomCase.scan_options);
     const aside = scan.setAside.map(({ name, code }) => [name, code]);
-    assert.deepEqual(aside, one.set_aside ?? []);
+    assert.deepEqual(aside, dicomCase.set_aside ?? []);
     assert.ok(scan.setAside.every(({ reason }) => reason.startsWith("it") || reason.startsWith("its")));
-    assert.equal(scan.series.length, one.series ?? 1);
-    if (one.series === 0) return;
+    assert.equal(scan.series.length, dicomCase.series ?? 1);
+    if (dicomCase.series === 0) return;
     const [series] = scan.series as [DicomSeries];
-    checkPlan(series, one);
-    const reading = readDicomSeries(series, one.options);
-    if (one.error !== undefined) return assert.rejects(reading, refusalOf(one));
-    if (one.format_error !== undefined) return assert.rejects(reading, formatErrorOf(one));
-    checkVolume(await reading, one);
-    assert.equal(series.seriesDescription, one.description ?? "Chest");
+    checkPlan(series, dicomCase);
+    const reading = readDicomSeries(series, dicomCase.options);
+    if (dicomCase.error !== undefined) return assert.rejects(reading, refusalOf(dicomCase));
+    if (dicomCase.format_error !== undefined) return assert.rejects(reading, formatErrorOf(dicomCase));
+    checkVolume(await reading, dicomCase);
+    assert.equal(series.seriesDescription, dicomCase.description ?? "Chest");
   });
 }
 
 /** Headers alone determine the shape or the refusal; they do not reveal damaged pixels. */
-function checkPlan(series: DicomSeries, one: DicomCase): void {
-  const plan = () => planDicomSeries(series, one.options);
-  if (one.error !== undefined) return void assert.throws(plan, refusalOf(one));
-  if (one.volume === undefined) return;
+function checkPlan(series: DicomSeries, dicomCase: DicomCase): void {
+  const plan = () => planDicomSeries(series, dicomCase.options);
+  if (dicomCase.error !== undefined) return void assert.throws(plan, refusalOf(dicomCase));
+  if (dicomCase.volume === undefined) return;
   const { shape, unit, facts, ...geometry } = plan();
-  assert.deepEqual(shape, one.volume.shape);
-  assertClose(affineMatrix({ data: new Int8Array(), shape, unit, ...geometry }), one.volume.affine, 1e-5, "affine");
-  assert.equal(facts.filled.length, one.filled?.length ?? 0);
+  assert.deepEqual(shape, dicomCase.volume.shape);
+  assertClose(
+    affineMatrix({ data: new Int8Array(), shape, unit, ...geometry }),
+    dicomCase.volume.affine,
+    1e-5,
+    "affine",
+  );
+  assert.equal(facts.filled.length, dicomCase.filled?.length ?? 0);
 }
 
-function checkVolume(volume: DicomVolume, one: DicomCase): void {
-  const expected = one.volume as NonNullable<DicomCase["volume"]>;
+function checkVolume(volume: DicomVolume, dicomCase: DicomCase): void {
+  const expected = dicomCase.volume as NonNullable<DicomCase["volume"]>;
   assertVolume(volume);
   assert.deepEqual(volume.shape, expected.shape);
   assert.equal(volume.data.constructor.name, expected.dtype === "int16" ? "Int16Array" : "Float32Array");
-  assertClose(volume.data, expectedHu(expected), one.tolerance ?? 0, "HU");
+  assertClose(volume.data, expectedHu(expected), dicomCase.tolerance ?? 0, "HU");
   assertClose(affineMatrix(volume), expected.affine, 1e-5, "affine");
   assertOrthonormal(volume.direction);
-  assert.equal(volume.unit, one.unit ?? "HU");
+  assert.equal(volume.unit, dicomCase.unit ?? "HU");
   const { facts } = volume;
   assert.deepEqual(
     facts.filled.map(({ slice, between }) => [slice, ...between]),
-    one.filled ?? [],
+    dicomCase.filled ?? [],
   );
-  assertClose([facts.tilt?.degrees ?? 0], [one.tilt ?? 0], 1e-3, "tilt");
-  assert.deepEqual(facts.padding.left, one.padding_left ?? []);
-  assert.equal(facts.lossy, (one.tolerance ?? 0) > 0);
+  assertClose([facts.tilt?.degrees ?? 0], [dicomCase.tilt ?? 0], 1e-3, "tilt");
+  assert.deepEqual(facts.padding.left, dicomCase.padding_left ?? []);
+  assert.equal(facts.lossy, (dicomCase.tolerance ?? 0) > 0);
 }
 
 function assertOrthonormal(direction: readonly number[]): void {
@@ -69,18 +74,18 @@ function assertOrthonormal(direction: readonly number[]): void {
   assertClose(products, [1, 0, 0, 0, 1, 0, 0, 0, 1], 1e-12, "direction");
 }
 
-const refusalOf = (one: DicomCase) => (error: unknown) => {
+const refusalOf = (dicomCase: DicomCase) => (error: unknown) => {
   assert.ok(error instanceof DicomSeriesError, String(error));
-  assert.equal(error.code, one.error, error.message);
-  assert.deepEqual([...error.files].sort(), [...(one.about_files ?? [])].sort());
+  assert.equal(error.code, dicomCase.error, error.message);
+  assert.deepEqual([...error.files].sort(), [...(dicomCase.about_files ?? [])].sort());
   assert.ok(error.remedy.length > 0 && error.message.endsWith(error.remedy));
   return true;
 };
 
-const formatErrorOf = (one: DicomCase) => (error: unknown) => {
+const formatErrorOf = (dicomCase: DicomCase) => (error: unknown) => {
   assert.ok(error instanceof VolumeFormatError, String(error));
   assert.equal(error.format, "DICOM");
-  assert.deepEqual([error.file], one.about_files);
-  assert.match(error.message, new RegExp(one.format_error as string));
+  assert.deepEqual([error.file], dicomCase.about_files);
+  assert.match(error.message, new RegExp(dicomCase.format_error as string));
   return true;
 };

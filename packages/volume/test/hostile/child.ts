@@ -57,13 +57,13 @@ async function verdict(
 ): Promise<Report> {
   let outcome: "read" | "refused" = "read";
   try {
-    const found = await format.read(path);
-    if (expected !== undefined && found !== expected)
+    const fingerprint = await format.read(path);
+    if (expected !== undefined && fingerprint !== expected)
       return { index, violation: `${about}: the truncated file gave other voxels than the complete one` };
   } catch (error) {
     if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) {
-      const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      return { index, violation: `${about}: not a typed error: ${said}` };
+      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      return { index, violation: `${about}: not a typed error: ${message}` };
     }
     outcome = "refused";
   }

@@ -10,11 +10,11 @@ for (const { name, shape, mask: hex, faces, corners } of regionFacts.masks) {
     [26, corners],
   ] as const) {
     test(`components of ${name}, ${connectivity}: labels, sizes and boxes equal scipy.ndimage's (fixtures/volume/regions.py)`, () => {
-      const found = connectedComponents(maskOf(hex, shape), shape, connectivity);
-      assert.equal(found.count, expected.count);
-      assert.deepEqual(Array.from(found.labels()), expected.labels);
-      assert.deepEqual(Array.from(found.size), expected.sizes);
-      const boxes = expected.sizes.map((_, k) => found.box(k));
+      const components = connectedComponents(maskOf(hex, shape), shape, connectivity);
+      assert.equal(components.count, expected.count);
+      assert.deepEqual(Array.from(components.labels()), expected.labels);
+      assert.deepEqual(Array.from(components.size), expected.sizes);
+      const boxes = expected.sizes.map((_, k) => components.box(k));
       assert.deepEqual(
         boxes.map(({ start, end }) => [start, end]),
         expected.boxes,
@@ -24,10 +24,10 @@ for (const { name, shape, mask: hex, faces, corners } of regionFacts.masks) {
 }
 
 test("components: any nonzero value is set; select keeps whole components; largest is the first of equals", () => {
-  const found = connectedComponents(Uint8Array.of(7, 255, 0, 1, 1, 0, 9, 0), [8, 1, 1]);
-  assert.deepEqual(Array.from(found.size), [2, 2, 1]);
-  assert.equal(found.largest, 0);
-  assert.deepEqual(Array.from(found.select((k) => k !== 1)), [1, 1, 0, 0, 0, 0, 1, 0]);
+  const components = connectedComponents(Uint8Array.of(7, 255, 0, 1, 1, 0, 9, 0), [8, 1, 1]);
+  assert.deepEqual(Array.from(components.size), [2, 2, 1]);
+  assert.equal(components.largest, 0);
+  assert.deepEqual(Array.from(components.select((k) => k !== 1)), [1, 1, 0, 0, 0, 0, 1, 0]);
   assert.equal(connectedComponents(new Uint8Array(8), [2, 2, 2]).largest, -1);
 });
 
@@ -41,8 +41,8 @@ test("components: a snake and a comb, whose runs are joined late, are one compon
   // Teeth that meet only in the last row: a hundred components until then.
   const comb = Uint8Array.from({ length: n * n }, (_, i) => (i % 2 === 0 || i >= n * (n - 1) ? 1 : 0));
   for (const mask of [snake, comb]) {
-    const found = connectedComponents(mask, [n, n, 1]);
-    assert.deepEqual(Array.from(found.size), [mask.reduce((a, b) => a + b, 0)]);
+    const components = connectedComponents(mask, [n, n, 1]);
+    assert.deepEqual(Array.from(components.size), [mask.reduce((a, b) => a + b, 0)]);
   }
 });
 
@@ -97,6 +97,6 @@ test("components: wrong lengths, shapes, connectivities and numbers are refused 
   assert.throws(() => connectedComponents(mask, [2, 2, 3]), VolumeArgumentError);
   assert.throws(() => connectedComponents(mask, [2, 4, 1.5]), VolumeArgumentError);
   assert.throws(() => connectedComponents(mask, [2, 2, 2], 18 as 6), /connectivity: expected 6 or 26, received 18/);
-  const found = connectedComponents(mask.fill(1), [2, 2, 2]);
-  for (const k of [-1, 1, 0.5, NaN]) assert.throws(() => found.box(k), VolumeArgumentError, String(k));
+  const components = connectedComponents(mask.fill(1), [2, 2, 2]);
+  for (const k of [-1, 1, 0.5, NaN]) assert.throws(() => components.box(k), VolumeArgumentError, String(k));
 });
