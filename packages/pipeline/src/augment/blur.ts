@@ -1,7 +1,7 @@
 /** Gaussian blur, one axis after the other, like a smoother reconstruction kernel. */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import { z } from "zod";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { drawSamples, onDrawn, overAir, within, type Draws, type Air } from "./samples.js";
 import { defineChange } from "./transform.js";
 

@@ -2,7 +2,7 @@
 import type { Random } from "@slicestack/stats";
 import { z } from "zod";
 import { scaleBy, shiftBy } from "./matrix.js";
-import { probability, range, type Range } from "./options.js";
+import { probability, range, type Range } from "./option-ranges.js";
 import { within, withinRatio } from "./samples.js";
 import { defineAffine, type Sides } from "./transform.js";
 

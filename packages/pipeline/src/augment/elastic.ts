@@ -8,7 +8,7 @@ import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import { z } from "zod";
 import { key } from "../config/notes.js";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { drawSamples, within, type Draws } from "./samples.js";
 import { defineField } from "./transform.js";
 

@@ -3,7 +3,7 @@ import { functional as F } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import { z } from "zod";
 import { boxMask, type Box } from "./boxes.js";
-import { probability, range, type Range } from "./options.js";
+import { probability, range, type Range } from "./option-ranges.js";
 import { column, drawSamples, onDrawn, within, withinRatio } from "./samples.js";
 import { defineChange } from "./transform.js";
 

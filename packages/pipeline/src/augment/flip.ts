@@ -1,7 +1,7 @@
 /** Flips, exact to the bit. */
 import { scope } from "@slicestack/torch";
 import { z } from "zod";
-import { probability } from "./options.js";
+import { probability } from "./option-ranges.js";
 import { drawSamples, onDrawn } from "./samples.js";
 import { defineChange } from "./transform.js";
 

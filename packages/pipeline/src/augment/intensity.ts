@@ -1,7 +1,7 @@
 /** Brightness and contrast after the window: (scale · x + shift), clipped to 0..1, to the power of gamma. */
 import type { Tensor } from "@slicestack/torch";
 import { z } from "zod";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { column, drawSamples, onDrawn, within, withinRatio } from "./samples.js";
 import { defineChange } from "./transform.js";
 

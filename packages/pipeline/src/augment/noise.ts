@@ -1,7 +1,7 @@
 /** Gaussian noise, independent from pixel to pixel. */
 import { getGeneratorState, manualSeed, randn, scope, setGeneratorState, type Tensor } from "@slicestack/torch";
 import { z } from "zod";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { column, drawSamples, onDrawn, within } from "./samples.js";
 import { defineChange } from "./transform.js";
 

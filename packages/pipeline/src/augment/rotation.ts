@@ -1,7 +1,7 @@
 /** Rotation about the centre: in the plane of a slice, and of a volume also by a tilt out of it. */
 import { z } from "zod";
 import { turn } from "./matrix.js";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { within } from "./samples.js";
 import { defineAffine } from "./transform.js";
 

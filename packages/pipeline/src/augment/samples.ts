@@ -1,7 +1,7 @@
 /** Applies random transforms to some samples of a batch; the others stay unchanged, bit for bit. */
 import { cat, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
-import type { Range } from "./options.js";
+import type { Range } from "./option-ranges.js";
 
 /** The draw of each sample of a batch; null if the transform is not applied. */
 export type Draws<T> = readonly (T | null)[];

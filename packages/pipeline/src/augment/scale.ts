@@ -1,7 +1,7 @@
 /** A change of size, alike along all axes. */
 import { z } from "zod";
 import { scaleBy } from "./matrix.js";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { within } from "./samples.js";
 import { defineAffine } from "./transform.js";
 

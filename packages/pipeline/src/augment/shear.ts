@@ -1,7 +1,7 @@
 /** A slant of the axes. */
 import { z } from "zod";
 import { pairsOf, slant } from "./matrix.js";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { within } from "./samples.js";
 import { defineAffine } from "./transform.js";
 

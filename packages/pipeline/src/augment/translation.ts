@@ -1,7 +1,7 @@
 /** A shift along each axis. */
 import { z } from "zod";
 import { shiftBy } from "./matrix.js";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { within } from "./samples.js";
 import { defineAffine } from "./transform.js";
 

@@ -8,7 +8,7 @@
  * value that a draw can show is lost, and the last step clips at 0 and 1. Without jitter, margin is 0.
  */
 import { z } from "zod";
-import { probability, range } from "./options.js";
+import { probability, range } from "./option-ranges.js";
 import { column, drawSamples, within } from "./samples.js";
 import { defineChange } from "./transform.js";
 

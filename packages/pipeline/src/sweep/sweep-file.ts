@@ -10,8 +10,8 @@ import { NAME } from "../config/schema.js";
 import { findConfig, shippedFolder } from "../config/shipped.js";
 import { validate } from "../config/validate.js";
 import { isFolder, sourceOfPoints } from "./points-folder.js";
-import { localSchema, type LocalOptions } from "./local/options.js";
-import { slurmSchema, type SlurmOptions } from "./slurm/options.js";
+import { localSchema, type LocalOptions } from "./local/local-section.js";
+import { slurmSchema, type SlurmOptions } from "./slurm/slurm-section.js";
 import type { Space } from "./space.js";
 import {
   dimension,

@@ -333,7 +333,6 @@ test("code that a bundle does not declare, or that no model names, is refused be
     [false, false],
     [true, false],
   ] as const) {
-    // prettier-ignore
     write(declared, named);
     await assert.rejects(openBundle(file, { allowPlugins: declared }), /name different plug-ins/);
   }

@@ -44,7 +44,6 @@ test("with a component for each dimension the distance is Mahalanobis' own (inve
     [4, 4],
     [-7, 0],
   ] as [number, number][]) {
-    // prettier-ignore
     const [dx, dy] = [point[0] - mean[0], point[1] - mean[1]];
     const squared = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy);
     assert.ok(Math.abs(familiarityDistance(model, point) - Math.sqrt(squared)) < 1e-9);

@@ -1,7 +1,7 @@
 import { damaged } from "./damage.js";
 import { UNDEFINED_LENGTH, type DatasetLocation, type ElementPlace, type ElementWalker } from "./elements.js";
 import { TAG, type TagName } from "./tags.js";
-import { decodeText } from "./text.js";
+import { decodeText } from "./decode-text.js";
 
 /** Limit for elements that are read as text; a longer one means that the file is damaged. */
 const MAX_TEXT_BYTES = 65536;

@@ -4,7 +4,7 @@ import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Start } from "../../session.js";
 import { pathWord } from "../../shell.js";
-import { parsePriority, parseTrial } from "./numbers.js";
+import { parsePriority, parseTrial } from "./parse-arguments.js";
 import { cancelSlurmSweep } from "./run-slurm.js";
 
 interface ControlFlags extends CommonOptions {

@@ -6,7 +6,7 @@ import { pathWord, shownPath } from "../../shell.js";
 import { bestText, standText } from "../../sweep-text.js";
 import { createSweepView } from "../../sweep-view.js";
 import { parseCount, parseDuration } from "../numbers.js";
-import { parseGpus } from "./numbers.js";
+import { parseGpus } from "./parse-arguments.js";
 import { runSlurmSweep } from "./run-slurm.js";
 
 interface RunFlags extends CommonOptions {

@@ -6,7 +6,7 @@ import type { Needs } from "../../queue/jobs.js";
 import { parseBytes } from "../../run/cache-entries.js";
 import { SweepError } from "../errors.js";
 import type { GpuPool } from "./gpus.js";
-import type { LocalOptions } from "./options.js";
+import type { LocalOptions } from "./local-section.js";
 
 interface Booking {
   /** What the user asks for; the rest comes from the configuration and the machine. */

@@ -18,7 +18,7 @@ import { readResult } from "../trial-result.js";
 import { Controller, type SweepEvent } from "./controller.js";
 import { GpuPool } from "./gpus.js";
 import { needsOf } from "./needs.js";
-import type { LocalOptions } from "./options.js";
+import type { LocalOptions } from "./local-section.js";
 import { Resources } from "./resources.js";
 import type { JobOptions } from "./trial-jobs.js";
 import type { TrialSummary } from "./trial-work.js";

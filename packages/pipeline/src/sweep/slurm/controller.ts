@@ -11,7 +11,7 @@ import { readResult, writeResult, type TrialResult } from "../trial-result.js";
 import type { Trial, TrialReport, TrialState } from "../trial.js";
 import { arraysOf, throttled, type PlannedArray, type PlannedTask, type ThrottledArray } from "./arrays.js";
 import { attemptKey, Attempts, STAGES, type Attempt, type Stage } from "./attempts.js";
-import type { SlurmOptions } from "./options.js";
+import type { SlurmOptions } from "./slurm-section.js";
 import { Judgement, MOST_RESTARTS } from "./judgement.js";
 import type { Verdict } from "./verdict.js";
 

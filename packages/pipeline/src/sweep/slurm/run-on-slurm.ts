@@ -20,7 +20,7 @@ import {
   type SlurmControllerOptions,
   type SlurmSweepCounts,
 } from "./controller.js";
-import type { SlurmOptions } from "./options.js";
+import type { SlurmOptions } from "./slurm-section.js";
 
 export interface SlurmSweepOptions
   extends SweepTarget, Pick<SlurmControllerOptions, "program" | "onEvent" | "onLog" | "onRound" | "signal"> {
