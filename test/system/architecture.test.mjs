@@ -23,7 +23,7 @@ const mayImport = {
  */
 const arrows = {
   "index.ts":
-    "study sweep plan tasks report audit export scan explain evaluate trained train predict models inspect input augment weights run slurm data engine config",
+    "study sweep plan tasks report audit export scan dicom-out explain evaluate trained train predict models inspect input augment weights run slurm data engine config",
   "internal.ts": "sweep audit explain evaluate train models inspect run slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
@@ -31,11 +31,12 @@ const arrows = {
   sweep: "tasks report evaluate train page models input run queue slurm command-line.ts data engine config",
   plan: "train page models run command-line.ts data engine config",
   tasks:
-    "report export scan explain evaluate trained train page inspect models input weights run command-line.ts data engine config",
+    "report export scan dicom-out explain evaluate trained train page inspect models input weights run command-line.ts data engine config",
   report: "evaluate page inspect models run data engine config",
   audit: "page data engine",
   export: "trained evaluate predict models input weights run data engine config",
-  scan: "explain trained predict models input run data engine config",
+  scan: "dicom-out explain trained predict models input run data engine config",
+  "dicom-out": "explain run data",
   explain: "page predict inspect input models run data engine config",
   evaluate: "page predict input models run command-line.ts data engine config",
   trained: "predict models run command-line.ts data engine config",

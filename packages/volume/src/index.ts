@@ -40,7 +40,7 @@ export { parseVolume, type ParseVolumeOptions } from "./parse-volume.js";
 export type { DetectedVolume, ReadVolumeOptions } from "./read-one.js";
 export type { DicomSource } from "./dicom/source.js";
 export { scanDicom, type DicomScan, type DicomScanOptions } from "./dicom/scan.js";
-export type { SetAside, SetAsideCode } from "./dicom/set-aside.js";
+export { OWN_EQUIPMENT, type SetAside, type SetAsideCode } from "./dicom/set-aside.js";
 export type { DicomSeries } from "./dicom/dicom-series.js";
 export type { AcquisitionFacts, SeriesIdentity } from "./dicom/identity.js";
 export { zipDicomSource } from "./dicom/zip-source.js";
@@ -55,6 +55,15 @@ export {
   type FilledSlice,
   type ReadDicomOptions,
 } from "./dicom/read.js";
+export {
+  readDicomSlices,
+  sortDicomSlices,
+  type DicomSliceVoxels,
+  type ReadDicomSlicesOptions,
+} from "./dicom/read-slices.js";
+export { readDicomElements } from "./dicom/raw-elements.js";
+export { encodeDicom, type WrittenDataset, type WrittenValue } from "./dicom/write/encode.js";
+export { WRITTEN, type WrittenName, type WrittenVr } from "./dicom/write/names.js";
 export { DicomSeriesError, type DicomSeriesCode, type SeriesProblem } from "./dicom/errors.js";
 export { findBody, type BodyFound, type BodyMissing } from "./regions/body.js";
 export { boxOf, growBox, unionBox, type Box } from "./regions/box.js";

@@ -1,4 +1,4 @@
-import type { PredictOptions, ScanResult } from "@slicestack/pipeline";
+import type { PredictOptions, PredictSummary, ScanResult } from "@slicestack/pipeline";
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
@@ -7,6 +7,7 @@ import { counted, parseCount } from "./numbers.js";
 interface PredictFlags extends CommonOptions {
   out?: string;
   explain?: boolean;
+  dicom?: string;
   allowPlugins?: boolean;
   series?: string;
   mask?: string;
@@ -28,6 +29,10 @@ export function addPredict(program: Command, start: Start): void {
     .argument("<input...>", "scans: files, folders, zips, patterns; - reads a list of them from standard input")
     .option("--out <folder>", "write predictions.csv and a JSON file for each scan")
     .option("--explain", "with --out: write Grad-CAM and integrated gradients as NIfTI, in the space of each scan")
+    .option(
+      "--dicom <folder>",
+      "for DICOM scans: write a structured report and a heat-map of each, as objects of its study (they name the patient)",
+    )
     .option("--allow-plugins", "run the plug-ins in a bundle with your permissions")
     .option(
       "--series <choice>",
@@ -56,10 +61,10 @@ export function addPredict(program: Command, start: Start): void {
     );
   addCommon(command, {
     example:
-      "slicestack predict runs/lung scan.nii.gz\nslicestack predict runs/lung export.zip --out predicted --explain",
+      "slicestack predict runs/lung scan.nii.gz\nslicestack predict runs/lung export.zip --out predicted --explain\nslicestack predict runs/lung export.zip --dicom objects",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.partly, EXIT.engine, EXIT.stopped],
     notes:
-      "Warnings report how a scan is unlike the training scans; they change no number. With --json, each result is a line of JSON as soon as it is known. Exit code 4: some scans could not be predicted, 3: none could.",
+      "Warnings report how a scan is unlike the training scans; they change no number. With --json, each result is a line of JSON as soon as it is known. Exit code 4: some scans could not be predicted, or have no DICOM objects with --dicom; 3: no scan could be predicted.",
   }).action((model: string, inputs: string[], options: PredictFlags) =>
     start(options, (session) => runPredict(model, inputs, options, session)),
   );
@@ -81,17 +86,39 @@ async function runPredict(model: string, given: string[], flags: PredictFlags, s
     signal: session.signal,
     onResult: (result) => session.emit(resultText(result), result),
     onFailure: ({ source, reason }) => session.log(`cannot be predicted: ${source}: ${reason}`),
+    onDicom: ({ source, heatMap }) => {
+      if ("reason" in heatMap) session.log(`${source}: a report and no heat-map: ${heatMap.reason}`);
+    },
+    onDicomFailure: ({ source, reason }) => session.log(`no DICOM objects: ${source}: ${reason}`),
   };
-  const { results, failed, setAside, out, model: opened } = await predict(options);
-  if (!opened.isCalibrated)
+  const summary = await predict(options);
+  if (!summary.model.isCalibrated)
     session.log(
       "warning: the probabilities are not calibrated, and scans are not compared with the training scans, because these weights have not been evaluated with slicestack evaluate",
     );
-  if (setAside.length > 0)
-    session.log(`${counted(setAside.length, "file")} set aside, such as ${setAside[0]!.path}: ${setAside[0]!.reason}`);
-  const code = failed.length === 0 ? EXIT.ok : results.length > 0 ? EXIT.partly : EXIT.data;
+  logSetAside(summary, session);
+  const { results, failed, withoutDicom } = summary;
+  const isWhole = failed.length === 0 && withoutDicom.length === 0;
+  const code = isWhole ? EXIT.ok : results.length > 0 ? EXIT.partly : EXIT.data;
+  return { code, text: "", json: undefined, note: noteOf(summary, flags.dicom ?? null) };
+}
+
+/** What was found and not predicted; objects of an earlier prediction are a case of their own, because they are expected. */
+function logSetAside({ setAside }: PredictSummary, session: Session): void {
+  const isOwn = ({ code }: PredictSummary["setAside"][number]) => code === "own-result";
+  const [own, others] = [setAside.filter(isOwn), setAside.filter((one) => !isOwn(one))];
+  if (own.length > 0)
+    session.log(`ignored ${counted(own.length, "DICOM object")} that Slicestack wrote, such as ${own[0]!.path}`);
+  if (others.length > 0)
+    session.log(`${counted(others.length, "file")} set aside, such as ${others[0]!.path}: ${others[0]!.reason}`);
+}
+
+function noteOf({ results, failed, out, dicom, withoutDicom }: PredictSummary, folder: string | null): string {
   const done = `${counted(results.length, "scan")} predicted${failed.length > 0 ? `, ${failed.length} could not be` : ""}`;
-  return { code, text: "", json: undefined, note: out === null ? done : `${done}: ${out}` };
+  const predicted = out === null ? done : `${done}: ${out}`;
+  if (folder === null) return predicted;
+  const without = withoutDicom.length > 0 ? `, not of ${withoutDicom.length}` : "";
+  return `${predicted}\nDICOM objects of ${counted(dicom.length, "scan")} written${without}: ${folder}`;
 }
 
 /** Reads paths from standard input, one per line. */

@@ -60,6 +60,7 @@ const KINDS = {
     words: "a folder of predictions",
     holds: /^(predictions\.csv|.+\.json|.+-(gradcam|ig)\.nii\.gz|dicom)$/,
   },
+  dicom: { words: "a folder of DICOM reports and heat-maps", holds: /^(report|heat-map-\d+)\.dcm$/ },
   triton: { words: "a model of a Triton repository", holds: /^(config\.pbtxt|1)$/ },
   pictures: {
     words: "a folder of pictures and tables",

@@ -3,7 +3,10 @@ import { crossThreads } from "../engine/thread-errors.js";
 /** The request cannot be explained. */
 export class ExplainError extends Error {
   override readonly name = "ExplainError";
-  constructor(problem: string, remedy: string) {
+  constructor(
+    readonly problem: string,
+    readonly remedy: string,
+  ) {
     super(`${problem}. ${remedy}`);
   }
 }

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { misfitOf, shareableFacts, VolumeFileError, VolumeFormatError, wasOfScans } from "@slicestack/volume";
+import type { ClassMap } from "../dicom-out/heat-map.js";
 import { isCt, type VolumeInput } from "../data/ingest/source.js";
 import { runPool } from "../data/pool.js";
 import { withoutPrefix } from "../data/reason.js";
@@ -25,7 +26,7 @@ import { softwareVersions } from "../run/software-versions.js";
 import type { FailedScan, FoundScan } from "./find-scans.js";
 import { recipeOfModel } from "./recipe.js";
 import { decide, RESULT_FORMAT, type OperatingPoint, type ScanResult } from "./scan-result.js";
-import type { OpenedModel, ScanJob, ScanOutcome, ScanVoxels } from "./scan-job.js";
+import type { HeatMapOutcome, OpenedModel, ScanJob, ScanOutcome, ScanVoxels } from "./scan-job.js";
 import type { TrainedModel } from "../trained/trained-model.js";
 import { warningsOf } from "./warnings.js";
 
@@ -34,6 +35,8 @@ export interface PredictScansOptions {
   /** For two classes: the rule that turns a probability into a decision. Default youden. */
   operatingPoint?: OperatingPoint;
   mask?: string | null;
+  /** Computes a heat-map of each DICOM scan, besides `maps`. */
+  heatMaps?: boolean;
   /** Threads that read and prepare scans. Default: the cores that this process may use. */
   jobs?: number;
   onProgress?: (progress: Progress) => void;
@@ -44,6 +47,10 @@ export interface PredictScansOptions {
 export interface PredictedScan {
   result: ScanResult;
   maps: StoredMaps;
+  /** Where its voxels are from. */
+  input: VolumeInput;
+  /** Grad-CAM of the most probable class, or why the model has none; null if it was not requested. */
+  heatMap: ClassMap | { reason: string } | null;
   /** The position of the stored voxels in space. */
   place: Pick<VolumeRecord, "geometry" | "original" | "crop" | "count" | "unit"> & { size: [number, number] };
 }
@@ -171,11 +178,12 @@ async function decideOn(
   scan: FoundScan,
   prepared: TimedVolume,
   on: Parameters<typeof predictScans>[2],
-  { maps = [], operatingPoint }: PredictScansOptions,
+  { maps = [], heatMaps = false, operatingPoint }: PredictScansOptions,
 ): Promise<void> {
   let outcome: ScanOutcome;
   try {
-    const job: ScanJob = { step: "scan", key: open.key, scan: voxelsOf(scan, prepared), maps };
+    const heatMap = heatMaps && scan.input.kind === "dicom";
+    const job: ScanJob = { step: "scan", key: open.key, scan: voxelsOf(scan, prepared), maps, heatMap };
     outcome = await open.session.run<ScanJob, ScanOutcome>(JOB, job);
   } catch (error) {
     // A head that needs a certain number of slices throws an error; other scans may have that number.
@@ -191,8 +199,15 @@ async function decideOn(
   await on.scan({
     result: resultOf(open, scan, prepared, outcome, operatingPoint ?? null),
     maps: outcome.maps,
+    input: scan.input,
+    heatMap: classMapOf(open.model.members[0]!.spec, outcome.heatMap),
     place: { geometry, original, crop, unit, count: prepared.shape[0], size: [height, width] },
   });
+}
+
+function classMapOf({ classes, input }: ModelSpec, found: HeatMapOutcome | null): PredictedScan["heatMap"] {
+  if (found === null || "reason" in found) return found;
+  return { map_SHW: found.map_SHW, class: classes.names[found.target]!, window: input.windows[0]! };
 }
 
 function voxelsOf(

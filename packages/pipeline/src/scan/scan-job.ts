@@ -6,6 +6,7 @@ import { sliceEvidence, countVoteAt, voteBy } from "@slicestack/stats";
 import type { JobContext } from "../engine/job.js";
 import type { StoreArray, StoreDtype } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
+import { ExplainError } from "../explain/errors.js";
 import { explainVolume, type MapKind, type StoredMaps } from "../explain/subject.js";
 import { functionOfModel } from "../explain/function-of-model.js";
 import { memorySource } from "../input/source.js";
@@ -20,7 +21,7 @@ import { loaderOf, type TrainedMember, type TrainedModel } from "../trained/trai
 
 export type ScanJob =
   | { step: "open"; key: string; model: TrainedModel; compute: ComputeWishes }
-  | { step: "scan"; key: string; scan: ScanVoxels; maps: readonly MapKind[] }
+  | { step: "scan"; key: string; scan: ScanVoxels; maps: readonly MapKind[]; heatMap: boolean }
   | { step: "close"; key: string };
 
 /** How to compute; options that are absent are as in the training of the run. */
@@ -62,9 +63,14 @@ export interface ScanOutcome {
   members: MemberOutcome[];
   /** Maps for the class with the largest probability, S x H x W, averaged over the members. */
   maps: StoredMaps;
+  /** Grad-CAM where it was asked for as a heat-map, or why the model has none. */
+  heatMap: HeatMapOutcome | null;
   /** Computes probabilities from stored voxels. */
   seconds: number;
 }
+
+/** Of the class with the largest probability, S x H x W. */
+export type HeatMapOutcome = { map_SHW: Float32Array; target: number } | { reason: string };
 
 interface Opened {
   models: { member: TrainedMember; open: OpenModel }[];
@@ -79,7 +85,7 @@ export function job(input: ScanJob, _context: JobContext): OpenedModel | ScanOut
   const model = opened.get(input.key);
   if (model === undefined)
     throw new PredictError("The model is no longer open: the thread that held it has ended", "Open it again.");
-  return scanned(model, input.scan, input.maps);
+  return scanned(model, input);
 }
 
 function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): OpenedModel {
@@ -120,18 +126,37 @@ function close(key: string): null {
   return null;
 }
 
-function scanned({ models, compute }: Opened, scan: ScanVoxels, kinds: readonly MapKind[]): ScanOutcome {
+function scanned(
+  { models, compute }: Opened,
+  { scan, maps: kinds, heatMap: isWanted }: ScanJob & { step: "scan" },
+): ScanOutcome {
   const start = performance.now();
   const members = models.map(({ member, open: model }) => {
     using predictor = predictorOf(model, sourceOf(scan), compute);
     return outcomeOf(member, predictor.predict([volumeOf(scan)]));
   });
   const seconds = (performance.now() - start) / 1000;
-  if (kinds.length === 0) return { members, maps: {}, seconds };
+  if (kinds.length === 0 && !isWanted) return { members, maps: {}, heatMap: null, seconds };
   const mean = meanOf(members.map(({ probabilities }) => probabilities));
   const target = mean.indexOf(Math.max(...mean));
-  const maps = models.map(({ open: model }) => mapsOf(model, scan, { kinds, target, device: compute.device }));
-  return { members, maps: meanMaps(kinds, maps), seconds };
+  const mapsFor = (wanted: readonly MapKind[]) =>
+    meanMaps(
+      wanted,
+      models.map(({ open: model }) => mapsOf(model, scan, { kinds: wanted, target, device: compute.device })),
+    );
+  const maps = kinds.length === 0 ? {} : mapsFor(kinds);
+  if (!isWanted) return { members, maps, heatMap: null, seconds };
+  return { members, maps, heatMap: heatMapOf(maps, () => mapsFor(["gradcam"]), target), seconds };
+}
+
+/** A model without a layer for Grad-CAM still predicts. */
+function heatMapOf(known: StoredMaps, compute: () => StoredMaps, target: number): HeatMapOutcome {
+  try {
+    return { map_SHW: known.gradcam ?? compute().gradcam!, target };
+  } catch (error) {
+    if (!(error instanceof ExplainError)) throw error;
+    return { reason: error.problem };
+  }
 }
 
 function sourceOf({ shape, dtype, slices_SHW, geometry }: ScanVoxels) {

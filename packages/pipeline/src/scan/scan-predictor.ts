@@ -1,6 +1,9 @@
 /** Programmatic entry point: opens a trained model once and predicts scans from files. */
 import { EngineSession } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import { fileHash } from "../data/hash.js";
+import { DicomFolder, type WrittenObjects } from "../dicom-out/dicom-folder.js";
+import { DicomOutputError } from "../dicom-out/errors.js";
 import { loadPlugins } from "../config/plugins.js";
 import { decisionFor } from "../models/decision.js";
 import type { ModelSpec } from "../models/spec.js";
@@ -17,10 +20,20 @@ export interface PredictFilesOptions extends PredictScansOptions {
    * Which series of a DICOM study: thinnest, a UID, or a regular expression on the description. Default: every series.
    */
   series?: string;
+  /**
+   * Folder of DICOM objects: for each DICOM scan, a structured report and a heat-map in the study of the scan. A new
+   * folder, or one of such objects, in which those of the same scans are replaced.
+   */
+  dicom?: string;
+  /** Called for each scan whose objects were written. */
+  onDicom?: (written: WrittenObjects) => void;
+  /** Called for each predicted scan whose objects could not be written; if absent, `predict` throws at the end. */
+  onDicomFailure?: (failed: FailedScan & { error: DicomOutputError }) => void;
   /** Called for each scan that cannot be predicted; if absent, `predict` throws after the others are done. */
   onFailure?: (failed: FailedScan) => void;
 }
 
+const NOT_COMPUTED = "it was not computed";
 const JOB = new URL("./scan-job.js", import.meta.url);
 let opened = 0;
 
@@ -110,14 +123,14 @@ export class Predictor implements Disposable, AsyncDisposable {
   async predict(inputs: string | readonly string[], options: PredictFilesOptions = {}): Promise<ScanResult[]> {
     const results: ScanResult[] = [];
     const failed: FailedScan[] = [];
-    const { onFailure } = options;
+    const { onFailure, onDicomFailure } = options;
     await this.each(
       inputs,
       {
         scan: ({ result }) => void results.push(result),
         failure: (one) => (onFailure === undefined ? void failed.push(one) : onFailure(one)),
       },
-      options,
+      { ...options, onDicomFailure: onDicomFailure ?? ((one) => void failed.push(one)) },
     );
     const [first] = failed;
     if (first === undefined) return results;
@@ -142,11 +155,46 @@ export class Predictor implements Disposable, AsyncDisposable {
     },
     options: Omit<PredictFilesOptions, "onFailure"> = {},
   ): Promise<FoundScans> {
+    if (options.dicom !== undefined) DicomFolder.refuse(options.dicom);
     recipeOfModel(this.spec, options.mask ?? null); // Refuses an unnecessary mask before searching for scans.
     const found = await findScans(typeof inputs === "string" ? [inputs] : inputs, options);
     for (const one of found.failed) await on.failure(one);
-    await predictScans(this.#open, found.scans, on, options);
+    if (options.dicom === undefined) {
+      await predictScans(this.#open, found.scans, on, options);
+      return found;
+    }
+    using folder = DicomFolder.open(options.dicom);
+    const masks = new Map(found.scans.map(({ id, mask }) => [id, mask]));
+    const withObjects = async (one: PredictedScan) => {
+      await this.#writeObjects(folder, one, masks.get(one.result.id) ?? null, options);
+      await on.scan(one);
+    };
+    await predictScans(this.#open, found.scans, { ...on, scan: withObjects }, { ...options, heatMaps: true });
     return found;
+  }
+
+  /** What else changes a result besides the scan and the model, so that objects with equal UIDs state the same. */
+  async #writeObjects(
+    folder: DicomFolder,
+    { result, input, place, heatMap }: PredictedScan,
+    mask: string | null,
+    { operatingPoint, onDicom, onDicomFailure, signal }: Omit<PredictFilesOptions, "onFailure">,
+  ): Promise<void> {
+    const { model, opened } = this.#open;
+    const { id, source } = result;
+    const settings = JSON.stringify([
+      model.members.map(({ decision }) => decision),
+      operatingPoint ?? null,
+      opened.bfloat16,
+      mask === null ? null : await fileHash(mask),
+    ]);
+    try {
+      const request = { id, source, input, result, place, settings, heatMap: heatMap ?? { reason: NOT_COMPUTED } };
+      onDicom?.(await folder.write(request, signal));
+    } catch (error) {
+      if (!(error instanceof DicomOutputError)) throw error;
+      onDicomFailure?.({ source, reason: error.message, error });
+    }
   }
 
   /** Ends the thread immediately and frees its memory. */

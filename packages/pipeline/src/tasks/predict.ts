@@ -4,10 +4,11 @@ import { writeNifti } from "@slicestack/volume/node";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText } from "../data/csv.js";
 import type { SetAside } from "../data/ingest/source.js";
-import { sha256Of } from "../data/sealed-json.js";
+import { FileNames } from "../data/file-names.js";
 import { FolderLock } from "../data/lock.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import type { TaskOptions } from "../engine/task-options.js";
+import { DicomFolder, type WrittenObjects } from "../dicom-out/dicom-folder.js";
 import { mapInSource } from "../explain/source-map.js";
 import type { FailedScan } from "../scan/find-scans.js";
 import type { PredictedScan } from "../scan/predict-scans.js";
@@ -33,6 +34,10 @@ export interface PredictSummary {
   model: { name: string; hashes: readonly string[]; isCalibrated: boolean };
   results: ScanResult[];
   failed: FailedScan[];
+  /** The DICOM objects of each scan, where --dicom asked for them. */
+  dicom: WrittenObjects[];
+  /** Scans that were predicted, and whose DICOM objects could not be written. */
+  withoutDicom: FailedScan[];
   /** Files that are no scans, and series that were not asked for. */
   setAside: SetAside[];
   /** Folder that was written; null where none was asked for. */
@@ -45,15 +50,17 @@ export interface PredictSummary {
  * @throws PredictError, RunError, FolderError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
 export async function predict(options: PredictOptions): Promise<PredictSummary> {
-  const { model: path, inputs, maps = [], onResult, onFailure } = options;
+  const { model: path, inputs, maps = [], onResult, onFailure, onDicom, onDicomFailure } = options;
   const out = options.out === undefined ? null : resolve(options.out);
   if (out !== null) refuseForeign(out, "predictions");
+  if (options.dicom !== undefined) DicomFolder.refuse(options.dicom);
   await using model = await Predictor.open(path, options);
   if (out !== null) claimFolder(out, "predictions");
   using _lock = out === null ? null : FolderLock.take(out);
   const names = new FileNames();
   const results: ScanResult[] = [];
   const failed: FailedScan[] = [];
+  const objects: Pick<PredictSummary, "dicom" | "withoutDicom"> = { dicom: [], withoutDicom: [] };
   const on = {
     scan: async (one: PredictedScan) => {
       const result = out === null ? one.result : await written(out, names.of(one.result.id), one);
@@ -70,14 +77,25 @@ export async function predict(options: PredictOptions): Promise<PredictSummary> 
   };
   let setAside: SetAside[];
   try {
-    ({ setAside } = await model.each(inputs, on, { ...options, maps: out === null ? [] : maps }));
+    ({ setAside } = await model.each(inputs, on, {
+      ...options,
+      maps: out === null ? [] : maps,
+      onDicom: (written) => {
+        objects.dicom.push(written);
+        onDicom?.(written);
+      },
+      onDicomFailure: (one) => {
+        objects.withoutDicom.push({ source: one.source, reason: one.reason });
+        onDicomFailure?.(one);
+      },
+    }));
   } catch (error) {
     tryTo(writeTable); // why it ended counts more than that this failed, too
     throw error;
   }
   writeTable();
   const { name, hashes, isCalibrated } = model;
-  return { model: { name, hashes, isCalibrated }, results, failed, setAside, out };
+  return { model: { name, hashes, isCalibrated }, results, failed, ...objects, setAside, out };
 }
 
 function tryTo(body: () => void): void {
@@ -100,25 +118,6 @@ async function written(out: string, name: string, { result, maps, place }: Predi
   writeFileAtomic(join(out, `${name}.json`), `${JSON.stringify(whole, null, 2)}\n`);
   return whole;
 }
-
-/** Names of files for ids, which may be paths, of any length, or equal but for letters that some systems take for the same. */
-class FileNames {
-  readonly #taken = new Set<string>();
-
-  of(id: string): string {
-    const plain = id.replaceAll(/[/\\:*?"<>|\p{Cc}]/gu, "__").replace(/^\.+/, "_");
-    const isUsable =
-      Buffer.byteLength(plain) <= MOST_BYTES && !RESERVED.test(plain) && !this.#taken.has(plain.toLowerCase());
-    const name = isUsable ? plain : `${plain.slice(0, 60)}-${sha256Of(id).slice(0, 12)}`;
-    this.#taken.add(name.toLowerCase());
-    return name;
-  }
-}
-
-/** Of 255, which a file system allows, with room for endings and a temporary name. */
-const MOST_BYTES = 180;
-/** Windows has no such files, whatever their ending. */
-const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d|predictions)(\.|$)/i;
 
 /** predictions.csv: a row for each scan, those that could not be predicted last, with the reason. */
 export function predictionsText(

@@ -47,12 +47,15 @@ export class ElementWalker {
   readonly file: string;
   /** False where `bytes` are only the start of the file. */
   readonly whole: boolean;
+  readonly #wanted: ReadonlySet<number>;
   readonly #view: DataView;
 
-  constructor(bytes: Uint8Array, file: string, whole: boolean) {
+  /** @param wanted tags whose location is recorded */
+  constructor(bytes: Uint8Array, file: string, whole: boolean, wanted: ReadonlySet<number> = WANTED) {
     this.bytes = bytes;
     this.file = file;
     this.whole = whole;
+    this.#wanted = wanted;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -65,7 +68,7 @@ export class ElementWalker {
     let at = start;
     while (at < this.bytes.length) {
       const { tag, vr, length, offset } = this.#header(at, encoding);
-      if (WANTED.has(tag)) elements.set(tag, { vr, offset, length });
+      if (this.#wanted.has(tag)) elements.set(tag, { vr, offset, length });
       if (tag === TAG.PixelData || tag === TAG.FloatPixelData || tag === TAG.DoubleFloatPixelData) {
         return { encoding, elements, end: at };
       }
@@ -82,7 +85,7 @@ export class ElementWalker {
     let at = start;
     while (at + 8 <= this.bytes.length && this.uint16(at, true) === 0x0002) {
       const { tag, vr, length, offset } = this.#header(at, encoding);
-      if (WANTED.has(tag)) elements.set(tag, { vr, offset, length });
+      if (this.#wanted.has(tag)) elements.set(tag, { vr, offset, length });
       at = this.#skip(vr, length, offset, encoding);
     }
     if (at > this.bytes.length) throw new EndOfBytes();
@@ -128,7 +131,7 @@ export class ElementWalker {
     while (at < end) {
       const found = this.#header(at, encoding);
       if (open && found.tag === ITEM_END) return { encoding, elements, end: found.offset };
-      if (WANTED.has(found.tag)) {
+      if (this.#wanted.has(found.tag)) {
         elements.set(found.tag, { vr: found.vr, offset: found.offset, length: found.length });
       }
       at = this.#skip(found.vr, found.length, found.offset, encoding);

@@ -1,13 +1,12 @@
-import { damaged, EndOfBytes } from "./damage.js";
 import { Dataset } from "./dataset.js";
-import { ElementWalker } from "./elements.js";
 import { acquisitionOf, identityOf, type AcquisitionFacts, type SeriesIdentity } from "./identity.js";
 import { pixelLayout, slicesOf, type DicomImage, type DicomSlice } from "./image.js";
-import { inflateStart } from "./inflate.js";
-import { locateDataset, type FileStart } from "./part10.js";
+import { openDataset } from "./open-dataset.js";
+import type { FileStart } from "./part10.js";
 import { imageReason, objectReason, quantityReason, type SetAsideOptions, type SetAsideReason } from "./set-aside.js";
 import type { DicomSource } from "./source.js";
 import { syntaxOf } from "./syntaxes.js";
+import { WANTED } from "./tags.js";
 
 /** The header of one image file. */
 export interface DicomHeader {
@@ -17,72 +16,20 @@ export interface DicomHeader {
   slices: DicomSlice[];
 }
 
-/** Enough for the header of nearly every single-frame file. */
-const HEAD_BYTES = 16384;
-/** Limit on the length of a header; it has room for 65535 frames. */
-const MAX_HEADER_BYTES = 2 ** 26;
-
 /**
- * Reads the header of one file: its first 16 KB, then four times as much each time until the pixel data is reached.
+ * Reads the header of one file, and no more of the file than that needs.
  * @throws VolumeFormatError damaged
  */
 export async function readHeader(source: DicomSource, options: SetAsideOptions): Promise<DicomHeader | SetAsideReason> {
-  for (let most = HEAD_BYTES; ; most *= 4) {
-    const { bytes, whole } = await startOf(source, most);
-    try {
-      const start = locateDataset(bytes, source.name, whole);
-      if (start === undefined) return { code: "not-dicom", reason: "it is not a DICOM file" };
-      if (syntaxOf(start.syntaxUid)?.deflated === true) return await deflatedHeader(source, start, options);
-      return header(new ElementWalker(bytes, source.name, whole), start, source, options);
-    } catch (error) {
-      if (!(error instanceof EndOfBytes)) throw error;
-      if (whole) throw damaged(source.name, "the file ends inside its header", { cause: error });
-      if (most >= MAX_HEADER_BYTES) throw tooLong(source.name);
-    }
-  }
+  const found = await openDataset(source, WANTED, ({ walker, location, start, fileStart }) => {
+    const set = new Dataset(walker, location);
+    const header = headerOrReason(set, start, source, options, fileStart);
+    return "code" in header ? { ...header, identity: identityOf(set) } : header;
+  });
+  return found ?? { code: "not-dicom", reason: "it is not a DICOM file" };
 }
 
-/** Without `head`, the whole file is read at once. */
-async function startOf(source: DicomSource, most: number): Promise<{ bytes: Uint8Array; whole: boolean }> {
-  if (source.head === undefined) return { bytes: await source.read(), whole: true };
-  const bytes = await source.head(most);
-  return { bytes, whole: bytes.length < most };
-}
-
-async function deflatedHeader(
-  source: DicomSource,
-  start: FileStart,
-  options: SetAsideOptions,
-): Promise<DicomHeader | SetAsideReason> {
-  const deflated = (await source.read()).subarray(start.start);
-  for (let most = HEAD_BYTES; most <= MAX_HEADER_BYTES; most *= 4) {
-    const bytes = await inflateStart(deflated, most, source.name);
-    const whole = bytes.length < most;
-    try {
-      return header(new ElementWalker(bytes, source.name, whole), { ...start, start: 0 }, source, options, start.start);
-    } catch (error) {
-      if (!(error instanceof EndOfBytes)) throw error;
-      if (whole) throw damaged(source.name, "the file ends inside its header", { cause: error });
-    }
-  }
-  throw tooLong(source.name);
-}
-
-const tooLong = (file: string) => damaged(file, `its header is longer than ${MAX_HEADER_BYTES} bytes`);
-
-/** @param fileStart where the data set begins in the file, if this differs from the walker's start */
-function header(
-  walker: ElementWalker,
-  start: FileStart,
-  source: DicomSource,
-  options: SetAsideOptions,
-  fileStart = start.start,
-): DicomHeader | SetAsideReason {
-  const set = new Dataset(walker, walker.dataset(start.start, start.encoding));
-  const found = headerOrReason(set, start, source, options, fileStart);
-  return "code" in found ? { ...found, identity: identityOf(set) } : found;
-}
-
+/** @param fileStart where the data set begins in the file */
 function headerOrReason(
   set: Dataset,
   start: FileStart,
@@ -103,6 +50,7 @@ function headerOrReason(
     source,
     syntaxUid: start.syntaxUid,
     start: fileStart,
+    sopClass: set.string("SOPClassUID") ?? start.mediaStorage,
     sopInstance: set.string("SOPInstanceUID"),
     frameOfReference: set.string("FrameOfReferenceUID") ?? "",
     pixels,

@@ -33,6 +33,7 @@ export interface DicomImage {
   syntaxUid: string;
   /** Offset of its data set. */
   start: number;
+  sopClass: string | undefined;
   sopInstance: string | undefined;
   /** "" where the file does not say. */
   frameOfReference: string;

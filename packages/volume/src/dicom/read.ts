@@ -118,7 +118,7 @@ function geometryOf({ x, y, normal, pixel }: SliceStack, grid: VolumeGrid, serie
   };
 }
 
-const isHu = ({ modality }: DicomSeries): boolean => modality === "CT";
+export const isHu = ({ modality }: DicomSeries): boolean => modality === "CT";
 
 function isChosen(slice: DicomSlice, { acquisition, select }: ReadDicomOptions): boolean {
   if (typeof acquisition === "number" && slice.acquisitionNumber !== acquisition) return false;
@@ -139,14 +139,14 @@ function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack
 const AHEAD = { files: 6, bytes: 2 ** 24 };
 
 /** A file and the destination of its frames. */
-interface Job {
+export interface Job {
   image: DicomImage;
   frames: { slice: DicomSlice; place: number }[];
   syntax: TransferSyntax;
 }
 
 /** Reads each file once, whatever the order of its frames. @throws VolumeFormatError one of them cannot be read */
-function jobsOf(stack: SliceStack): Job[] {
+export function jobsOf(stack: SliceStack): Job[] {
   const places = new Map<DicomImage, { slice: DicomSlice; place: number }[]>();
   stack.slices.forEach((slice, place) => {
     const frames = places.get(slice.image);
@@ -189,14 +189,14 @@ async function decodeAll(
   return hounsfield as HounsfieldStack;
 }
 
-const rescaleOf = ({ slope, intercept, image }: DicomSlice, isHu: boolean): Rescale => ({
+export const rescaleOf = ({ slope, intercept, image }: DicomSlice, isHu: boolean): Rescale => ({
   slope: slope ?? 1,
   intercept: intercept ?? 0,
   padding: image.pixels.padding,
   isHu,
 });
 
-const isWhole = ({ slope, intercept }: DicomSlice): boolean =>
+export const isWhole = ({ slope, intercept }: DicomSlice): boolean =>
   Number.isInteger(slope ?? 1) && Number.isInteger(intercept ?? 0);
 
 function paddingLeft(stack: SliceStack, hu: boolean): number[] {

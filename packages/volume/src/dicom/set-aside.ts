@@ -8,6 +8,7 @@ export type SetAsideCode =
   | "dicomdir"
   | "damaged"
   | "unreadable"
+  | "own-result"
   | "secondary-capture"
   | "other-modality"
   | "no-pixels"
@@ -40,6 +41,9 @@ const AXIAL = new Set(["AXIAL", "VOLUME"]);
 /** HU, or unspecified, which CT files write for HU. */
 const HU_TYPES = new Set(["", "HU", "US"]);
 
+/** What the objects that Slicestack writes name as their equipment. */
+export const OWN_EQUIPMENT = { manufacturer: "Slicestack", model: "slicestack" } as const;
+
 export interface SetAsideOptions {
   /** Series of other modalities are set aside; default CT. */
   modalities?: readonly string[];
@@ -56,6 +60,10 @@ export function objectReason(
   const sopClass = set.string("SOPClassUID") ?? mediaStorage ?? "";
   if (sopClass === MEDIA_DIRECTORY || mediaStorage === MEDIA_DIRECTORY) {
     return { code: "dicomdir", reason: "it is a DICOMDIR, a list of other files" };
+  }
+  const [manufacturer, model] = [set.string("Manufacturer"), set.string("ManufacturerModelName")];
+  if (manufacturer === OWN_EQUIPMENT.manufacturer && model === OWN_EQUIPMENT.model) {
+    return { code: "own-result", reason: "it is a report or a heat-map that Slicestack wrote" };
   }
   if (sopClass === SECONDARY_CAPTURE || sopClass.startsWith(`${SECONDARY_CAPTURE}.`)) {
     return { code: "secondary-capture", reason: "it is a secondary capture, a picture of a screen or of paper" };

@@ -24,6 +24,7 @@ const SET_ASIDE: Record<SetAsideCode, true> = {
   dicomdir: true,
   damaged: true,
   unreadable: true,
+  "own-result": true,
   "secondary-capture": true,
   "other-modality": true,
   "no-pixels": true,

@@ -152,29 +152,46 @@ function spacingOf({ slices, acquisition }: DicomSeries): number {
 }
 
 /**
+ * Opens one series, whose files are named. The files are open until it is disposed.
+ * @throws UnusableVolumeError if they have changed   @throws VolumeFormatError, VolumeFileError
+ */
+export async function openDicomSeries({
+  series,
+  files,
+}: VolumeInput & { kind: "dicom" }): Promise<AsyncDisposable & { series: DicomSeries }> {
+  const zips = new Zips();
+  try {
+    const sources: DicomSource[] = [];
+    for (const { path, entry } of files)
+      sources.push(entry === undefined ? dicomFile(path) : await zips.source(`${path}#${entry}`, path, entry));
+    const scan = await scanDicom(sources);
+    const withUid = scan.series.filter(({ seriesUid }) => seriesUid === series);
+    // The files may contain a reformatted series with the same UID; `dicomVolumes` found the larger one.
+    const target = withUid.sort((a, b) => b.slices.length - a.slices.length)[0];
+    if (target === undefined) {
+      const [first] = scan.setAside;
+      const reason = first === undefined ? "" : ` (${first.name}: ${first.reason})`;
+      throw new UnusableVolumeError(
+        message`its ${files.length} files have changed since they were found${named(`: ${series} no longer exists${reason}`, "")}`,
+      );
+    }
+    return { series: target, [Symbol.asyncDispose]: () => zips[Symbol.asyncDispose]() };
+  } catch (error) {
+    await zips[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
  * Reads the volume of one series, whose files are named. Runs in a worker thread.
  * @throws DicomSeriesError, VolumeFormatError, VolumeFileError
  */
 export async function readDicom(
-  { series, files }: VolumeInput & { kind: "dicom" },
+  input: VolumeInput & { kind: "dicom" },
   { allowGaps, allowSingle = false }: Pick<Recipe, "allowGaps"> & { allowSingle?: boolean },
 ) {
-  await using zips = new Zips();
-  const sources: DicomSource[] = [];
-  for (const { path, entry } of files)
-    sources.push(entry === undefined ? dicomFile(path) : await zips.source(`${path}#${entry}`, path, entry));
-  const scan = await scanDicom(sources);
-  const withUid = scan.series.filter(({ seriesUid }) => seriesUid === series);
-  // The files may contain a reformatted series with the same UID; `dicomVolumes` found the larger one.
-  const target = withUid.sort((a, b) => b.slices.length - a.slices.length)[0];
-  if (target === undefined) {
-    const [first] = scan.setAside;
-    const reason = first === undefined ? "" : ` (${first.name}: ${first.reason})`;
-    throw new UnusableVolumeError(
-      message`its ${files.length} files have changed since they were found${named(`: ${series} no longer exists${reason}`, "")}`,
-    );
-  }
-  const { facts, ...volume } = await readDicomSeries(target, { allowGaps, allowSingle });
+  await using opened = await openDicomSeries(input);
+  const { facts, ...volume } = await readDicomSeries(opened.series, { allowGaps, allowSingle });
   return { volume, facts: correctionFacts(facts) };
 }
 
