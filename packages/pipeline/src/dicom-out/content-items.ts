@@ -42,9 +42,7 @@ export const uid = (relationship: Relationship, concept: Code, value: string): W
 /** A number without a unit, contained in its parent. @param details modifiers, and what it was inferred from */
 export const number = (concept: Code, value: number, details: readonly WrittenDataset[] = []): WrittenDataset => ({
   ...item("NUM", concept, "CONTAINS"),
-  MeasuredValueSequence: [
-    { NumericValue: decimal(value, 6), MeasurementUnitsCodeSequence: [codeItem(CODES.noUnits)] },
-  ],
+  MeasuredValueSequence: [{ NumericValue: decimal(value, 6), MeasurementUnitsCodeSequence: [codeItem(CODES.noUnits)] }],
   ...(details.length === 0 ? {} : { ContentSequence: details }),
 });
 

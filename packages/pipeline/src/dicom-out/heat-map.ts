@@ -92,9 +92,7 @@ export class HeatMap {
       DerivationDescription:
         `Grad-CAM for the class "${this.map.class}" over the source image (window ${low} to ${high}): ` +
         `from orange to yellow, and opaque, with the evidence; full colour at ${end}`,
-      SourceImageSequence: [
-        { ...referenceTo(slice), PurposeOfReferenceCodeSequence: [codeItem(CODES.sourceImage)] },
-      ],
+      SourceImageSequence: [{ ...referenceTo(slice), PurposeOfReferenceCodeSequence: [codeItem(CODES.sourceImage)] }],
       ImageComments: RESEARCH_USE,
       ...this.source.lossy,
     };

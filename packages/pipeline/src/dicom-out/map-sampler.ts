@@ -53,7 +53,14 @@ export class MapSampler {
   /** A voxel reaches half its size beyond its centre, so that the outermost values hold up to the border. */
   #valueAt(x: number, y: number, z: number): number {
     const [nx, ny, nz] = this.#grid.shape;
-    if (!(x >= -REACH && y >= -REACH && z >= -REACH && x <= nx - 1 + REACH && y <= ny - 1 + REACH && z <= nz - 1 + REACH))
+    if (!(
+      x >= -REACH &&
+      y >= -REACH &&
+      z >= -REACH &&
+      x <= nx - 1 + REACH &&
+      y <= ny - 1 + REACH &&
+      z <= nz - 1 + REACH
+    ))
       return 0;
     const [cx, cy, cz] = [clamped(x, nx), clamped(y, ny), clamped(z, nz)];
     const [x0, y0, z0] = [Math.floor(cx), Math.floor(cy), Math.floor(cz)];

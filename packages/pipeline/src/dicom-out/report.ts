@@ -115,20 +115,13 @@ function decisionOf({ decision, set, uncalibrated }: StatedResult): WrittenDatas
     items.push(number(CODES.threshold, decision.threshold, [ofClass(second)]));
   if (set === null) return items;
   const members = set.classes.length === 0 ? [CODES.emptySet] : set.classes.map(classCode);
-  return [
-    ...items,
-    ...members.map((member) => code("CONTAINS", CODES.inSet, member)),
-    number(CODES.miss, set.miss),
-  ];
+  return [...items, ...members.map((member) => code("CONTAINS", CODES.inSet, member)), number(CODES.miss, set.miss)];
 }
 
 function probabilitiesOf({ probabilities, uncalibrated, calibrated }: StatedResult): WrittenDataset[] {
   const listed = (concept: typeof CODES.calibrated | typeof CODES.uncalibrated, by: Readonly<Record<string, number>>) =>
     Object.entries(by).map(([name, value]) => number(concept, value, [ofClass(name)]));
-  return [
-    ...(calibrated ? listed(CODES.calibrated, probabilities) : []),
-    ...listed(CODES.uncalibrated, uncalibrated),
-  ];
+  return [...(calibrated ? listed(CODES.calibrated, probabilities) : []), ...listed(CODES.uncalibrated, uncalibrated)];
 }
 
 const ofClass = (name: string): WrittenDataset => code("HAS CONCEPT MOD", CODES.class, classCode(name));

@@ -118,11 +118,13 @@ export class Predictor implements Disposable, AsyncDisposable {
   /**
    * Predicts every scan in these files, folders and archives, which are read as in `prepare`.
    * @returns one result per scan, in the order in which they were found
-   * @throws PredictError, with `results` and `failed`, if a scan cannot be predicted and there is no `onFailure`
+   * @throws PredictError, with `results` and `failed`, if a scan cannot be predicted and there is no `onFailure`, or its
+   * DICOM objects cannot be written and there is no `onDicomFailure`
    */
   async predict(inputs: string | readonly string[], options: PredictFilesOptions = {}): Promise<ScanResult[]> {
     const results: ScanResult[] = [];
     const failed: FailedScan[] = [];
+    const withoutDicom: FailedScan[] = [];
     const { onFailure, onDicomFailure } = options;
     await this.each(
       inputs,
@@ -130,10 +132,19 @@ export class Predictor implements Disposable, AsyncDisposable {
         scan: ({ result }) => void results.push(result),
         failure: (one) => (onFailure === undefined ? void failed.push(one) : onFailure(one)),
       },
-      { ...options, onDicomFailure: onDicomFailure ?? ((one) => void failed.push(one)) },
+      { ...options, onDicomFailure: onDicomFailure ?? ((one) => void withoutDicom.push(one)) },
     );
     const [first] = failed;
-    if (first === undefined) return results;
+    const [bare] = withoutDicom;
+    if (first === undefined && bare === undefined) return results;
+    if (first === undefined)
+      throw Object.assign(
+        new PredictError(
+          `The DICOM objects of ${bare!.source} were not written: ${bare!.reason}`,
+          "Pass onDicomFailure to continue without them; error.results contains every result.",
+        ),
+        { results, failed: withoutDicom },
+      );
     const others = failed.length === 1 ? "" : ` (and ${failed.length - 1} more)`;
     throw Object.assign(
       new PredictError(
@@ -190,7 +201,8 @@ export class Predictor implements Disposable, AsyncDisposable {
     ]);
     try {
       const request = { id, source, input, result, place, settings, heatMap: heatMap ?? { reason: NOT_COMPUTED } };
-      onDicom?.(await folder.write(request, signal));
+      const written = await folder.write(request, signal);
+      onDicom?.(written);
     } catch (error) {
       if (!(error instanceof DicomOutputError)) throw error;
       onDicomFailure?.({ source, reason: error.message, error });

@@ -32,7 +32,12 @@ test("on the slices of a turned scan, cropped and resized in all directions", ()
     unit: "HU",
   };
   const crop = [4, 36, 2, 34, 3, 19];
-  const kept: Volume = { ...source, data: new Float32Array(32 * 32 * 16), shape: [32, 32, 16], origin: voxelToWorld(source, 4, 2, 3) };
+  const kept: Volume = {
+    ...source,
+    data: new Float32Array(32 * 32 * 16),
+    shape: [32, 32, 16],
+    origin: voxelToWorld(source, 4, 2, 3),
+  };
   const { spacing, origin } = resample(kept, [16, 12, 8]);
   const map_SHW = Float32Array.from({ length: 16 * 12 * 8 }, () => random.uniform());
   const geometry = { spacing, origin, direction };

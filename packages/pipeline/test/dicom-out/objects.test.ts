@@ -33,28 +33,32 @@ for (const kind of ["plain", "bare", "hostile", "kanji", "oblique"] as const)
     for (const file of files) assert.deepEqual(errorsIn(file), [], file);
   });
 
-test("dsrdump reads the report: observer, algorithm, decision, threshold, set, probabilities, slices", { skip }, async () => {
-  const [{ report }] = await written("read", study("plain"));
-  const text = dsrdump(report.file);
-  const [first, second] = CLASSES;
-  for (const line of [
-    'Observer Type")=(121007,DCM,"Device")',
-    'Device Observer Model Name")="lung"',
-    'Algorithm Name")="lung"',
-    `model sha256:${RESULT.model.sha256}"`,
-    'Decision")=',
-    'Threshold on the uncalibrated probability")="0.41"',
-    'Expected share of sets without the true class")="0.1"',
-    'Calibrated probability of the class")="0.8"',
-    'Uncalibrated probability of the class")="0.876543"',
-    'Weight of the slice")="0.4"',
-    'Warning")="The spacing is 3 mm"',
-    "must not be used for a diagnosis",
-  ])
-    assert.ok(text.includes(line), `${line} in\n${text}`);
-  for (const name of [first, second]) assert.ok(text.includes(`"${name}")`), name);
-  assert.equal(text.match(/Weight of the slice/g)!.length, 2, "only slices above the mean weight stand out");
-});
+test(
+  "dsrdump reads the report: observer, algorithm, decision, threshold, set, probabilities, slices",
+  { skip },
+  async () => {
+    const [{ report }] = await written("read", study("plain"));
+    const text = dsrdump(report.file);
+    const [first, second] = CLASSES;
+    for (const line of [
+      'Observer Type")=(121007,DCM,"Device")',
+      'Device Observer Model Name")="lung"',
+      'Algorithm Name")="lung"',
+      `model sha256:${RESULT.model.sha256}"`,
+      'Decision")=',
+      'Threshold on the uncalibrated probability")="0.41"',
+      'Expected share of sets without the true class")="0.1"',
+      'Calibrated probability of the class")="0.8"',
+      'Uncalibrated probability of the class")="0.876543"',
+      'Weight of the slice")="0.4"',
+      'Warning")="The spacing is 3 mm"',
+      "must not be used for a diagnosis",
+    ])
+      assert.ok(text.includes(line), `${line} in\n${text}`);
+    for (const name of [first, second]) assert.ok(text.includes(`"${name}")`), name);
+    assert.equal(text.match(/Weight of the slice/g)!.length, 2, "only slices above the mean weight stand out");
+  },
+);
 
 test("the report is of the study, refers to each of its images once, and declares its codes", { skip }, async () => {
   const source = study("plain");
@@ -107,7 +111,11 @@ for (const kind of ["plain", "oblique"] as const)
       const read = pydicom(file) as Record<string, string> & { SourceImageSequence: Record<string, string>[] };
       const of = sources.get(read.SourceImageSequence[0]!["ReferencedSOPInstanceUID"])!;
       for (const name of ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
-        assert.deepEqual((read[name] as unknown as string[]).map(Number), (of.read[name] as string[]).map(Number), name);
+        assert.deepEqual(
+          (read[name] as unknown as string[]).map(Number),
+          (of.read[name] as string[]).map(Number),
+          name,
+        );
       for (const name of ["FrameOfReferenceUID", "InstanceNumber", "Rows", "Columns"])
         assert.equal(read[name], of.read[name], name);
       assert.equal(read["BurnedInAnnotation"], "NO");
@@ -139,7 +147,8 @@ test("predicting twice gives the same files; another model, setting or series gi
   const [once] = await written("once", source);
   const [twice] = await written("twice", source);
   const [again] = await written("twice", source); // in place of the earlier ones
-  const bytes = ({ folder: objects }: WrittenObjects) => objectsIn(objects).map((file) => readFileSync(file).toString("latin1"));
+  const bytes = ({ folder: objects }: WrittenObjects) =>
+    objectsIn(objects).map((file) => readFileSync(file).toString("latin1"));
   assert.deepEqual(bytes(once), bytes(twice));
   assert.deepEqual(bytes(once), bytes(again));
   const { model } = RESULT;
@@ -165,31 +174,40 @@ test("a study without optional attributes: none is invented", { skip }, async ()
   assert.equal((image["ImagePositionPatient"] as string[]).length, 3);
 });
 
-test("hostile values: what files the object is copied, what is invalid is not, and nothing leaves the folder", { skip }, async () => {
-  const source = study("hostile");
-  const [{ folder: objects, report }] = await written("hostile objects", source);
-  const [read, image] = [pydicom(report.file), pydicom(join(source, "0000"))];
-  for (const name of ["PatientName", "PatientID"]) assert.equal(read[name], image[name], name);
-  for (const name of ["PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName"])
-    assert.equal(read[name], "", name);
-  for (const name of ["PatientAge", "PatientWeight", "StudyDescription"]) assert.ok(!(name in read), name);
-  assert.ok(!("FrameOfReferenceUID" in pydicom(objectsIn(objects)[0]!)));
-  // The source is in Latin-1, which has no character for lung.
-  assert.match(dsrdump(report.file), /CT-3 <U\+80BA> ü/);
-  assert.deepEqual(readdirSync(join(folder, "hostile objects")).filter((name) => !name.startsWith(".")), [
-    "1.2.826.0.1.3680043.8.498.9.1.1",
-  ]);
-});
+test(
+  "hostile values: what files the object is copied, what is invalid is not, and nothing leaves the folder",
+  { skip },
+  async () => {
+    const source = study("hostile");
+    const [{ folder: objects, report }] = await written("hostile objects", source);
+    const [read, image] = [pydicom(report.file), pydicom(join(source, "0000"))];
+    for (const name of ["PatientName", "PatientID"]) assert.equal(read[name], image[name], name);
+    for (const name of ["PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName"])
+      assert.equal(read[name], "", name);
+    for (const name of ["PatientAge", "PatientWeight", "StudyDescription"]) assert.ok(!(name in read), name);
+    assert.ok(!("FrameOfReferenceUID" in pydicom(objectsIn(objects)[0]!)));
+    // The source is in Latin-1, which has no character for lung.
+    assert.match(dsrdump(report.file), /CT-3 <U\+80BA> ü/);
+    assert.deepEqual(
+      readdirSync(join(folder, "hostile objects")).filter((name) => !name.startsWith(".")),
+      ["1.2.826.0.1.3680043.8.498.9.1.1"],
+    );
+  },
+);
 
-test("a name in another character set is copied byte by byte, and the report's text is safe in it", { skip }, async () => {
-  const source = study("kanji");
-  const [{ report }] = await written("kanji objects", source);
-  const [read, image] = [pydicom(report.file), pydicom(join(source, "0000"))];
-  assert.match(String(image["PatientName"]), /山田/);
-  assert.equal(read["PatientName"], image["PatientName"]);
-  assert.deepEqual(read["SpecificCharacterSet"], ["", "ISO 2022 IR 87"]);
-  assert.match(JSON.stringify(read), /CT-3 <U\+80BA> <U\+00FC>/);
-});
+test(
+  "a name in another character set is copied byte by byte, and the report's text is safe in it",
+  { skip },
+  async () => {
+    const source = study("kanji");
+    const [{ report }] = await written("kanji objects", source);
+    const [read, image] = [pydicom(report.file), pydicom(join(source, "0000"))];
+    assert.match(String(image["PatientName"]), /山田/);
+    assert.equal(read["PatientName"], image["PatientName"]);
+    assert.deepEqual(read["SpecificCharacterSet"], ["", "ISO 2022 IR 87"]);
+    assert.match(JSON.stringify(read), /CT-3 <U\+80BA> <U\+00FC>/);
+  },
+);
 
 test("several patients and series: objects of each in a folder, each in its study", { skip }, async () => {
   const all = await written("patients objects", study("patients"));
@@ -223,32 +241,38 @@ test("no map: a report alone, and the images of an earlier prediction are gone",
   assert.deepEqual(objectsIn(one.folder), [one.report.file]);
 });
 
-test("what is no DICOM, or lacks what a reference needs, is refused by code; nothing is left behind", { skip }, async () => {
-  const [request] = await requestsOf(study("plain"));
-  using out = DicomFolder.open(join(folder, "refused"));
-  const isRefused = (code: string) => (error: unknown) => error instanceof DicomOutputError && error.code === code;
-  await assert.rejects(out.write({ ...request!, input: { kind: "file", path: "x.nii" } }), isRefused("not-dicom"));
-  const source = join(folder, "moved");
-  cpSync(study("plain"), source, { recursive: true });
-  const [moved] = await requestsOf(source);
-  for (const name of readdirSync(source)) writeFileSync(join(source, name), "gone");
-  await assert.rejects(out.write(moved!), isRefused("unreadable"));
-  const nameless = join(folder, "without UID");
-  cpSync(study("plain"), nameless, { recursive: true });
-  for (const name of readdirSync(nameless)) {
-    const bytes = readFileSync(join(nameless, name)).toString("latin1");
-    // The length of (0020,000D) StudyInstanceUID becomes that of nothing: its value is cut out.
-    const cut = bytes.replace(/( \0\r\0UI)[^]{2}1\.2\.826[\d.]*\0?/, "$1\0\0");
-    assert.notEqual(cut, bytes);
-    writeFileSync(join(nameless, name), cut, "latin1");
-  }
-  const [unfiled] = await requestsOf(nameless);
-  await assert.rejects(out.write(unfiled!), isRefused("incomplete"));
-  assert.deepEqual(
-    readdirSync(join(folder, "refused")).filter((name) => !name.startsWith(".slicestack") && !name.startsWith(".lock")),
-    [],
-  );
-  mkdirSync(join(folder, "theirs"));
-  writeFileSync(join(folder, "theirs", "thesis.txt"), "");
-  assert.throws(() => DicomFolder.open(join(folder, "theirs")), FolderError);
-});
+test(
+  "what is no DICOM, or lacks what a reference needs, is refused by code; nothing is left behind",
+  { skip },
+  async () => {
+    const [request] = await requestsOf(study("plain"));
+    using out = DicomFolder.open(join(folder, "refused"));
+    const isRefused = (code: string) => (error: unknown) => error instanceof DicomOutputError && error.code === code;
+    await assert.rejects(out.write({ ...request!, input: { kind: "file", path: "x.nii" } }), isRefused("not-dicom"));
+    const source = join(folder, "moved");
+    cpSync(study("plain"), source, { recursive: true });
+    const [moved] = await requestsOf(source);
+    for (const name of readdirSync(source)) writeFileSync(join(source, name), "gone");
+    await assert.rejects(out.write(moved!), isRefused("unreadable"));
+    const nameless = join(folder, "without UID");
+    cpSync(study("plain"), nameless, { recursive: true });
+    for (const name of readdirSync(nameless)) {
+      const bytes = readFileSync(join(nameless, name)).toString("latin1");
+      // The length of (0020,000D) StudyInstanceUID becomes that of nothing: its value is cut out.
+      const cut = bytes.replace(/( \0\r\0UI)[^]{2}1\.2\.826[\d.]*\0?/, "$1\0\0");
+      assert.notEqual(cut, bytes);
+      writeFileSync(join(nameless, name), cut, "latin1");
+    }
+    const [unfiled] = await requestsOf(nameless);
+    await assert.rejects(out.write(unfiled!), isRefused("incomplete"));
+    assert.deepEqual(
+      readdirSync(join(folder, "refused")).filter(
+        (name) => !name.startsWith(".slicestack") && !name.startsWith(".lock"),
+      ),
+      [],
+    );
+    mkdirSync(join(folder, "theirs"));
+    writeFileSync(join(folder, "theirs", "thesis.txt"), "");
+    assert.throws(() => DicomFolder.open(join(folder, "theirs")), FolderError);
+  },
+);

@@ -49,21 +49,25 @@ test("stored by REST: reports and images are under the study and the patient of 
   ]);
 });
 
-test("given back by the UID that was announced: byte for byte, still valid, rendered as a picture", { skip }, async () => {
-  const [{ report, folder: of }] = objects as [WrittenObjects];
-  const idOf = async (file: string) => (await orthanc.store(file)).ID;
-  const returned = await orthanc.bytes(`/instances/${await idOf(report.file)}/file`);
-  assert.deepEqual(returned, readFileSync(report.file));
-  const uid = await orthanc.get<{ value?: string } | string>(`/instances/${await idOf(report.file)}/tags?simplify`);
-  assert.equal((uid as unknown as Record<string, string>)["SOPInstanceUID"], report.sopInstanceUid);
-  const image = objectsIn(of)[0]!;
-  const tags = await orthanc.get<Record<string, string>>(`/instances/${await idOf(image)}/tags?simplify`);
-  assert.equal(tags["ImagePositionPatient"], "-32\\-32\\-100");
-  assert.match(tags["SeriesDescription"]!, /^Slicestack heat-map \(research\): CT-3 肺 ü$/);
-  const picture = await orthanc.bytes(`/instances/${await idOf(image)}/preview`);
-  assert.equal(picture.subarray(1, 4).toString(), "PNG");
-  assert.deepEqual(errorsIn(report.file), []);
-});
+test(
+  "given back by the UID that was announced: byte for byte, still valid, rendered as a picture",
+  { skip },
+  async () => {
+    const [{ report, folder: of }] = objects as [WrittenObjects];
+    const idOf = async (file: string) => (await orthanc.store(file)).ID;
+    const returned = await orthanc.bytes(`/instances/${await idOf(report.file)}/file`);
+    assert.deepEqual(returned, readFileSync(report.file));
+    const uid = await orthanc.get<{ value?: string } | string>(`/instances/${await idOf(report.file)}/tags?simplify`);
+    assert.equal((uid as unknown as Record<string, string>)["SOPInstanceUID"], report.sopInstanceUid);
+    const image = objectsIn(of)[0]!;
+    const tags = await orthanc.get<Record<string, string>>(`/instances/${await idOf(image)}/tags?simplify`);
+    assert.equal(tags["ImagePositionPatient"], "-32\\-32\\-100");
+    assert.match(tags["SeriesDescription"]!, /^Slicestack heat-map \(research\): CT-3 肺 ü$/);
+    const picture = await orthanc.bytes(`/instances/${await idOf(image)}/preview`);
+    assert.equal(picture.subarray(1, 4).toString(), "PNG");
+    assert.deepEqual(errorsIn(report.file), []);
+  },
+);
 
 test("predicted and sent again: the archive has them already", { skip }, async () => {
   using out = DicomFolder.open(join(folder, "again"));
@@ -75,24 +79,32 @@ test("predicted and sent again: the archive has them already", { skip }, async (
   assert.equal((await orthanc.get<{ CountInstances: number }>("/statistics")).CountInstances, before);
 });
 
-test("the commands of the documentation: storescu sends the folder, curl sends a report by STOW-RS", { skip }, async () => {
-  await using other = await Orthanc.start(join(folder, "other"));
-  const args = ["-R", "-aec", "ORTHANC", "+sd", "+r", "+sp", "*.dcm", "127.0.0.1", String(other.dicomPort)];
-  const sent = spawnSync("storescu", [...args, join(folder, "objects")], { encoding: "utf8" });
-  assert.equal(sent.status, 0, sent.stderr);
-  assert.equal((await other.get<string[]>("/instances")).length, 3 * 5);
-  const { report } = objects[0]!;
-  const { ID } = await other.store(report.file);
-  await fetch(`${other.url}/instances/${ID}`, {
-    method: "DELETE",
-    headers: { authorization: `Basic ${Buffer.from(other.credentials).toString("base64")}` },
-  });
-  const type = 'Content-Type: multipart/related; type="application/dicom"';
-  const form = ["-H", type, "-F", `file=@${report.file};type=application/dicom`];
-  const stowed = spawnSync("curl", ["-sS", "-f", "-u", other.credentials, ...form, `${other.url}/dicom-web/studies`], {
-    encoding: "utf8",
-  });
-  assert.equal(stowed.status, 0, stowed.stderr);
-  assert.match(stowed.stdout, new RegExp(report.sopInstanceUid.replaceAll(".", "\\.")));
-  assert.equal((await other.get<string[]>("/instances")).length, 3 * 5);
-});
+test(
+  "the commands of the documentation: storescu sends the folder, curl sends a report by STOW-RS",
+  { skip },
+  async () => {
+    await using other = await Orthanc.start(join(folder, "other"));
+    const args = ["-R", "-aec", "ORTHANC", "+sd", "+r", "+sp", "*.dcm", "127.0.0.1", String(other.dicomPort)];
+    const sent = spawnSync("storescu", [...args, join(folder, "objects")], { encoding: "utf8" });
+    assert.equal(sent.status, 0, sent.stderr);
+    assert.equal((await other.get<string[]>("/instances")).length, 3 * 5);
+    const { report } = objects[0]!;
+    const { ID } = await other.store(report.file);
+    await fetch(`${other.url}/instances/${ID}`, {
+      method: "DELETE",
+      headers: { authorization: `Basic ${Buffer.from(other.credentials).toString("base64")}` },
+    });
+    const type = 'Content-Type: multipart/related; type="application/dicom"';
+    const form = ["-H", type, "-F", `file=@${report.file};type=application/dicom`];
+    const stowed = spawnSync(
+      "curl",
+      ["-sS", "-f", "-u", other.credentials, ...form, `${other.url}/dicom-web/studies`],
+      {
+        encoding: "utf8",
+      },
+    );
+    assert.equal(stowed.status, 0, stowed.stderr);
+    assert.match(stowed.stdout, new RegExp(report.sopInstanceUid.replaceAll(".", "\\.")));
+    assert.equal((await other.get<string[]>("/instances")).length, 3 * 5);
+  },
+);

@@ -22,7 +22,13 @@ export async function requestsOf(source: string, changes: Partial<DicomRequest> 
   const { volumes } = await discover(source);
   const requests: DicomRequest[] = [];
   for (const { input, path } of volumes) {
-    const recipe = { size: [32, 32] as [number, number], depth: 8, crop: "none" as const, margin: 10, unit: "HU" as const };
+    const recipe = {
+      size: [32, 32] as [number, number],
+      depth: 8,
+      crop: "none" as const,
+      margin: 10,
+      unit: "HU" as const,
+    };
     const prepared = await prepareVolume({ input, mask: null, recipe: { ...recipe, allowGaps: false, mask: null } });
     const { geometry, slices_SHW, shape } = prepared;
     requests.push({
