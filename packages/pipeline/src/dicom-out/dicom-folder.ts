@@ -4,6 +4,7 @@ import {
   DicomSeriesError,
   encodeDicom,
   readDicomSlices,
+  UnusableVolumeError,
   VolumeFileError,
   VolumeFormatError,
   type DicomSlice,
@@ -14,7 +15,6 @@ import { openDicomSeries } from "../data/ingest/dicom.js";
 import type { VolumeInput } from "../data/ingest/source.js";
 import { FolderLock } from "../data/lock.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
-import { UnusableVolumeError } from "../data/reason.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { DicomOutputError } from "./errors.js";
 import { HeatMap, type ClassMap } from "./heat-map.js";

@@ -1,8 +1,10 @@
 /** A trained model on DICOM scans, from the files to the objects in their study. */
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { loadConfig } from "../../src/config/load.js";
+import { usePlugins } from "../../src/config/plugins.js";
 import { DicomOutputError } from "../../src/dicom-out/errors.js";
 import type { WrittenObjects } from "../../src/dicom-out/dicom-folder.js";
 import { PredictError } from "../../src/scan/errors.js";
@@ -27,6 +29,23 @@ before(async () => {
   await evaluate({ run, resamples: 50, images: false });
   study = makeStudy(join(folder, "study"), "plain");
 });
+
+/** A network that names no layer for Grad-CAM. */
+const NO_MAPS = `
+import { Linear } from "@slicestack/torch/nn";
+import { defineNetwork, VolumeModel } from "@slicestack/pipeline/plugins";
+class NoMaps extends VolumeModel {
+  constructor({ outputs, size }) {
+    super();
+    this.size = size;
+    this.last = new Linear(8 * 8 * 8, outputs);
+  }
+  forward(x_B1HWD) {
+    return this.last.forward(x_B1HWD.flatten(1));
+  }
+}
+export default defineNetwork({ name: "no_maps", source: "own", architecture: "K", create: (shape) => new NoMaps(shape) });
+`;
 
 const bytesOf = ({ folder: objects }: WrittenObjects): string[] =>
   objectsIn(objects).map((file) => readFileSync(file).toString("latin1"));
@@ -101,10 +120,11 @@ test("by the API, a scan without objects is an error at the end, or is given to 
   await using model = await Predictor.open(run);
   const scan = join(folder, "scans", "0001.nii.gz");
   const dicom = join(folder, "api failures");
-  await assert.rejects(
-    model.predict([scan, study], { dicom }),
-    (error: Error & { results?: ScanResult[] }) => error instanceof PredictError && error.results?.length === 2,
-  );
+  await assert.rejects(model.predict([scan, study], { dicom }), (error: Error & { results?: ScanResult[] }) => {
+    assert.ok(error instanceof PredictError);
+    assert.match(error.message, /^The DICOM objects of .*0001\.nii\.gz were not written: it is not DICOM/);
+    return (error as Error & { results?: ScanResult[] }).results?.length === 2;
+  });
   const errors: DicomOutputError[] = [];
   const results = await model.predict([scan, study], { dicom, onDicomFailure: ({ error }) => errors.push(error) });
   assert.equal(results.length, 2);
@@ -119,11 +139,19 @@ test(
   "a model without maps, not evaluated: a report alone, without calibration, set and threshold",
   { skip },
   async () => {
+    const plugin = join(import.meta.dirname, `no-maps-${process.pid}.mjs`);
+    writeFileSync(plugin, NO_MAPS);
     const mapless = join(folder, "mapless");
-    const network = { "network.model": "two_stage", "network.size": "[32, 32, 32]" };
-    const config = smallConfig({ ...oneEpoch("3d"), method: "3d", precision: "float32", ...network });
-    await train({ config, data, out: mapless });
-    const { dicom } = await predict({ model: mapless, inputs: [study], dicom: join(folder, "mapless objects") });
+    const dicomFolder = join(folder, "mapless objects");
+    let dicom: WrittenObjects[];
+    try {
+      const text = `name: mapless\nmethod: 3d\nthreads: 1\nprecision: float32\nplugins: [${plugin}]\nnetwork: {model: no_maps, size: [8, 8, 8], epochs: 1, batch_size: 8}\n`;
+      await usePlugins({ text });
+      await train({ config: loadConfig({ text }), data, out: mapless });
+      ({ dicom } = await predict({ model: mapless, inputs: [study], dicom: dicomFolder, jobs: 1 }));
+    } finally {
+      rmSync(plugin, { force: true });
+    }
     const [one] = dicom as [WrittenObjects];
     assert.match("reason" in one.heatMap ? one.heatMap.reason : "", /has no default layer for Grad-CAM/);
     assert.deepEqual(objectsIn(one.folder), [one.report.file]);

@@ -1,6 +1,7 @@
 /**
- * Every element that is ever read, and no others: PatientName, birth date, addresses, physicians, comments and all
- * private elements are skipped unread. Names are those of PS3.6, as 0xGGGGEEEE.
+ * Every element that a scan or a volume is made of, and no others: PatientName, birth date, addresses, physicians,
+ * comments and all private elements are skipped unread (only readDicomElements reads what it is asked for). Names are
+ * those of PS3.6, as 0xGGGGEEEE.
  */
 export const TAG = {
   // Group 0002: the kind of file.
