@@ -1,6 +1,7 @@
 /** slicestack predict, as a user types it. */
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { generatePhantoms } from "@slicestack/pipeline";
@@ -76,3 +77,31 @@ test("predict: what cannot work is refused, and says what would", () => {
   refused(2, /not trained on volumes cropped to a mask.*Omit --mask/, "run", "inbox", "--mask", "scans");
   refused(2, /device: expected a device of libtorch/, "run", "inbox", "--device", "cuda:9");
 });
+
+test(
+  "predict --dicom: objects of each DICOM scan, a message for each other scan; objects among the scans are ignored",
+  {
+    skip:
+      spawnSync("/usr/bin/python3", ["-c", "import pydicom, numpy"]).status !== 0 && "python3-pydicom is not installed",
+  },
+  () => {
+    const script = join(import.meta.dirname, "../../../../fixtures/dicom/make_study.py");
+    const made = spawnSync("/usr/bin/python3", [script, at("mixed", "study"), "plain", "6"], { encoding: "utf8" });
+    assert.equal(made.status, 0, made.stderr);
+    copyFileSync(at("scans", "0001.nii.gz"), at("mixed", "a.nii.gz"));
+    const first = folder.run("predict", "run", "mixed", "--dicom", "objects");
+    assert.equal(first.status, 4, first.stderr);
+    assert.match(first.stderr, /no DICOM objects: mixed\/a\.nii\.gz: it is not DICOM, so it belongs to no study/);
+    assert.match(first.stderr, /2 scans predicted\nDICOM objects of 1 scan written, not of 1: objects/);
+    const [series] = readdirSync(at("objects")).filter((name) => !name.startsWith("."));
+    assert.deepEqual(readdirSync(at("objects", series!)).filter((name) => name.endsWith(".dcm")).length, 7);
+    cpSync(at("objects", series!), at("mixed", "study", "sent back"), { recursive: true });
+    const again = folder.run("predict", "run", "mixed/study", "--dicom", "objects");
+    assert.equal(again.status, 0, again.stderr);
+    assert.match(again.stderr, /ignored 7 DICOM objects that Slicestack wrote, such as mixed\/study\/sent back\//);
+    assert.doesNotMatch(again.stderr, /set aside/);
+    const foreign = folder.run("predict", "run", "mixed/study", "--dicom", "scans");
+    assert.equal(foreign.status, 3, foreign.stderr);
+    assert.match(foreign.stderr, /scans: .*not a folder of DICOM reports and heat-maps/);
+  },
+);

@@ -9,7 +9,7 @@ import {
   VolumeFormatError,
   type DicomSlice,
 } from "@slicestack/volume";
-import { StagedFolder, writeFileAtomic } from "../data/atomic.js";
+import { removeTemporaries, StagedFolder, writeFileAtomic } from "../data/atomic.js";
 import { FileNames } from "../data/file-names.js";
 import { openDicomSeries } from "../data/ingest/dicom.js";
 import type { VolumeInput } from "../data/ingest/source.js";
@@ -66,7 +66,9 @@ export class DicomFolder implements Disposable {
   static open(folder: string): DicomFolder {
     const path = resolve(folder);
     claimFolder(path, "dicom");
-    return new DicomFolder(path, FolderLock.take(path));
+    const lock = FolderLock.take(path);
+    removeTemporaries(path);
+    return new DicomFolder(path, lock);
   }
 
   /**
