@@ -3,7 +3,7 @@
  * Comprehensive 3D SR in the study of the scan.
  */
 import type { WrittenDataset } from "@slicestack/volume";
-import { classCode, CODES, CODING_SCHEME } from "./codes.js";
+import { classCode, CODES, CODING_SCHEME, type Code } from "./codes.js";
 import { code, container, image, number, text, uid } from "./content-items.js";
 import { countedSlices } from "./counted-slices.js";
 import { commonModules, softwareVersion } from "./modules.js";
@@ -119,7 +119,7 @@ function decisionOf({ decision, set, uncalibrated }: StatedResult): WrittenDatas
 }
 
 function probabilitiesOf({ probabilities, uncalibrated, calibrated }: StatedResult): WrittenDataset[] {
-  const listed = (concept: typeof CODES.calibrated | typeof CODES.uncalibrated, by: Readonly<Record<string, number>>) =>
+  const listed = (concept: Code, by: Readonly<Record<string, number>>) =>
     Object.entries(by).map(([name, value]) => number(concept, value, [ofClass(name)]));
   return [...(calibrated ? listed(CODES.calibrated, probabilities) : []), ...listed(CODES.uncalibrated, uncalibrated)];
 }
