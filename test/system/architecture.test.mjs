@@ -23,10 +23,11 @@ const mayImport = {
  */
 const arrows = {
   "index.ts":
-    "study sweep plan tasks report audit export scan dicom-out explain evaluate trained train predict models inspect input augment weights run slurm data engine config",
+    "auto study sweep plan tasks report audit export scan dicom-out explain evaluate trained train predict models inspect input augment weights run slurm data engine config",
   "internal.ts": "sweep audit explain evaluate train models inspect run slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
+  auto: "study plan tasks report audit export evaluate page run command-line.ts data engine config",
   study: "sweep tasks report evaluate train page models run data engine config",
   sweep: "tasks report evaluate train page models input run queue slurm command-line.ts data engine config",
   plan: "train page models run command-line.ts data engine config",

@@ -31,6 +31,8 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   PrepareError: EXIT.data,
   InspectError: EXIT.data,
   PredictError: EXIT.usage,
+  BudgetError: EXIT.usage,
+  AutoError: EXIT.data,
   BundleError: EXIT.data,
   ExplainError: EXIT.data,
   TableError: EXIT.data,

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, Help, type HelpConfiguration } from "commander";
 import { addAblate } from "./commands/ablate.js";
 import { addLearningCurve } from "./commands/learning-curve.js";
+import { addAuto } from "./commands/auto.js";
 import { addAudit } from "./commands/audit.js";
 import { addCache } from "./commands/cache.js";
 import { addClock } from "./commands/clock.js";
@@ -38,6 +39,7 @@ export function buildProgram(start: Start): Command {
   program.addHelpText("after", `\nExample:\n  $ ${asStarted("slicestack demo")}`);
   const commands = [
     addDemo,
+    addAuto,
     addPrepare,
     addMerge,
     addSplit,

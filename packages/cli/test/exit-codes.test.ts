@@ -18,6 +18,8 @@ test("errors map to the documented codes by name, by the class they derive from,
   assert.equal(exitCodeOf(new DatasetError("x")), EXIT.data);
   assert.equal(exitCodeOf(new MissingSlicesError("x")), EXIT.data);
   assert.equal(exitCodeOf(new Error("x", { cause: new DatasetError("y") })), EXIT.data);
+  assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "BudgetError" })), EXIT.usage);
+  assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "AutoError" })), EXIT.data);
   // Errors that come out of a worker thread keep their name only.
   assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "LibtorchNotFoundError" })), EXIT.engine);
   assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "ModelError" })), EXIT.usage);

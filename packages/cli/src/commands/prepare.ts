@@ -202,7 +202,7 @@ export function columnLines({ kept, dropped }: FurtherColumns): string[] {
 /** Comma-separated names; an empty list keeps no columns. */
 const parseNames = (text: string): string[] => (text.trim() === "" ? [] : text.split(",").map((name) => name.trim()));
 
-function parseDepth(text: string): number | "native" {
+export function parseDepth(text: string): number | "native" {
   if (text === "native") return text;
   if (/^[1-9]\d*$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected a number of slices, or native.");

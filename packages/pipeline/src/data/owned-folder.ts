@@ -52,6 +52,10 @@ const KINDS = {
     words: "a sweep",
     holds: /^(sweep\.(yaml|json)|base\.yaml|points|trials|results|queue\.sqlite(-wal|-shm)?|slurm)$/,
   },
+  auto: {
+    words: "a folder of slicestack auto",
+    holds: /^(auto\.json|data|\.data\.prepare|plan|runs|audit\.html|(validation|predictions)\.csv|report\.html|model\.slicestack)$/,
+  },
   demo: { words: "a demo", holds: /^(\.slicestack-demo|scans|data|run)$/ },
   work: { words: "an unfinished preparation", holds: /^(journal\.jsonl|data|unpacked)$/ },
   slices: { words: "a folder of slices", holds: /^(labels\.csv|train|val|test|class_\d+)$/ },

@@ -15,14 +15,14 @@ import { modelHash } from "../models/model-hash.js";
 import { runPaths } from "../run/folder.js";
 import { BundleError } from "../trained/bundle-error.js";
 import { BUNDLE_FORMAT, MANIFEST, type Manifest } from "../trained/bundle-manifest.js";
-import { findTrained } from "../trained/find-trained.js";
+import { findEnsemble } from "../trained/find-trained.js";
 import { writeStoredZip, type Member } from "../trained/stored-zip.js";
 import type { TrainedMember } from "../trained/trained-model.js";
 import { bundleCard, type BundleMetrics } from "./bundle-card.js";
 
 export interface ExportBundleOptions {
-  /** Folder of a run or group, or file of a bundle. */
-  model: string;
+  /** Folder of a run or group, or file of a bundle. Several become one ensemble: the bundle has the members of all. */
+  model: string | readonly string[];
   /** File to write; the usual extension is .slicestack. */
   out: string;
   /** Of the weights. Default: that of the bundle which is exported again, else "not stated". */
@@ -43,9 +43,10 @@ export interface ExportedBundle {
  * @throws RunError, BundleError, FolderError   @throws Error of the file system
  */
 export async function exportBundle(options: ExportBundleOptions): Promise<ExportedBundle> {
-  const { model: path, out, overwrite = false } = options;
+  const { out, overwrite = false } = options;
   refuseExistingFile(out, overwrite);
-  const trained = await findTrained(path, options);
+  const paths = typeof options.model === "string" ? [options.model] : options.model;
+  const trained = await findEnsemble(paths, options);
   const licence = options.licence ?? trained.bundle?.licence ?? "not stated";
   const members: Member[] = [];
   const files: Manifest["files"] = {};
@@ -76,7 +77,7 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
   }
   const plugins = pluginMembers(trained.members, out);
   for (const { name, content } of plugins) add(name, content);
-  const metrics = trained.bundle === null ? metricsOf(path, fitted) : keptMetrics(trained.bundle.metrics);
+  const metrics = trained.bundle === null ? metricsOf(trained.path, fitted) : keptMetrics(trained.bundle.metrics);
   if (metrics !== null) add("metrics.json", sealedJson(metrics));
   add("model-card.md", bundleCard({ name: trained.name, licence, members: fitted, metrics }));
   const manifest: Manifest = {

@@ -16,6 +16,13 @@ export interface Speed {
 const ROLES = { small: "small", middle: "much data or pretrained weights", large: "pretrained weights" } as const;
 export const plannedTrunks = (): string[] => Object.values(ROLES).map((role) => plannedName("trunk", role));
 
+/** Those of plannedTrunks that `choose` may take: a ResNet needs ImageNet weights on this machine, or many volumes. */
+export function usefulTrunks({ train }: Pick<Fingerprint, "train">, pretrained: readonly string[]): string[] {
+  const middle = plannedName("trunk", ROLES.middle);
+  const isEnough = sum(train) >= RESNET_FROM;
+  return plannedTrunks().filter((name, k) => k === 0 || pretrained.includes(name) || (name === middle && isEnough));
+}
+
 export interface Machine {
   device: string;
   cores: number;
@@ -43,30 +50,24 @@ export interface Plan {
 /** The number of volumes from which an untrained ResNet becomes better than the small CNN (docs/explanation/plan.md). */
 const RESNET_FROM = 2000;
 /** The smallest useful number of epochs. */
-const FEWEST_EPOCHS = 4;
-const MOST_EPOCHS = 20;
+export const FEWEST_EPOCHS = 4;
+export const MOST_EPOCHS = 20;
+/** Seconds for the start of a training, its checkpoints and its evaluation. */
+const OVERHEAD = 20;
 
-/** @param budget seconds for training; null: as long as the full plan takes */
-export function choose(data: Fingerprint, machine: Machine, budget: number | null): Plan {
-  const trunk = trunkFor(data, machine, budget);
+/**
+ * @param budget seconds for training; null: as long as the full plan takes
+ * @param overhead seconds that a training takes besides its steps
+ */
+export function choose(data: Fingerprint, machine: Machine, budget: number | null, overhead = OVERHEAD): Plan {
+  const trunk = trunkFor(data, machine, budget === null ? null : budget - overhead);
   const size = sizeFor(data, machine);
-  const slices = scheduleFor(data, trunk, budget);
-  const binary = data.classes.length === 2;
+  const slices = scheduleFor(data, trunk, budget, overhead);
   const balanced = isBalanced(data.train);
   const volumes = sum(data.train);
-  const select = plannedName("metric", binary ? "two classes" : "several classes");
-  const why = binary
-    ? "two classes: the epoch is chosen by the ranking, which does not depend on a threshold"
-    : "several classes, some of them rare: macro F1 weights all equally";
+  const { select, reason: why } = selectFor(data);
   const choices: Choice[] = [
-    {
-      key: "name",
-      value: data.name
-        .replaceAll(/[\s/\\]+/g, "_")
-        .replace(/^\./, "_")
-        .slice(0, 120),
-      reason: "of the data set",
-    },
+    nameOf(data),
     {
       key: "method",
       value: "2.5d",
@@ -74,14 +75,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     },
     windowFor(data),
     ...cutsOf(data, trunk),
-    {
-      key: "transform.augment",
-      value: data.unit === "HU" ? "published" : "light",
-      reason:
-        data.unit === "HU"
-          ? "CT slices: the augmentations of the paper"
-          : "no HU: small rotations and shifts keep what the label may depend on, zoom might not",
-    },
+    augmentFor(data),
     { key: "slice.model", value: trunk.model, reason: trunk.reason },
     ...(trunk.pretrained
       ? [{ key: "slice.pretrained", value: "imagenet", reason: "its weights are on this machine" }]
@@ -99,11 +93,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     { key: "slice.weighted_sampler", value: !balanced, reason: sampling(data, balanced) },
     ...headFor(data, volumes),
     { key: "head.epochs", value: 30, reason: "embeddings are computed once: epochs cost seconds" },
-    {
-      key: "head.batch_size",
-      value: Math.min(32, Math.max(4, 2 ** Math.floor(Math.log2(volumes / 8)))),
-      reason: `at least eight steps per epoch with ${volumes} volumes`,
-    },
+    batchFor("head", volumes, 32),
     { key: "head.learning_rate", value: 1e-3, reason: "a small head, from scratch" },
     ...optimiser("head"),
     { key: "head.select", value: select, reason: why },
@@ -117,7 +107,39 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
   return { choices, seconds: slices.seconds, warnings };
 }
 
-function windowFor({ unit }: Fingerprint): Choice {
+export function nameOf({ name }: Fingerprint): Choice {
+  const plain = name.replaceAll(/[\s/\\]+/g, "_").replace(/^\./, "_");
+  return { key: "name", value: plain.slice(0, 120), reason: "of the data set" };
+}
+
+/** The metric that chooses the epoch. */
+export function selectFor({ classes }: Fingerprint): { select: string; reason: string } {
+  if (classes.length === 2)
+    return {
+      select: plannedName("metric", "two classes"),
+      reason: "two classes: the epoch is chosen by the ranking, which does not depend on a threshold",
+    };
+  return {
+    select: plannedName("metric", "several classes"),
+    reason: "several classes, some of them rare: macro F1 weights all equally",
+  };
+}
+
+export function augmentFor({ unit }: Fingerprint): Choice {
+  const key = "transform.augment";
+  if (unit === "HU") return { key, value: "published", reason: "CT slices: the augmentations of the paper" };
+  const reason = "no HU: small rotations and shifts keep what the label may depend on, zoom might not";
+  return { key, value: "light", reason };
+}
+
+/** Small enough for eight steps per epoch. */
+export const batchFor = (section: "head" | "network", volumes: number, most: number): Choice => ({
+  key: `${section}.batch_size`,
+  value: Math.min(most, Math.max(4, 2 ** Math.floor(Math.log2(volumes / 8)))),
+  reason: `at least eight steps per epoch with ${volumes} volumes`,
+});
+
+export function windowFor({ unit }: Fingerprint): Choice {
   if (unit === "HU")
     return { key: "transform.window", value: [-1000, 400], reason: "HU: lung and soft tissue, as in the paper" };
   return {
@@ -202,20 +224,20 @@ function sizeFor({ height, width }: Fingerprint, { device }: Machine): Choice | 
 }
 
 /** The number of slices per epoch, and of epochs, within the budget. */
-function scheduleFor(data: Fingerprint, speed: Speed, budget: number | null) {
+function scheduleFor(data: Fingerprint, speed: Speed, budget: number | null, overhead: number) {
   const depth = slicesOf(data);
   // Neighbouring slices are nearly equal: each epoch uses some slices of every volume, the next one others.
   const wanted = Math.min(depth, 16);
   const options = [wanted, 12, 8, 6, 4].filter((n) => n <= wanted);
   for (const perVolume of options.length > 0 ? options : [wanted]) {
     for (let epochs = MOST_EPOCHS; epochs >= FEWEST_EPOCHS; epochs -= 2) {
-      const seconds = secondsOf(data, speed, epochs, perVolume);
+      const seconds = secondsOf(data, speed, epochs, perVolume) + overhead;
       if (budget !== null && seconds > budget) continue;
       return { choices: sliceChoices(perVolume, epochs, depth, budget), seconds, warnings: [] as string[] };
     }
   }
   const least = options.at(-1) ?? wanted;
-  const seconds = secondsOf(data, speed, FEWEST_EPOCHS, least);
+  const seconds = secondsOf(data, speed, FEWEST_EPOCHS, least) + overhead;
   const warnings = [`The budget of ${minutes(budget!)} is too short: the smallest plan takes ${minutes(seconds)}.`];
   return { choices: sliceChoices(least, FEWEST_EPOCHS, depth, budget), seconds, warnings };
 }
@@ -235,13 +257,13 @@ function sliceChoices(perVolume: number, epochs: number, depth: number, budget: 
   ];
 }
 
-/** The seconds of training and validation on slices, embeddings of all, the head, and evaluation. */
+/** The seconds of training and validation on slices, embeddings of all, and the head. */
 function secondsOf(data: Fingerprint, { training, embedding }: Speed, epochs: number, perVolume: number): number {
   const [train, val, depth] = [sum(data.train), sum(data.val), slicesOf(data)];
   const slices = epochs * ((train * perVolume) / training + (val * perVolume) / embedding);
   const embeddings = ((train + 3 * val) * depth) / embedding; // val twice, and about as much again for test
   const head = 30 * train * 2e-4;
-  return slices + embeddings + head + 20;
+  return slices + embeddings + head;
 }
 
 function headFor(data: Fingerprint, volumes: number): Choice[] {
@@ -276,7 +298,7 @@ function headFor(data: Fingerprint, volumes: number): Choice[] {
   ];
 }
 
-function optimiser(section: "slice" | "head"): Choice[] {
+export function optimiser(section: "slice" | "head" | "network"): Choice[] {
   return [
     {
       key: `${section}.optimizer`,
@@ -289,16 +311,16 @@ function optimiser(section: "slice" | "head"): Choice[] {
 }
 
 /** Whether no class has more than 1.5 times the volumes of another. */
-function isBalanced(train: readonly number[]): boolean {
+export function isBalanced(train: readonly number[]): boolean {
   const present = train.filter((count) => count > 0);
   return Math.max(...present) <= 1.5 * Math.min(...present);
 }
 
-function sampling({ train, classes }: Fingerprint, balanced: boolean): string {
+export function sampling({ train, classes }: Fingerprint, balanced: boolean): string {
   const counts = classes.map((name, c) => `${name} ${train[c]}`).join(", ");
   return `training volumes: ${counts}; ${balanced ? "nearly balanced" : "rare classes would be ignored"}`;
 }
 
-const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
-const minutes = (seconds: number): string =>
+export const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+export const minutes = (seconds: number): string =>
   seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;

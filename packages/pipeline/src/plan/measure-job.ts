@@ -1,33 +1,41 @@
-/** The job of `plan`: how fast this machine trains and embeds slices of a size. */
+/** The job of a plan: how fast this machine trains and embeds slices of a size, and trains networks on whole volumes. */
 import { randn, scope } from "@slicestack/torch";
 import type { JobContext } from "../engine/job.js";
-import { createSliceModel } from "../models/create-by-name.js";
+import { createSliceModel, createVolumeModel } from "../models/create-by-name.js";
 import { measureSpeed } from "../models/measure-speed.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { plannedSize, type Speed } from "./choose-config.js";
+import type { NetworkSpeed } from "./choose-network.js";
 
 export interface MeasureJob {
   /** Height and width of the stored slices. */
   stored: [number, number];
   classes: number;
   models: string[];
+  /** Networks for whole volumes, each with the height, width and slices of its input; default none. */
+  networks?: Pick<NetworkSpeed, "model" | "size">[];
   compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
 }
 
 export interface Measured {
   device: string;
   speeds: Speed[];
+  networks: NetworkSpeed[];
 }
 
 const BATCH = 32;
+const VOLUME_BATCH = 4;
 const LEAST = { seconds: 1.5, steps: 2 };
 
-export function job({ stored, classes, models, compute }: MeasureJob, context: JobContext): Measured {
+export function job({ stored, classes, models, networks = [], compute }: MeasureJob, context: JobContext): Measured {
   const plan = planCompute(compute);
   const size = plannedSize(stored, plan.device);
   startCompute(plan, 0);
+  const total = models.length + networks.length;
+  const report = (done: number, name: string) =>
+    context.report({ stage: "measure", done, total, unit: "models", message: name });
   const speeds = models.map((name, k): Speed => {
-    context.report({ stage: "measure", done: k, total: models.length, unit: "models", message: name });
+    report(k, name);
     return scope(() => {
       using model = createSliceModel({ model: name, dropout: 0 }, classes, size);
       const x_BCHW = randn([BATCH, model.channels, ...size], { device: plan.device });
@@ -35,6 +43,15 @@ export function job({ stored, classes, models, compute }: MeasureJob, context: J
       return { model: name, training, embedding: inference };
     });
   });
-  context.report({ stage: "measure", done: models.length, total: models.length, unit: "models" });
-  return { device: plan.device, speeds };
+  const measured = networks.map(({ model: name, size: volume }, k): NetworkSpeed => {
+    report(models.length + k, name);
+    return scope(() => {
+      using network = createVolumeModel({ model: name }, classes, volume);
+      network.to({ device: plan.device });
+      const x_B1HWD = randn([VOLUME_BATCH, 1, ...volume], { device: plan.device });
+      return { model: name, size: volume, ...measureSpeed(network, x_B1HWD, plan, LEAST) };
+    });
+  });
+  context.report({ stage: "measure", done: total, total, unit: "models" });
+  return { device: plan.device, speeds, networks: measured };
 }

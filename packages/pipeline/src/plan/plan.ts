@@ -14,8 +14,9 @@ import { trunkDepth } from "../models/create-by-name.js";
 import { hasPretrained } from "../models/pretrained.js";
 import { visible } from "../page/visible.js";
 import { splitsOf } from "../train/choose-split.js";
-import { choose, plannedTrunks, type Choice, type Machine, type Plan } from "./choose-config.js";
+import { choose, plannedTrunks, usefulTrunks, type Choice, type Machine, type Plan } from "./choose-config.js";
 import { fingerprint, type Fingerprint } from "./fingerprint.js";
+import type { NetworkSpeed } from "./choose-network.js";
 import type { Measured, MeasureJob } from "./measure-job.js";
 
 export interface PlanOptions extends TaskOptions {
@@ -42,10 +43,37 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
   const dataset = openDataset(data);
   const found = fingerprint(dataset, splitsOf(dataset, loadConfig({ text: "" }))[0]!);
   refuseEmptyParts(dataset, found);
+  const { machine } = await measureMachine(found, { ...taskOptionsOf(options), device, threads });
+  const chosen = choose(found, machine, budget);
+  const yaml = planYaml(chosen, found, machine);
+  return { ...chosen, fingerprint: found, machine, yaml, config: loadConfig({ file: "the plan", text: yaml }) };
+}
+
+export interface MeasureOptions extends TaskOptions {
+  device: string;
+  threads: number | "auto";
+  /** Which trunks are measured: all that plans choose from, or only those that may be chosen for these data. Default all. */
+  trunks?: "all" | "useful";
+  /** Networks for whole volumes whose speed is measured, too. Default none. */
+  networks?: NonNullable<MeasureJob["networks"]>;
+}
+
+/** Measures, for data like these, the speed of this machine. @throws LibtorchNotFoundError */
+export async function measureMachine(
+  data: Pick<Fingerprint, "height" | "width" | "classes" | "train">,
+  options: MeasureOptions,
+): Promise<{ machine: Machine; networks: NetworkSpeed[] }> {
+  const { device, threads, trunks = "all", networks = [] } = options;
+  const pretrained: string[] = [];
+  for (const name of plannedTrunks()) {
+    const depth = trunkDepth(name);
+    if (depth !== null && (await hasPretrained(depth))) pretrained.push(name);
+  }
   const job: MeasureJob = {
-    stored: [found.height, found.width],
-    classes: found.classes.length,
-    models: plannedTrunks(),
+    stored: [data.height, data.width],
+    classes: data.classes.length,
+    models: trunks === "all" ? plannedTrunks() : usefulTrunks(data, pretrained),
+    networks,
     compute: { device, threads, precision: "auto" },
   };
   const measured = await runJob<MeasureJob, Measured>(
@@ -54,11 +82,6 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
     taskOptionsOf(options),
   );
   const probe = systemProbe();
-  const pretrained: string[] = [];
-  for (const name of plannedTrunks()) {
-    const depth = trunkDepth(name);
-    if (depth !== null && (await hasPretrained(depth))) pretrained.push(name);
-  }
   const machine: Machine = {
     device: measured.device,
     cores: usableCores(probe).usable,
@@ -66,9 +89,7 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
     speeds: measured.speeds,
     pretrained,
   };
-  const chosen = choose(found, machine, budget);
-  const yaml = planYaml(chosen, found, machine);
-  return { ...chosen, fingerprint: found, machine, yaml, config: loadConfig({ file: "the plan", text: yaml }) };
+  return { machine, networks: measured.networks };
 }
 
 /** Checks before minutes of measuring what training would refuse. */
@@ -91,8 +112,9 @@ export function planYaml({ choices, seconds, warnings }: Plan, data: Fingerprint
     ...warnings.map((warning) => `Note: ${warning}`),
   ];
   const plain = choices.filter(({ key }) => !key.includes("."));
-  const sections = ["transform", "slice", "head"].map((section) => {
+  const sections = ["transform", "slice", "head", "network"].flatMap((section) => {
     const inside = choices.filter(({ key }) => key.startsWith(`${section}.`));
+    if (inside.length === 0) return [];
     return [`${section}:`, ...inside.map((choice) => `  ${line(choice)}`)].join("\n");
   });
   return `${[head.map((text) => `# ${comment(text)}`).join("\n"), plain.map(line).join("\n"), ...sections].join("\n\n")}\n`;

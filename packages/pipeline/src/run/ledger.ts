@@ -99,8 +99,11 @@ export function enterTestRead(run: string, read: TestRead): Ledger {
 
 /** Records that the run's test set is scored now with its current weights. @returns the updated ledger */
 export async function noteTestRead(run: string, stages: readonly StageName[], command: string): Promise<Ledger> {
-  const hashes = await Promise.all(
-    stages.map(async (stage) => [stage, await fileHash(runPaths(run).best(stage))] as const),
-  );
-  return enterTestRead(run, { time: new Date().toISOString(), command, weights: Object.fromEntries(hashes) });
+  return enterTestRead(run, { time: new Date().toISOString(), command, weights: await weightsOf(run, stages) });
+}
+
+/** SHA-256 of the best weights of a run, by stage, as the ledger records them. */
+export async function weightsOf(run: string, stages: readonly StageName[]): Promise<TestRead["weights"]> {
+  const hashes = stages.map(async (stage) => [stage, await fileHash(runPaths(run).best(stage))] as const);
+  return Object.fromEntries(await Promise.all(hashes));
 }

@@ -47,13 +47,15 @@ import {
 } from "../tasks/train.js";
 import { alone } from "../train/world.js";
 
-export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onEpoch"> {
+export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onEpoch" | "sliceFrom"> {
   /** all: a run for each fold of the data set's split. A number, counted from 0: only that fold. Default: the only split. */
   fold?: number | "all";
   /** The number of seeds, starting with that of the configuration. Default: only that seed. */
   seeds?: number;
   /** The most members that train at the same time, each as a process; default 1: one after another in this process. */
   jobs?: number;
+  /** A finished group with the same folds and seeds: each member reuses the slice stage of its namesake there (see `train`). */
+  sliceFrom?: string;
 }
 
 export interface GroupResult {
@@ -78,7 +80,7 @@ export function trainGroup(options: GroupOptions): Promise<GroupResult> {
 
 async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> {
   const { world = alone, config, stage = "all" } = options;
-  checkStage(config, stage, options.resume !== true);
+  checkStage(config, stage, options.resume !== true && options.sliceFrom === undefined);
   const out = resolve(options.out);
   if (world.worldSize > 1 && (options.jobs ?? 1) > 1)
     throw new RunError(out, "its members cannot train at the same time and each in several processes", "Omit one.");
@@ -173,14 +175,14 @@ async function trainMembers(
 }
 
 function trainingOf(out: string, { member, split }: MemberPlan, options: GroupOptions): Training {
-  const { config, data, stage, command, keepStates } = options;
+  const { config, data, stage, command, keepStates, sliceFrom } = options;
   return {
     name: member.name,
     run: groupPaths(out).member(member),
     config: { ...config, seed: member.seed },
     data,
     split,
-    sliceFrom: null,
+    sliceFrom: sliceFrom === undefined ? null : groupPaths(sliceFrom).member(member),
     ...(stage === undefined ? {} : { stage }),
     ...(keepStates === undefined ? {} : { keepStates }),
     ...(command === undefined ? {} : { command }),
@@ -261,11 +263,12 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
   const members = membersOf(splits, options);
   checkInitFrom(config);
   const tasks = splits.map((split) => checkedTask(out, config, dataset, split, world.worldSize));
-  const pretrained = await pretrainedFile(config, taskOptionsOf(options));
+  const trainsSlices = options.sliceFrom === undefined;
+  const pretrained = trainsSlices ? await pretrainedFile(config, taskOptionsOf(options)) : null;
   // Each member checks its start once more.
   const [split, task] = [splits[0]!, tasks[0]!];
   const spec = specOfTraining({ config, dataset, task, split });
-  await checkStarts({ config, spec, dataset, split, trainsSlices: true, pretrained, world });
+  await checkStarts({ config, spec, dataset, split, trainsSlices, pretrained, world });
   return () => {
     refuse(); // by now another process may have begun
     if (overwrite) emptyFolder(out);

@@ -45,6 +45,7 @@ import type { SubgroupColumn } from "../evaluate/subgroups/columns.js";
 import { readPredictions, writePredictions, type Predictions } from "../evaluate/predictions.js";
 import { countPart, type PartCounts } from "../report/part-counts.js";
 import { summaryTable } from "../report/summary-tables.js";
+import { scoredBefore } from "../evaluate/scored-before.js";
 import { openTestPart, type OtherData } from "../evaluate/test-part.js";
 import { summarise, type ModelSummary } from "../evaluate/summary.js";
 import { combinationOf, ensembleOf } from "../evaluate/group/ensemble.js";
@@ -65,6 +66,11 @@ export interface EvaluateGroupOptions
   group: string;
   /** Another prepared data set: external validation of every member and of their mean. */
   data?: string;
+  /**
+   * Members that were scored before with the weights that they have now are not scored again, so that an evaluation that was
+   * killed continues without a second reading of their test set. Default false.
+   */
+  keepScored?: boolean;
   command?: string;
 }
 
@@ -80,7 +86,7 @@ export interface GroupEvaluation {
 interface EvaluatedMember {
   member: Member;
   opened: OpenRun;
-  result: EvaluateResult;
+  result: Pick<EvaluateResult, "metrics" | "report">;
   predictions: Predictions[];
   /** Its test set, or the volumes of the other data set. */
   scored: TaskVolume[];
@@ -233,10 +239,11 @@ async function evaluateMember(
   options: EvaluateGroupOptions,
   other: OtherData | null,
 ): Promise<EvaluatedMember> {
-  const { group, onProgress, command: _ofGroup, data: _asOther, ...shared } = options;
+  const { group, onProgress, command: _ofGroup, data: _asOther, keepScored = false, ...shared } = options;
   const run = groupPaths(group).member(member);
   const { part, mapClasses } = other ?? {};
-  const result = await evaluate({
+  const kept = keepScored && other === null ? await scoredBefore(run) : null;
+  const result = kept ?? await evaluate({
     ...shared,
     run,
     ...(other === null ? {} : { data: other.directory, part: part!, mapClasses: mapClasses! }),

@@ -1,6 +1,7 @@
 /** Finds the trained model in a folder or file that a user names. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { RangeOfParameterError } from "@slicestack/stats";
 import { pathWord } from "../command-line.js";
 import { stagesOf } from "../config/stages.js";
 import { readDecision } from "../models/decision.js";
@@ -28,6 +29,24 @@ export async function findTrained(path: string, options: FindTrainedOptions = {}
   const members = readGroup(path).members.map((member) => memberOf(groupPaths(path).member(member)));
   checkAlike(path, members);
   return { path: resolve(path), name: members[0]!.spec.name, members, bundle: null };
+}
+
+/**
+ * Several trained models as one, whose members are those of all: their probabilities are averaged.
+ * @throws the errors of findTrained   @throws RunError if one has other classes or another preparation than the first
+ */
+export async function findEnsemble(
+  paths: readonly string[],
+  options: FindTrainedOptions = {},
+): Promise<TrainedModel> {
+  const found: TrainedModel[] = [];
+  for (const path of paths) found.push(await findTrained(path, options));
+  const [first, ...others] = found;
+  if (first === undefined) throw new RangeOfParameterError("model", "at least one trained model", "none");
+  if (others.length === 0) return first;
+  const members = found.flatMap((one) => one.members);
+  checkAlike(first.path, members);
+  return { ...first, members, bundle: null };
 }
 
 function memberOf(run: string): TrainedMember {

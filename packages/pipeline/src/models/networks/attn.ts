@@ -62,6 +62,7 @@ export const attn = defineNetwork({
   architecture: "5 blocks with squeeze-and-excitation, mean, 256-64-K",
   camLayers: blockLayers,
   anySize: true,
+  planned: "whole volumes",
   published: { dataset: "3d", settings: { method: "3d", network: { model: "attn" } } },
   create: ({ outputs, ...shape }) => new Attn({ ...shape, classes: outputs }),
   // It pools over the whole volume, so that the shapes of its weights do not depend on the input size.
