@@ -21,7 +21,18 @@ test("--dry-run lists the steps with their time, and writes nothing", () => {
   const files = folder.list("");
   const planned = folder.succeed(...auto("dry", "--dry-run"));
   assert.deepEqual(folder.list(""), files);
-  for (const step of ["inspect", "prepare", "audit", "split", "plan", "train 2.5d", "train 2d", "train 3d", "choose", "test"])
+  for (const step of [
+    "inspect",
+    "prepare",
+    "audit",
+    "split",
+    "plan",
+    "train 2.5d",
+    "train 2d",
+    "train 3d",
+    "choose",
+    "test",
+  ])
     assert.match(planned, new RegExp(`^${step} +about \\d+:\\d\\d`, "m"), step);
   assert.match(planned, /list 6 scans of 6 subjects/);
   assert.match(planned, /2 folds, 2\.5D 20 epochs, 3D 20 epochs: the full plan, because no budget was given/);
@@ -66,7 +77,8 @@ test("the result: 2D has the slice stages of 2.5D, every file is there, and the 
     assert.ok(weights[0]!.equals(weights[1]!), fold);
   }
   const page = text("alone/lung/report.html");
-  for (const title of ["Choice on the validation sets", "Test set", "Data", "Plan", "Steps"]) assert.ok(page.includes(title), title);
+  for (const title of ["Choice on the validation sets", "Test set", "Data", "Plan", "Steps"])
+    assert.ok(page.includes(title), title);
   assert.ok(existsSync(at("alone/lung/audit.html")));
   const scored = readPredictions(at("alone/lung/predictions.csv")).filter(({ part }) => part === "test");
   assert.ok(scored.every(({ ids }) => ids.length === 2));
@@ -106,5 +118,8 @@ test("one scan under two subjects stops it before anything is trained; --allow-l
   const short = folder.run(...leaky, "--allow-leaks", "--budget", "1s");
   assert.equal(short.status, 2);
   assert.match(short.stderr, /warning: 1 pair of scans/);
-  assert.match(short.stderr, /The budget of 1 s is too short: .* takes \d+ (s|min) in all\. Give --budget \d+m or more/);
+  assert.match(
+    short.stderr,
+    /The budget of 1 s is too short: .* takes \d+ (s|min) in all\. Give --budget \d+m or more/,
+  );
 });

@@ -25,16 +25,26 @@ interface AutoFlags extends CommonOptions {
 export function addAuto(program: Command, start: Start): void {
   const command = program
     .command("auto")
-    .description("from labelled scans to an evaluated model in one file: compares 2D, 2.5D and 3D, and reads the test set once")
+    .description(
+      "from labelled scans to an evaluated model in one file: compares 2D, 2.5D and 3D, and reads the test set once",
+    )
     .argument("<scans>", "folder of scans, a zip of DICOM, or a MedMNIST .npz, as for slicestack prepare")
     .option(
       "--labels <file>",
       "CSV with ids, labels and subjects (default: labels.csv in the source, else its class folders)",
     )
     .option("--size <height,width>", "size of a prepared slice, as for slicestack prepare", parseSize)
-    .option("--depth <slices>", "number of slices of a prepared volume, or native, as for slicestack prepare", parseDepth)
+    .option(
+      "--depth <slices>",
+      "number of slices of a prepared volume, or native, as for slicestack prepare",
+      parseDepth,
+    )
     .requiredOption("--out <folder>", "folder for everything; the same command continues an earlier one")
-    .option("--budget <time>", "time for everything, e.g. 2h, 90m (default: as long as the full plan takes)", parseDuration)
+    .option(
+      "--budget <time>",
+      "time for everything, e.g. 2h, 90m (default: as long as the full plan takes)",
+      parseDuration,
+    )
     .option("--dry-run", "show what will be done and how long each part takes; write nothing")
     .option("--device <device>", "auto, cpu, mps or cuda:N (default: auto)")
     .option("--threads <number>", "threads of the training, or auto (default: auto)", parseThreads)
@@ -46,7 +56,8 @@ export function addAuto(program: Command, start: Start): void {
       "slicestack auto scans --labels labels.csv --out auto/lung --budget 2h --dry-run\n" +
       "slicestack auto scans --labels labels.csv --out auto/lung --budget 2h",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
-    notes: "After it was stopped or killed, the same command continues after the last finished step. See docs/how-to/auto.md.",
+    notes:
+      "After it was stopped or killed, the same command continues after the last finished step. See docs/how-to/auto.md.",
   }).action((scans: string, flags: AutoFlags) => start(flags, (session) => runAuto(scans, flags, session)));
 }
 
@@ -77,8 +88,11 @@ function dryRunText({ steps, seconds, reasons }: DryRun, out: string): string {
   const timeWidth = Math.max(...times.map((text) => text.length));
   const rows = steps.map(({ step, what }, k) => `${step.padEnd(width)}  ${times[k]!.padEnd(timeWidth)}  ${what}`);
   const left = steps.filter(({ done }) => !done).reduce((sum, one) => sum + one.seconds, 0);
-  const total = left === seconds ? `About ${clock(seconds)} in all` : `About ${clock(left)} are left of ${clock(seconds)}`;
-  return [...rows, "", ...reasons, `${total}. Nothing was written; ${shownPath(out)} would hold everything.`].join("\n");
+  const total =
+    left === seconds ? `About ${clock(seconds)} in all` : `About ${clock(left)} are left of ${clock(seconds)}`;
+  return [...rows, "", ...reasons, `${total}. Nothing was written; ${shownPath(out)} would hold everything.`].join(
+    "\n",
+  );
 }
 
 function nextText({ report, bundle, groups }: Omit<AutoResult, "table">): string {

@@ -156,9 +156,14 @@ function candidate(
 }
 
 function reasonsOf(rung: Rung, { budget, mostFolds }: Situation, candidates: readonly PlannedCandidate[]): string[] {
-  const epochs = candidates.filter(({ name }) => name !== "2d").map((one) => `${TITLES[one.name]} ${one.epochs} epochs`);
+  const epochs = candidates
+    .filter(({ name }) => name !== "2d")
+    .map((one) => `${TITLES[one.name]} ${one.epochs} epochs`);
   const planned = `${rung.folds} folds, ${epochs.join(", ")}`;
-  const few = mostFolds < RUNGS[0]!.folds ? [`A class has ${mostFolds} subjects outside the test set, and every fold needs one.`] : [];
+  const few =
+    mostFolds < RUNGS[0]!.folds
+      ? [`A class has ${mostFolds} subjects outside the test set, and every fold needs one.`]
+      : [];
   if (budget === null) return [`${planned}: the full plan, because no budget was given.`, ...few];
   const left = minutes(budget.total - budget.spent);
   return [

@@ -66,4 +66,3 @@ async function dryRunInSession(options: AutoOptions): Promise<DryRun> {
 
 const voxelsOf = ({ info, volumes }: Dataset): number =>
   info.height * info.width * volumes.reduce((sum, { count }) => sum + count, 0);
-

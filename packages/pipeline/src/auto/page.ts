@@ -50,7 +50,9 @@ export async function writeAutoPage(told: Told): Promise<void> {
 function blocksOf({ way, dataset, scans, held, planned, selected, summaries }: Told): Block[] {
   const { paths, journal, wishes } = way;
   const [final] = summaries;
-  const groups = membersOf(selected, planned).map((name) => relative(paths.root, join(paths.group(name), "report.html")));
+  const groups = membersOf(selected, planned).map((name) =>
+    relative(paths.root, join(paths.group(name), "report.html")),
+  );
   const [candidateHead, ...candidates] = candidateRows(selected);
   const [testHead, ...tests] = testRows(scoresOf(summaries));
   return [
@@ -152,7 +154,9 @@ async function candidateFigure(selected: Selected): Promise<{ caption: string; s
     axis: { ticks: false, labelPadding: 8, domain: false, grid: false },
   };
   const color = { field: "colour", type: "nominal", scale: null };
-  const texts = values.map(({ label, mean, low }) => `${label} ${formatNumber(mean, 3)} ± ${formatNumber(mean - low, 3)}`);
+  const texts = values.map(
+    ({ label, mean, low }) => `${label} ${formatNumber(mean, 3)} ± ${formatNumber(mean - low, 3)}`,
+  );
   return {
     caption: `${name} on the validation sets: rings are folds, dots their mean with one standard error. The dashed line is one standard error below the best mean; the simplest method on its right is chosen (orange).`,
     svg: await drawSvg(

@@ -13,15 +13,25 @@ export const SHOWN: readonly MetricName[] = ["auroc", "balancedAccuracy", "accur
 const metricName = (metric: MetricName): string => SHORT_NAMES[metric] ?? METRIC_NAMES[metric];
 
 /** "2D", "shortcut baseline" */
-export const titleOf = (model: string): string =>
-  model in TITLES ? TITLES[model as CandidateName] : modelName(model);
+export const titleOf = (model: string): string => (model in TITLES ? TITLES[model as CandidateName] : modelName(model));
 
 /** "0.874 [0.830, 0.911]" */
-export function bounded({ value, low, high }: { value: number | null; low: number | null; high: number | null }): string {
+export function bounded({
+  value,
+  low,
+  high,
+}: {
+  value: number | null;
+  low: number | null;
+  high: number | null;
+}): string {
   return boundedAs({ value, low, high }, (number, digits = 3) => formatNumber(number, digits));
 }
 
-function boundedAs({ value, low, high }: { value: number | null; low: number | null; high: number | null }, as: Format) {
+function boundedAs(
+  { value, low, high }: { value: number | null; low: number | null; high: number | null },
+  as: Format,
+) {
   if (value === null) return "–";
   return low === null || high === null ? `${as(value)} [–]` : `${as(value)} [${as(low)}, ${as(high)}]`;
 }
@@ -59,7 +69,9 @@ export function choiceText({ scores, best, limit, chosen, ensemble, final, metri
       ? `${TITLES[chosen]} is the only candidate.`
       : `${TITLES[best]} has the best mean ${metricName(metric)}, ${score} with a standard error of ${se}. ` +
         (chosen === best
-          ? `No simpler method reaches ${formatNumber(limit, 3)}, which is one standard error below.`
+          ? chosen === scores[0]!.name
+            ? "It is also the simplest method, and is chosen."
+            : `No simpler method reaches ${formatNumber(limit, 3)}, one standard error below, so that it is chosen.`
           : `${TITLES[chosen]} is the simplest method that reaches ${formatNumber(limit, 3)}, one standard error below, and is chosen.`);
   if (ensemble === null) return rule;
   const { difference, subjects } = ensemble;

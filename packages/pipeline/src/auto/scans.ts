@@ -132,7 +132,11 @@ async function ofArchive({ path, array }: Extract<VolumeInput, { kind: "npz-item
   await using opened = await openNpzFile(path);
   const stack = opened.npz.array(array);
   const [total = 1, slices = 1, height = 1, width = 1] = stack.shape;
-  const geometry: Sample["geometry"] = { spacing: [1, 1, 1], origin: [0, 0, 0], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
+  const geometry: Sample["geometry"] = {
+    spacing: [1, 1, 1],
+    origin: [0, 0, 0],
+    direction: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+  };
   const shape: Sample["shape"] = [slices, height, width];
   const seconds = (performance.now() - start) / 1000 / total + (slices * height * width) / VOXELS_PER_SECOND;
   return { shape, unit: "arbitrary", dtype: "uint8", geometry, seconds };

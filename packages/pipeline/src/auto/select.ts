@@ -48,7 +48,9 @@ export interface Selected extends OneStandardError {
 }
 
 /** @param scores each with at least two folds; higher is better   @throws RangeError without candidates */
-export function oneStandardError(scores: readonly { name: CandidateName; folds: readonly number[] }[]): OneStandardError {
+export function oneStandardError(
+  scores: readonly { name: CandidateName; folds: readonly number[] }[],
+): OneStandardError {
   const ranked = CANDIDATES.flatMap((name) => scores.filter((one) => one.name === name)).map(scoreOf);
   const best = ranked.reduce((a, b) => (b.mean > a.mean ? b : a));
   const limit = best.mean - best.standardError;
@@ -72,10 +74,7 @@ export function select(
   const scores = validated.map(({ name, folds }) => ({ name, folds: folds.map((one) => metricOf(one, metric)) }));
   const choice = oneStandardError(scores);
   if (validated.length < 2) return { ...choice, metric, ensemble: null, final: choice.chosen };
-  const [chosen, ensemble] = [
-    joint(validated.filter(({ name }) => name === choice.chosen)),
-    joint(validated),
-  ];
+  const [chosen, ensemble] = [joint(validated.filter(({ name }) => name === choice.chosen)), joint(validated)];
   const { metrics, subjects } = compareModels(ensemble, chosen, options);
   const { value, interval } = metrics[metric];
   const [low, high] = [interval.low, interval.high].map((bound) => (Number.isFinite(bound) ? bound : null));

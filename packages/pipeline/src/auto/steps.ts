@@ -118,7 +118,9 @@ export async function prepareStep(way: Way, scans: { key: string }): Promise<Dat
     );
   const { height, width, unit } = dataset.info;
   const left = prepared.quarantined === 0 ? "" : `; ${prepared.quarantined} could not be read, see data/dataset.json`;
-  say(`prepare: ${prepared.volumes} volumes of ${height} x ${width}, ${unit === "HU" ? "HU" : "values without a unit"}${left}`);
+  say(
+    `prepare: ${prepared.volumes} volumes of ${height} x ${width}, ${unit === "HU" ? "HU" : "values without a unit"}${left}`,
+  );
   for (const warning of prepared.warnings) say(`  warning: ${warning}`);
   return dataset;
 }

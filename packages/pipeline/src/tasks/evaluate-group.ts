@@ -243,14 +243,16 @@ async function evaluateMember(
   const run = groupPaths(group).member(member);
   const { part, mapClasses } = other ?? {};
   const kept = keepScored && other === null ? await scoredBefore(run) : null;
-  const result = kept ?? await evaluate({
-    ...shared,
-    run,
-    ...(other === null ? {} : { data: other.directory, part: part!, mapClasses: mapClasses! }),
-    ...(onProgress === undefined
-      ? {}
-      : { onProgress: (progress) => onProgress({ ...progress, stage: `${member.name} ${progress.stage}` }) }),
-  });
+  const result =
+    kept ??
+    (await evaluate({
+      ...shared,
+      run,
+      ...(other === null ? {} : { data: other.directory, part: part!, mapClasses: mapClasses! }),
+      ...(onProgress === undefined
+        ? {}
+        : { onProgress: (progress) => onProgress({ ...progress, stage: `${member.name} ${progress.stage}` }) }),
+    }));
   const predictions = readPredictions(runPaths(dirname(result.report)).predictions);
   const { opened, volumes, dataset } = openTestPart(run, other);
   return { member, opened, result, predictions, scored: volumes, dataset };

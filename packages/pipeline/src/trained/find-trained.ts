@@ -35,10 +35,7 @@ export async function findTrained(path: string, options: FindTrainedOptions = {}
  * Several trained models as one, whose members are those of all: their probabilities are averaged.
  * @throws the errors of findTrained   @throws RunError if one has other classes or another preparation than the first
  */
-export async function findEnsemble(
-  paths: readonly string[],
-  options: FindTrainedOptions = {},
-): Promise<TrainedModel> {
+export async function findEnsemble(paths: readonly string[], options: FindTrainedOptions = {}): Promise<TrainedModel> {
   const found: TrainedModel[] = [];
   for (const path of paths) found.push(await findTrained(path, options));
   const [first, ...others] = found;

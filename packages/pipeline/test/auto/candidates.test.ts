@@ -67,10 +67,16 @@ test("a shorter budget means fewer epochs, then fewer folds, then no 3D; no plan
   assert.ok(plans.length >= 5, "most of these budgets suffice");
   for (const { budget, plan } of plans) assert.ok(plan.seconds + 30 <= budget, `${plan.seconds} s of ${budget} s`);
   const folds = plans.map(({ plan }) => plan.folds);
-  assert.deepEqual(folds, [...folds].sort((a, b) => b - a));
+  assert.deepEqual(
+    folds,
+    [...folds].sort((a, b) => b - a),
+  );
   assert.deepEqual([...new Set(folds)], [5, 3, 2]);
   const last = plans.at(-1)!.plan;
-  assert.deepEqual(last.candidates.map(({ name }) => name), ["2.5d", "2d"]);
+  assert.deepEqual(
+    last.candidates.map(({ name }) => name),
+    ["2.5d", "2d"],
+  );
   assert.match(last.reasons.join(" "), /3D is left out: its smallest training does not fit/);
 });
 

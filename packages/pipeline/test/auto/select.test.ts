@@ -17,7 +17,11 @@ test("the simplest within one standard error of the best is chosen: mean, SE and
       { name: "2.5d", folds: [ordered, ordered, ordered, ordered] },
     ]);
   const first = rule(0.83, 0.85);
-  assert.deepEqual(first.scores.map(({ name }) => name), ["2d", "2.5d", "3d"], "the simplest first");
+  assert.deepEqual(
+    first.scores.map(({ name }) => name),
+    ["2d", "2.5d", "3d"],
+    "the simplest first",
+  );
   assert.ok(Math.abs(first.scores[2]!.standardError - se) < 1e-12 && Math.abs(first.limit - (0.86 - se)) < 1e-12);
   assert.deepEqual([first.best, first.chosen], ["3d", "2.5d"]);
   assert.equal(rule(0.85, 0.85).chosen, "2d");
@@ -59,7 +63,11 @@ test("the mean of all is used where it is better by its interval, and not where 
   assert.equal(mixed.ensemble!.score, metricOf(joint(apart), "auroc"));
   assert.match(choiceText(mixed), /The interval is above zero, so that the mean of all methods is used\.$/);
 
-  const same = select(validated(200, { "2d": scattered(1), "2.5d": scattered(1), "3d": scattered(1) }), "auroc", options);
+  const same = select(
+    validated(200, { "2d": scattered(1), "2.5d": scattered(1), "3d": scattered(1) }),
+    "auroc",
+    options,
+  );
   assert.deepEqual([same.chosen, same.final], ["2d", "2d"]);
   assert.match(choiceText(same), /The interval is not above zero, so that 2D alone is used\.$/);
 });

@@ -187,6 +187,23 @@ test("a group becomes one bundle, whose probabilities are the group's", async ()
   assert.deepEqual(b, a);
 });
 
+test("several models become one bundle, which predicts their mean: 2.5D and 3D, each with its own input", async () => {
+  const whole = join(folder, "whole");
+  const network = { "network.model": "attn", "network.size": "[32, 32, 32]", "network.epochs": "1" };
+  await train({ config: smallConfig({ method: "3d", precision: "float32", ...network }), data, out: whole });
+  const out = join(folder, "several.slicestack");
+  const { manifest } = await exportBundle({ model: [run, whole], out });
+  assert.deepEqual(
+    manifest.members.map(({ stages }) => stages),
+    [["slice", "volume"], ["volume"]],
+  );
+  const [one, other, both] = [await predicted(run), await predicted(whole), await predicted(out)];
+  for (const [name, p] of Object.entries(both.uncalibrated))
+    assert.ok(Math.abs(p - (one.uncalibrated[name]! + other.uncalibrated[name]!) / 2) < 1e-6, name);
+  assert.equal(both.calibrated, false, "the 3D run is not evaluated");
+  await assert.rejects(exportBundle({ model: [], out: join(folder, "none.slicestack") }), /at least one trained model/);
+});
+
 test("a bundle claims only what holds for its weights: after another training, neither calibration nor metrics", async () => {
   const other = join(folder, "other");
   cpSync(run, other, { recursive: true });
