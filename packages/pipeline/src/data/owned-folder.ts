@@ -54,7 +54,8 @@ const KINDS = {
   },
   auto: {
     words: "a folder of slicestack auto",
-    holds: /^(auto\.json|data|\.data\.prepare|plan|runs|audit\.html|(validation|predictions)\.csv|report\.html|model\.slicestack)$/,
+    holds:
+      /^(auto\.json|data|\.data\.prepare|plan|runs|audit\.html|(validation|predictions)\.csv|report\.html|model\.slicestack)$/,
   },
   demo: { words: "a demo", holds: /^(\.slicestack-demo|scans|data|run)$/ },
   work: { words: "an unfinished preparation", holds: /^(journal\.jsonl|data|unpacked)$/ },
