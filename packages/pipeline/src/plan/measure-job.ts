@@ -47,7 +47,6 @@ export function job({ stored, classes, models, networks = [], compute }: Measure
     report(models.length + k, name);
     return scope(() => {
       using network = createVolumeModel({ model: name }, classes, volume);
-      network.to({ device: plan.device });
       const x_B1HWD = randn([VOLUME_BATCH, 1, ...volume], { device: plan.device });
       return { model: name, size: volume, ...measureSpeed(network, x_B1HWD, plan, LEAST) };
     });

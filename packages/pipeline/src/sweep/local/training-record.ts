@@ -19,7 +19,7 @@ export interface Training extends Pick<TrainOptions, "config" | "data" | "stage"
   run: string;
   /** Absent in processes of a joint training that manage no folder. */
   split: Split | undefined;
-  /** The run of an earlier training of the list, whose slice stage it takes; null to train its own. */
+  /** The run whose slice stage it takes: of an earlier training of the list, or finished before; null to train its own. */
   sliceFrom: string | null;
 }
 
