@@ -110,7 +110,7 @@ function blocksOf({ way, dataset, scans, held, planned, selected, summaries }: T
         label: "steps",
         title: "Steps",
         caption: `${wishes.budget === null ? "No budget was given" : `Budget ${minutes(wishes.budget)}`}. Durations are those of the call that finished the step; the time of calls that were stopped is not counted. The bundle is written after this page.`,
-        columns: ["step", "took", "finished"],
+        columns: ["step", "took", "finished (UTC)"],
         rows: journal.entries.map(({ step, seconds, finished }) => [
           step,
           seconds < 1 ? "< 1 s" : minutes(seconds),
