@@ -66,6 +66,7 @@ async function list(folder, count = 10_000) {
     room("sweep/local/trial-jobs"),
     room("sweep/status"),
   ]);
+  const before = process.cpuUsage();
   const clock = stopwatch();
   const sweep = await beginSweep(file, { data, out: join(folder, "sweep") });
   sweep.propose([], Infinity);
@@ -79,7 +80,9 @@ async function list(folder, count = 10_000) {
     `${trials} trials`,
     `drawn in ${drawn} s, queued in ${queued} s (${counts.queued} wait), listed in ${listed} s`,
   );
-  print("", `${(Number(drawn) + Number(queued) + Number(listed)).toFixed(2)} s in all, ${memory()}, ${cpu()}`);
+  const { user, system } = process.cpuUsage(before);
+  const all = (Number(drawn) + Number(queued) + Number(listed)).toFixed(2);
+  print("", `${all} s in all, of which ${((user + system) / 1e6).toFixed(1)} s of CPU; ${memory()}`);
 }
 
 async function dispatch(folder, count = 1000) {

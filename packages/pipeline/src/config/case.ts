@@ -10,10 +10,21 @@ export type Snake<T> = { [K in keyof T as SnakeCase<K>]: T[K] };
 
 /** The values as they are under camelCase keys; what lies deeper stays as it is. */
 export function camelKeys<T extends object>(section: T): Camel<T> {
-  const camel = (name: string) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
   return Object.fromEntries(
-    Object.entries(section).map(([name, value]) => [camel(name), value as unknown]),
+    Object.entries(section).map(([name, value]) => [camelOf(name), value as unknown]),
   ) as Camel<T>;
+}
+
+/** The names of keys are few, and a sweep reads them ten thousand times. */
+const camelNames = new Map<string, string>();
+
+function camelOf(name: string): string {
+  let camel = camelNames.get(name);
+  if (camel === undefined) {
+    camel = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+    camelNames.set(name, camel);
+  }
+  return camel;
 }
 
 /** The inverse of camelKeys. */

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { acceptingUnknown } from "./accepting.js";
 import { readSource, setKey, yamlScalar, type ConfigSource, type Mapping } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
@@ -103,8 +104,20 @@ function takeFlat(root: Mapping, overrides: Record<string, string>): Set<string>
   return taken;
 }
 
+const leavesOfSchemas = new WeakMap<z.ZodType, ReadonlyMap<string, z.ZodType>>();
+
+/** The keys of a schema by their dotted names, collected once. */
+function namedLeaves(schema: z.ZodType): ReadonlyMap<string, z.ZodType> {
+  let leaves = leavesOfSchemas.get(schema);
+  if (leaves === undefined) {
+    leaves = new Map(leavesOf(schema).map((leaf) => [leaf.path.join("."), leaf.schema]));
+    leavesOfSchemas.set(schema, leaves);
+  }
+  return leaves;
+}
+
 function applyOverrides(root: Mapping, overrides: Record<string, string>, method: Method): void {
-  const leaves = new Map(leavesOf(runSchemas()[method]).map(({ path, schema }) => [path.join("."), schema]));
+  const leaves = namedLeaves(runSchemas()[method]);
   const problems: ConfigProblem[] = [];
   const inner = new Map<string, Enclosing>();
   for (const [name, text] of Object.entries(overrides)) {

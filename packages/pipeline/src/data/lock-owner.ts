@@ -30,16 +30,19 @@ interface SlurmJob {
 const FIRST_NAMESPACE = "pid:[4026531836]";
 
 export function thisProcess(): Owner {
-  return {
-    pid: process.pid,
+  place ??= {
     host: hostname(),
-    started: startOf(process.pid) ?? "",
     boot: fileText("/proc/sys/kernel/random/boot_id"),
     pidNamespace: linkText("/proc/self/ns/pid"),
     machine: machineHash(),
-    slurm: slurmOf(process.env),
   };
+  started ??= startOf(process.pid) ?? "";
+  return { ...place, pid: process.pid, started, slurm: slurmOf(process.env) };
 }
+
+/** Read once: a queue asks for each process that it starts. */
+let place: Pick<Owner, "host" | "boot" | "pidNamespace" | "machine"> | undefined;
+let started: string | undefined;
 
 /** Another process of this machine, started by this one. */
 export const childProcess = (pid: number): Owner => ({ ...thisProcess(), pid, started: startOf(pid) ?? "" });

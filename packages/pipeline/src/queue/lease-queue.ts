@@ -101,7 +101,7 @@ export class LeaseQueue implements Disposable {
     const { most = 1, kinds = null, fits = () => true, taken, owner = this.self } = options;
     const holder = JSON.stringify(owner);
     // Do not wait for the write lock if there is nothing to lease.
-    if (this.isPaused || !this.database.read(() => hasReady(this.database, this.now()))) return [];
+    if (!this.isReady) return [];
     return this.database.write(() => {
       const leases: Lease[] = [];
       while (leases.length < most && !this.isPaused) {
@@ -113,6 +113,11 @@ export class LeaseQueue implements Disposable {
       }
       return leases;
     });
+  }
+
+  /** Whether any job could be leased now, regardless of the resources that it needs. */
+  get isReady(): boolean {
+    return !this.isPaused && this.database.read(() => hasReady(this.database, this.now()));
   }
 
   private hold(id: number, owner: string): Lease {

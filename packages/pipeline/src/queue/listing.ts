@@ -35,7 +35,8 @@ export function listJobs(
   const ofKind = kind === undefined ? "" : "AND kind = ?";
   const sql = `SELECT ${COLUMNS} ${FROM} WHERE state IN (${marks}) ${ofKind} ORDER BY jobs.id LIMIT ? OFFSET ?`;
   const values = [...states, ...(kind === undefined ? [] : [kind]), most, skip];
-  return (database.statement(sql).all(...values) as Row[]).map(jobOf);
+  const needs = new Map<string, Needs>();
+  return (database.statement(sql).all(...values) as Row[]).map((row) => jobOf(row, needs));
 }
 
 export function findJob(database: QueueDatabase, key: string): Job | null {
@@ -43,13 +44,29 @@ export function findJob(database: QueueDatabase, key: string): Job | null {
   return row === undefined ? null : jobOf(row as Row);
 }
 
-function jobOf({ id: _, until: __, resources, payload, owner, result, ...row }: Row): Job {
+/** @param known needs that were parsed before: many jobs have the same */
+function jobOf(row: Row, known = new Map<string, Needs>()): Job {
+  let needs = known.get(row.resources);
+  if (needs === undefined) known.set(row.resources, (needs = JSON.parse(row.resources) as Needs));
   return {
-    ...row,
-    needs: JSON.parse(resources) as Needs,
-    payload: JSON.parse(payload) as unknown,
-    owner: owner === null ? null : (JSON.parse(owner) as Owner),
-    result: result === null ? null : (JSON.parse(result) as unknown),
+    key: row.key,
+    kind: row.kind,
+    payload: JSON.parse(row.payload) as unknown,
+    needs,
+    priority: row.priority,
+    state: row.state,
+    blockers: row.blockers,
+    ready: row.ready,
+    failures: row.failures,
+    losses: row.losses,
+    attempts: row.attempts,
+    owner: row.owner === null ? null : (JSON.parse(row.owner) as Owner),
+    token: row.token,
+    asked: row.asked,
+    created: row.created,
+    ended: row.ended,
+    result: row.result === null ? null : (JSON.parse(row.result) as unknown),
+    error: row.error,
   };
 }
 

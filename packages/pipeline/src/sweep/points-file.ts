@@ -2,7 +2,7 @@
  * points/points.jsonl: the points of a sweep, one per line. Lines are only ever appended, under a lock that is held
  * only while writing, so that `sweep add` works while a controller runs.
  */
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { appendText } from "../data/atomic.js";
@@ -33,7 +33,9 @@ export class PointsFile {
 
   /** Reads what has been appended since. @returns the new points   @throws SweepError if the file is damaged */
   refresh(): readonly Point[] {
-    if (!existsSync(this.path)) return [];
+    // A controller asks in each round, and almost always nothing has been added.
+    const size = statSync(this.path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size <= this.read) return [];
     const bytes = readFileSync(this.path).subarray(this.read);
     const end = bytes.lastIndexOf(0x0a) + 1;
     const lines = bytes.subarray(0, end).toString("utf8").split("\n").slice(0, -1);

@@ -38,6 +38,8 @@ export interface RunTrialOptions extends TaskOptions {
   sliceFrom?: string;
   /** Factor for the configured number of pieces per batch, raised after memory has run out. Default 1. */
   pieces?: number;
+  /** The most threads where the configuration leaves their number to the machine. */
+  maxThreads?: number;
   /** Whether to take over the run folder from a process that cannot be checked from here. Default false. */
   takeOver?: boolean;
   command?: string;
@@ -71,7 +73,7 @@ export async function runTrial(folder: string, options: RunTrialOptions = {}): P
 }
 
 async function trainAndScore(sweep: string, trial: Trial, options: RunTrialOptions): Promise<RunTrialResult> {
-  const { stage = "all", command = "runTrial() of @slicestack/pipeline", takeOver = false } = options;
+  const { stage = "all", command = "runTrial() of @slicestack/pipeline", takeOver = false, maxThreads } = options;
   const paths = sweepPaths(sweep).trial(trial.id);
   const record = readSweepRecord(sweep);
   const data = findDataset(sweep, record.dataset);
@@ -80,7 +82,8 @@ async function trainAndScore(sweep: string, trial: Trial, options: RunTrialOptio
   checkSplit(sweep, trial, { record, data, config });
   const started = Date.now();
   const start = startOf(sweep, trial, config, options);
-  const common = { data, out: paths.run, command, takeOver, ...taskOptionsOf(options) };
+  const limit = maxThreads === undefined ? {} : { maxThreads };
+  const common = { data, out: paths.run, command, takeOver, ...limit, ...taskOptionsOf(options) };
   const fold = trial.fold === null ? {} : { fold: trial.fold };
   if (!(start.resume === true && isDone(paths.run, stage))) {
     const { status } = await train({ ...common, ...fold, ...start, stage: stage === "slice" ? stage : "all" });

@@ -45,7 +45,8 @@ export function statusOf(sweep: Sweep, queue: LeaseQueue): SweepStatus {
   const history = trials.map((trial) => reportOfJob(trial, trialJobs.get(trial.id)));
   const of = (states: readonly string[]) => history.filter(({ state }) => states.includes(state)).length;
   const counts = countsOf(trials, trialJobs);
-  const running = jobs.filter(({ state }) => state === "leased").map((job) => runningOf(job, trials, queue));
+  const byId = new Map(trials.map((trial) => [trial.id, trial]));
+  const running = jobs.filter(({ state }) => state === "leased").map((job) => runningOf(job, byId, queue));
   const meanSeconds = meanOf([...trialJobs.values()].flatMap(secondsOf));
   const waiting = counts.queued + counts.leased;
   const rate = meanSeconds === null || running.length === 0 ? null : (3600 * running.length) / meanSeconds;
@@ -87,11 +88,11 @@ function reportOfJob(trial: Trial, job: Job | undefined): TrialReport {
   return { trial, state, objective, curve: [], epochs: summary?.epochs ?? 0 };
 }
 
-function runningOf(job: Job, trials: readonly Trial[], queue: LeaseQueue): RunningTrial {
+function runningOf(job: Job, trials: ReadonlyMap<string, Trial>, queue: LeaseQueue): RunningTrial {
   const { trial, stage } = job.payload as TrialPayload;
   const attempts = queue.attempts(job.key);
   return {
-    trial: trials.find(({ id }) => id === trial)!,
+    trial: trials.get(trial)!,
     isSlice: stage === "slice",
     started: attempts.at(-1)?.started ?? job.created,
     attempt: attempts.length,

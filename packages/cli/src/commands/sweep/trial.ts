@@ -7,6 +7,7 @@ interface TrialFlags extends CommonOptions {
   stage: "slice" | "train" | "all";
   sliceFrom?: string;
   pieces?: number;
+  threads?: number;
   takeOver?: boolean;
 }
 
@@ -30,6 +31,7 @@ export function addTrial(sweep: Command, start: Start): void {
       "factor for the number of pieces in which each batch is computed; higher values need less memory",
       parseCount,
     )
+    .option("--threads <number>", "most threads, where the configuration's threads are auto", parseCount)
     .option("--take-over", "take over the folder from a process on another machine that no longer runs");
   addCommon(command, {
     example: "slicestack sweep trial runs/heads/trials/000003",
@@ -41,12 +43,13 @@ export function addTrial(sweep: Command, start: Start): void {
 async function runTrialCommand(folder: string, flags: TrialFlags, session: Session): Promise<Outcome> {
   const { runTrial } = await import("@slicestack/pipeline");
   const { onProgress, log: onLog, signal, command } = session;
-  const { stage, sliceFrom, pieces, takeOver } = flags;
+  const { stage, sliceFrom, pieces, threads, takeOver } = flags;
   session.onFailure(() => "What was trained is kept; run the same command again to resume.");
   const { status, result } = await runTrial(folder, {
     stage,
     ...(sliceFrom === undefined ? {} : { sliceFrom }),
     ...(pieces === undefined ? {} : { pieces }),
+    ...(threads === undefined ? {} : { maxThreads: threads }),
     ...(takeOver === undefined ? {} : { takeOver }),
     onProgress,
     onLog,

@@ -56,6 +56,12 @@ interface Running {
   deadline: number;
 }
 
+/** A lease whose process waits behind its gate. */
+interface Starting {
+  lease: Lease;
+  child: Started;
+}
+
 const TEN_MINUTES = 600_000;
 /** Milliseconds between heartbeats, and thus the longest delay of a request from outside. */
 const BETWEEN_BEATS = 500;
@@ -109,10 +115,29 @@ export class JobPool {
    * @returns whether a process ended or was started
    */
   round(): boolean {
-    const ended = this.collect();
+    const { queue, resources } = this.options;
     this.obey();
     this.lookForUnseen();
-    return this.dispatch() > 0 || ended > 0;
+    const ended = this.ended();
+    if (ended.length === 0 && !queue.isReady) return false;
+    const starting: Starting[] = [];
+    let leased = 0;
+    try {
+      // A single commit records what has ended, and what starts; a commit waits for the disk.
+      queue.together(() => {
+        this.settleAll(ended);
+        leased = this.dispatch(starting);
+      });
+    } catch (error) {
+      for (const { lease, child } of starting) {
+        child.discard();
+        resources.release(lease.token);
+      }
+      throw error;
+    }
+    for (const one of starting) this.letGo(one);
+    this.reclaimUnseen(ended);
+    return leased > 0 || ended.length > 0;
   }
 
   /** Waits until a process ends, or for so many milliseconds. */
@@ -135,7 +160,9 @@ export class JobPool {
     for (const one of this.running.values()) this.tell(one, "stop");
     while (this.running.size > 0) {
       await this.wait(500);
-      this.collect();
+      const ended = this.ended();
+      this.options.queue.together(() => this.settleAll(ended));
+      this.reclaimUnseen(ended);
       this.killLate();
     }
   }
@@ -150,22 +177,24 @@ export class JobPool {
     for (const one of this.running.values()) if (one.lease.key === key) this.tell(one, wish);
   }
 
-  /** Records all processes that have ended, in one commit. */
-  private collect(): number {
-    const ended = [...this.running.values()].filter((one) => {
+  /** The processes that have ended since the last round. */
+  private ended(): Running[] {
+    return [...this.running.values()].filter((one) => {
       if (one.exit === null && one.isAdopted && isGone(one.owner)) one.exit = "unseen";
       return one.exit !== null;
     });
-    if (ended.length === 0) return 0;
-    this.options.queue.together(() => {
-      for (const { lease, exit, wish } of ended) {
-        const verdict = this.options.work.judge(lease, exit === "unseen" ? null : exit, wish);
-        if (verdict !== null) this.settle(lease, verdict);
-      }
-    });
-    for (const { lease } of ended) this.forget(lease.token);
+  }
+
+  private settleAll(ended: readonly Running[]): void {
+    for (const { lease, exit, wish } of ended) {
+      const verdict = this.options.work.judge(lease, exit === "unseen" ? null : exit, wish);
+      if (verdict !== null) this.settle(lease, verdict);
+      this.forget(lease.token);
+    }
+  }
+
+  private reclaimUnseen(ended: readonly Running[]): void {
     if (ended.some(({ exit }) => exit === "unseen")) this.reclaim();
-    return ended.length;
   }
 
   private forget(token: string): void {
@@ -232,7 +261,8 @@ export class JobPool {
     for (const one of this.running.values()) if (Date.now() > one.deadline) one.signal("SIGKILL");
   }
 
-  private dispatch(): number {
+  /** Starts what fits, in a transaction: nothing begins its work before that is committed. @returns how many were leased */
+  private dispatch(starting: Starting[]): number {
     const { queue, resources, work } = this.options;
     const bookings = new Map<string, Booking>();
     const leases = queue.lease({
@@ -243,7 +273,6 @@ export class JobPool {
         if (booking !== null) bookings.set(token, booking);
       },
     });
-    const children: { lease: Lease; child: Started }[] = [];
     for (const lease of leases) {
       const booking = bookings.get(lease.token);
       if (booking === undefined) {
@@ -255,49 +284,37 @@ export class JobPool {
         if ("result" in command) {
           resources.release(lease.token);
           this.settle(lease, { is: "done", result: command.result });
-        } else {
-          const child = "inside" in command ? new InsideWork(command.inside) : GatedChild.start(command);
-          children.push({ lease, child });
+          continue;
         }
+        const child = "inside" in command ? new InsideWork(command.inside) : GatedChild.start(command);
+        starting.push({ lease, child });
       } catch (error) {
         resources.release(lease.token);
         this.settle(lease, { is: "failed", error: error instanceof Error ? error.message : String(error) });
       }
     }
-    this.letGo(children, bookings);
+    for (const { lease, child } of starting) {
+      queue.handOver(lease.token, child.owner);
+      const { gpus } = bookings.get(lease.token)!;
+      if (gpus.length > 0) queue.amend(lease.token, withBooked(lease.payload, gpus));
+    }
     return leases.length;
   }
 
-  /** Releases the processes after their ids have been saved to disk. */
-  private letGo(children: readonly { lease: Lease; child: Started }[], bookings: Map<string, Booking>): void {
-    if (children.length === 0) return;
-    const { queue, work } = this.options;
-    try {
-      queue.together(() => {
-        for (const { lease, child } of children) {
-          queue.handOver(lease.token, child.owner);
-          const { gpus } = bookings.get(lease.token)!;
-          if (gpus.length > 0) queue.amend(lease.token, withBooked(lease.payload, gpus));
-        }
-      });
-    } catch (error) {
-      for (const { child } of children) child.discard();
-      throw error;
-    }
-    for (const { lease, child } of children) {
-      const signal = (name: "SIGTERM" | "SIGKILL") => child.signal(name);
-      const { owner } = child;
-      const one: Running = { lease, owner, isAdopted: false, signal, exit: null, wish: null, deadline: Infinity };
-      this.running.set(lease.token, one);
-      void child.ended.then((exit) => {
-        // Processes that it started and left behind would still hold resources that are now given to the next job.
-        child.signal("SIGKILL");
-        one.exit = exit;
-        this.wake();
-      });
-      child.open();
-      work.onStart?.(lease);
-    }
+  /** Lets a process begin, now that its id is on disk. */
+  private letGo({ lease, child }: Starting): void {
+    const signal = (name: "SIGTERM" | "SIGKILL") => child.signal(name);
+    const { owner } = child;
+    const one: Running = { lease, owner, isAdopted: false, signal, exit: null, wish: null, deadline: Infinity };
+    this.running.set(lease.token, one);
+    void child.ended.then((exit) => {
+      // Processes that it started and left behind would still hold resources that are now given to the next job.
+      child.signal("SIGKILL");
+      one.exit = exit;
+      this.wake();
+    });
+    child.open();
+    this.options.work.onStart?.(lease);
   }
 }
 

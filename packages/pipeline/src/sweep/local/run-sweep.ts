@@ -125,12 +125,13 @@ function retryFailed(sweep: Sweep, queue: LeaseQueue): void {
   );
 }
 
-/** Limits calls to one in so many milliseconds. */
+/** Limits calls to one in so many milliseconds, and to a twentieth of the time if one of them takes long. */
 function throttle(milliseconds: number): (body: () => void) => void {
-  let last = 0;
+  let next = 0;
   return (body) => {
-    if (Date.now() - last < milliseconds) return;
-    last = Date.now();
+    const begun = Date.now();
+    if (begun < next) return;
     body();
+    next = Date.now() + Math.max(milliseconds, 20 * (Date.now() - begun));
   };
 }

@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import type { Lease } from "../../queue/jobs.js";
 import { appendText } from "../../data/atomic.js";
+import { usableCores } from "../../engine/doctor/cpu.js";
+import { systemProbe } from "../../engine/doctor/probe.js";
 import { readText } from "@slicestack/torch/limits";
 import type { Sweep } from "../sweep.js";
 import type { Trial } from "../trial.js";
@@ -32,9 +34,12 @@ export interface TrialWorkOptions {
   hasExpired: (key: string) => boolean;
   /** How often the kernel has killed a process for lack of memory since the machine started; default: asks it. */
   countOomKills?: () => number;
+  /** Default: those that this process may use. */
+  cores?: number;
 }
 
 export class TrialWork implements PoolWork {
+  private readonly cores: number;
   private readonly countKills: () => number;
   /** Kills that were put down to a trial. */
   private oomKills: number;
@@ -44,6 +49,7 @@ export class TrialWork implements PoolWork {
   constructor(private readonly options: TrialWorkOptions) {
     this.countKills = options.countOomKills ?? countOomKills;
     this.oomKills = this.countKills();
+    this.cores = options.cores ?? usableCores(systemProbe()).usable;
   }
 
   private pathsOf({ payload }: Pick<Lease, "payload">) {
@@ -63,6 +69,8 @@ export class TrialWork implements PoolWork {
       ...(stage === "slice" ? ["--stage", "slice"] : []),
       ...(sliceFrom === null ? [] : ["--slice-from", sliceFrom]),
       ...(pieces === 1 ? [] : ["--pieces", String(pieces)]),
+      // With threads: auto it would take all cores, beside trials that count on theirs.
+      ...((needs["cpus"] ?? Infinity) < this.cores ? ["--threads", String(needs["cpus"])] : []),
       // Its lock on the run's folder is still there.
       ...(this.options.hasExpired(lease.key) ? ["--take-over"] : []),
     ];

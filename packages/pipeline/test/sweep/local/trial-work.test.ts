@@ -23,6 +23,7 @@ test("a trial computes in more pieces if memory ran out while it ran, not for ki
     isPruned: () => false,
     hasExpired: () => false,
     countOomKills: () => kills,
+    cores: 8,
   });
   const start = (trial: string, token: string): Lease => {
     const payload = { trial, stage: "all", sliceFrom: null, pieces: 1 };
@@ -31,6 +32,8 @@ test("a trial computes in more pieces if memory ran out while it ran, not for ki
     return lease;
   };
   const killed = (lease: Lease) => work.judge(lease, { code: null, signal: "SIGKILL" }, null);
+  const { words } = work.command(start("000001", "x"), { needs: { cpus: 3 }, gpus: [] }) as { words: string[] };
+  assert.deepEqual(words.slice(-2), ["--threads", "3"], "its share of eight cores");
   kills = 4;
   assert.equal(killed(start("000000", "a"))?.is, "failed", "the kill was earlier");
   const [first, second] = [start("000000", "b"), start("000001", "c")];
