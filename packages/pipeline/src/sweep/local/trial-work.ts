@@ -34,7 +34,7 @@ export interface TrialWorkOptions {
   hasExpired: (key: string) => boolean;
   /** How often the kernel has killed a process for lack of memory since the machine started; default: asks it. */
   countOomKills?: () => number;
-  /** Default: those that this process may use. */
+  /** How many a trial would take. Default: with threads: auto, those that this process may use. */
   cores?: number;
 }
 
@@ -49,7 +49,8 @@ export class TrialWork implements PoolWork {
   constructor(private readonly options: TrialWorkOptions) {
     this.countKills = options.countOomKills ?? countOomKills;
     this.oomKills = this.countKills();
-    this.cores = options.cores ?? usableCores(systemProbe()).usable;
+    const takesAll = options.sweep.base.configOf({}).threads === "auto";
+    this.cores = options.cores ?? (takesAll ? usableCores(systemProbe()).usable : 0);
   }
 
   private pathsOf({ payload }: Pick<Lease, "payload">) {
