@@ -3,12 +3,15 @@
  *
  * list       10 000 trials of a random search: begun, drawn, queued, listed; seconds and memory
  * dispatch   no-op trials a second, each a process of its own (/bin/true), by one controller
- * crowd      20 000 trials by 200 processes at once and one controller; some are killed, none may be lost or done twice
+ * crowd      20 000 simulated trials by 200 processes that stay, and one controller, which leases the trials and hands
+ *            them over; some processes are killed before or after their work, and replaced. None may be lost or done twice
  *            (--jobs, --workers and --deaths make it smaller)
  */
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
 const room = (name) => import(new URL(`../packages/pipeline/dist/src/${name}.js`, import.meta.url));
@@ -25,6 +28,14 @@ const { values: sizes, positionals } = parseArgs({
     deaths: { type: "string", default: "100" },
   },
 });
+/** A process that is told trials, a line each, and answers when it has written that it did one; "die" kills it before or after. */
+const WORKER = `while read -r trial end; do
+  [ "$end" = early ] && kill -9 $$
+  echo "$trial $$" >> "$0"
+  [ "$end" = late ] && kill -9 $$
+  echo "$trial"
+done`;
+
 const parts = { list, dispatch, crowd };
 const chosen = positionals.length === 0 ? Object.keys(parts) : positionals;
 for (const name of chosen) await inFolder(parts[name]);
@@ -121,41 +132,82 @@ async function dispatch(folder, count = 1000) {
 
 async function crowd(folder) {
   const [jobs, workers, deaths] = [sizes.jobs, sizes.workers, sizes.deaths].map(Number);
-  const [{ JobPool }, { Resources }, { GpuPool }] = await Promise.all([
-    room("sweep/local/job-pool"),
-    room("sweep/local/resources"),
-    room("sweep/local/gpus"),
-  ]);
-  const queue = LeaseQueue.open(join(folder, "queue.sqlite"), { backOff: 1 });
-  queue.add(Array.from({ length: jobs }, (_, k) => ({ key: `job ${k}`, payload: k, attempts: 1000 })));
-  const begun = join(folder, "begun");
-  let killed = 0;
-  const pool = new JobPool({
-    queue,
-    resources: new Resources({ slots: workers, cpus: workers, memory: 1e12 }, new GpuPool()),
-    work: {
-      command: ({ key }) => {
-        const dies = killed < deaths && Math.random() < (2 * deaths) / jobs;
-        if (dies) killed++;
-        return { words: ["/bin/sh", "-c", dies ? "kill -9 $$" : `echo "${key}" >> ${begun}; sleep 0.05`] };
-      },
-      judge: (_, exit) => (exit?.code === 0 ? { is: "done", result: null } : { is: "failed", error: "it was killed" }),
-    },
-  });
+  const { childProcess } = await room("data/lock-owner");
+  const queue = LeaseQueue.open(join(folder, "queue.sqlite"));
+  queue.add(Array.from({ length: jobs }, (_, k) => ({ key: `trial ${k}`, payload: k })));
+  const log = join(folder, "done");
+  const idle = new Set();
+  const held = new Map();
+  let [killed, most] = [0, 0];
+  let isOver = false;
+  const start = () => {
+    const child = spawn("/bin/sh", ["-c", WORKER, log], { stdio: ["pipe", "pipe", "inherit"] });
+    child.owner = childProcess(child.pid);
+    child.stdin.on("error", () => undefined); // it has just been killed
+    child.stdout.on("data", () => child.told());
+    child.on("exit", () => {
+      idle.delete(child);
+      held.delete(child);
+      if (isOver) return;
+      killed++;
+      start();
+    });
+    idle.add(child);
+  };
   const clock = stopwatch();
+  for (let k = 0; k < workers; k++) start();
+  const finished = [];
   while (queue.counts().done < jobs) {
-    pool.round();
-    if (pool.leases.length > 0) await pool.wait(100);
+    // What a killed process held is not given back by this one, which could be killed as well: the queue finds it out.
+    queue.reclaim();
+    queue.together(() => {
+      for (const [token, key] of finished.splice(0)) queue.complete(token, key);
+      const free = [...idle];
+      for (const { key, payload, token } of queue.lease({ most: free.length })) {
+        const child = free.shift();
+        queue.handOver(token, child.owner);
+        idle.delete(child);
+        held.set(child, token);
+        child.told = () => {
+          held.delete(child);
+          finished.push([token, key]);
+          idle.add(child);
+        };
+        const dies =
+          killed + [...held.keys()].filter((one) => one.dies).length < deaths && Math.random() < (2 * deaths) / jobs;
+        child.dies = dies;
+        const end = dies ? (Math.random() < 0.5 ? "early" : "late") : "";
+        child.line = `${payload} ${end}\n`;
+      }
+    });
+    most = Math.max(most, held.size);
+    for (const child of held.keys()) {
+      if (child.line !== null) child.stdin.write(child.line);
+      child.line = null;
+    }
+    await pause(20);
   }
   const seconds = Number(clock());
-  const names = readFileSync(begun, "utf8").trim().split("\n");
-  const twice = names.length - new Set(names).size;
-  const lost = jobs - new Set(names).size;
-  print(
-    `${jobs} jobs`,
-    `${workers} processes at once, ${killed} killed, in ${seconds} s: ${lost} lost, ${twice} done twice`,
+  isOver = true;
+  for (const child of [...idle, ...held.keys()]) child.kill("SIGKILL");
+  const histories = queue.list().map(({ key, result }) => ({ key, result, attempts: queue.attempts(key) }));
+  const lost = histories.filter(({ key, result }) => result !== key).length;
+  const isTwice = ({ attempts }) =>
+    attempts.some(({ started }, k) => k > 0 && (attempts[k - 1].ended ?? Infinity) > started) ||
+    attempts.filter(({ outcome }) => outcome === "done").length !== 1;
+  const twice = histories.filter(isTwice).length;
+  const written = new Set(
+    readFileSync(log, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" ")[0]),
   );
-  if (lost > 0 || twice > 0) process.exitCode = 1;
+  print(`${jobs} trials`, `${workers} processes, at most ${most} busy at once, in ${seconds} s (${cpu()})`);
+  print(
+    "",
+    `${killed} processes killed and replaced; ${jobs - written.size + lost} trials lost, ${twice} done twice or by two at once`,
+  );
+  if (lost > 0 || twice > 0 || written.size < jobs || killed < deaths / 2) process.exitCode = 1;
 }
 
 /** Seconds since the last call. */
