@@ -1,7 +1,9 @@
 /** `train --on slurm` and `prepare --on slurm` in a real Slurm that the test starts on this machine, as an ordinary user. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { after, before, test } from "node:test";
 import { JobFolder, submissionsIn } from "@slicestack/pipeline/internal";
 import { availability } from "@slicestack/torch/distributed";
@@ -22,7 +24,7 @@ before(async () => {
   if (noSlurm !== false) return;
   await smallData(folder.path);
   writeFileSync(at("small.yaml"), smallConfig);
-  cluster = await SlurmCluster.start(at("cluster"), 2);
+  cluster = await SlurmCluster.start(at("cluster"), 2, ["KillWait=30"]);
   Object.assign(folder.options.env, cluster.env);
 });
 
@@ -83,6 +85,70 @@ test(
     assert.equal(stopped.status, 130, stopped.stderr);
     assert.match(stopped.stderr, /Stopped and saved\. To resume: /);
     assert.equal(cluster!.run("squeue", "--noheader").trim(), "");
+  },
+);
+
+/** A head that computes as `mean` does; in a job of Slurm it takes its time, so that its time limit is reached. */
+const slowHead = (plugins: string): string => `
+import { defineHead, Head, z } from ${JSON.stringify(plugins)};
+import { Linear } from "@slicestack/torch/nn";
+
+class SlowHead extends Head {
+  constructor({ embedding, outputs }) {
+    super();
+    this.score = new Linear(embedding, outputs);
+  }
+  forward(embedding_BSE) {
+    if (process.env.SLURM_JOB_ID) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    return { logits_BK: this.score.forward(embedding_BSE.mean(1)), sliceWeight_BS: null };
+  }
+}
+export default defineHead({
+  name: "slow",
+  source: "own",
+  architecture: "mean, E-K",
+  options: z.strictObject({}),
+  create: (shape) => new SlowHead(shape),
+});
+`;
+
+test(
+  "a training longer than its time limit: warned by Slurm, saved, requeued, and ended with the bytes of one without Slurm",
+  { skip: noSlurm },
+  async () => {
+    const require = createRequire(import.meta.url);
+    const torch = pathToFileURL(require.resolve("@slicestack/torch/nn")).href;
+    const plugins = pathToFileURL(require.resolve("@slicestack/pipeline/plugins")).href;
+    writeFileSync(at("slow.mjs"), slowHead(plugins).replace("@slicestack/torch/nn", torch));
+    const config = smallConfig.replace("model: attention, epochs: 2", "model: slow, epochs: 18");
+    writeFileSync(at("slow.yaml"), `${config}plugins: [./slow.mjs]\n`);
+    const slow = (out: string, ...more: string[]) => [
+      "train",
+      "--config",
+      "slow.yaml",
+      "--data",
+      "data",
+      "--out",
+      out,
+      ...more,
+    ];
+    // Slurm looks at limits every 30 s, so that it warns 30 s to 60 s after the start.
+    const limit = ["--sbatch", "time=2", "--stop-before", "60s"];
+    const { status, stderr } = await folder.start(slow("limited", ...onSlurm, ...limit));
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /_0 was stopped and saved its state; it is requeued/);
+    const { restarts } = new JobFolder(at("limited.slurm/1")).outcome(0)!;
+    assert.ok(restarts >= 1);
+    folder.succeed(...slow("free"));
+    const [limited, free] = [rowsOf("limited"), rowsOf("free")];
+    assert.equal(limited.length, 20, "each epoch once");
+    limited.forEach((row, k) =>
+      assert.deepEqual([row.train_loss, row.val_loss], [free[k]!.train_loss, free[k]!.val_loss]),
+    );
+    for (const stage of ["slice", "volume"]) {
+      const weights = (run: string) => readFileSync(at(run, "checkpoints", stage, "best.safetensors"));
+      assert.ok(weights("limited").equals(weights("free")), stage);
+    }
   },
 );
 

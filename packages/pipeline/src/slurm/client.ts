@@ -88,9 +88,29 @@ export class Slurm {
     if (code !== 0 && !/Invalid job id|already completed/i.test(stderr)) throw refused("scancel", args, stderr, code);
   }
 
-  /** Puts a job, or one element of an array, back into the queue. @throws SlurmError */
-  async requeue(id: string): Promise<void> {
-    const args = ["requeue", id];
+  /** Keeps waiting jobs, or elements of arrays, from starting until they are released. @throws SlurmError */
+  async hold(ids: readonly string[]): Promise<void> {
+    await this.#control("hold", ids);
+  }
+
+  /** Lets held jobs, or elements of arrays, start. @throws SlurmError */
+  async release(ids: readonly string[]): Promise<void> {
+    await this.#control("release", ids);
+  }
+
+  async #control(verb: "hold" | "release", ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const args = [verb, id];
+      const { stderr, code } = await this.#again("scontrol", args);
+      // It has started or ended meanwhile.
+      if (code !== 0 && !/Invalid job id|already (finished|completed)|not pending|no longer pending/i.test(stderr))
+        throw refused("scontrol", args, stderr, code);
+    }
+  }
+
+  /** Puts a job, or one element of an array, back into the queue; `isHeld`: it then waits to be released. @throws SlurmError */
+  async requeue(id: string, isHeld = false): Promise<void> {
+    const args = [isHeld ? "requeuehold" : "requeue", id];
     const { stderr, code } = await this.#again("scontrol", args);
     if (code !== 0) throw refused("scontrol", args, stderr, code);
   }

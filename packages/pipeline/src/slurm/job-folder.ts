@@ -13,6 +13,7 @@ import { codeOf } from "../data/error-code.js";
 import { arrayText } from "./array-tasks.js";
 import type { Slurm } from "./client.js";
 import { SlurmError } from "./errors.js";
+import { STOP_FILE } from "./stop-requests.js";
 
 const task = z.strictObject({
   /** Index in the array; default its position in the list. Dependent tasks of two arrays must have the same index. */
@@ -34,6 +35,8 @@ const file = z.strictObject({
   success: z.array(z.int()),
   /** While one of these files exists, a task that was stopped is not requeued. */
   cancelled: z.array(z.string()),
+  /** While one of these files exists, a task that was stopped is requeued, but does not start until it is released. */
+  held: z.array(z.string()).default([]),
   /** A task fails after this many requeues: its time limit is too short to make progress. */
   mostRestarts: z.int(),
   tasks: z.array(task).min(1),
@@ -103,6 +106,8 @@ export interface Submitting {
   success?: readonly number[];
   /** Further files that prevent requeueing while they exist. */
   cancelled?: readonly string[];
+  /** Files that keep a requeued task from starting while they exist. */
+  held?: readonly string[];
   mostRestarts?: number;
   /** The most tasks that may run at the same time. */
   throttle?: number | undefined;
@@ -168,6 +173,7 @@ export class JobFolder {
       launcher: [...(submitting.launcher ?? [])],
       success: [...(submitting.success ?? [0])],
       cancelled: [this.cancelFile, ...(submitting.cancelled ?? [])],
+      held: [...(submitting.held ?? [])],
       mostRestarts: submitting.mostRestarts ?? 200,
       tasks: [...tasks],
     };
@@ -208,13 +214,22 @@ export class JobFolder {
   }
 
   /**
-   * `exec` makes the runner the process of the batch step, so that it receives Slurm's signals. Until it listens, they
-   * are ignored: the shell would end.
+   * The shell notes requests to stop in a file, because Slurm sends its warning once, and a runner that is still being
+   * loaded would not hear it. The exit code is that of the runner.
    */
   #script(): string {
     const runner = fileURLToPath(new URL("run-job.js", import.meta.url));
-    const command = [process.execPath, runner, this.path].map(shellWord).join(" ");
-    return `#!/bin/bash\ntrap "" USR1 TERM\nexec ${command}\n`;
+    return `#!/bin/bash
+export ${STOP_FILE}="$(mktemp --dry-run)"
+trap 'touch "$${STOP_FILE}"' USR1 TERM
+${[process.execPath, runner, this.path].map(shellWord).join(" ")} &
+runner=$!
+while wait "$runner"; kill -0 "$runner" 2>/dev/null; do :; done
+wait "$runner"
+code=$?
+rm -f "$${STOP_FILE}"
+exit $code
+`;
   }
 }
 

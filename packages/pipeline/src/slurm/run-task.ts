@@ -11,6 +11,7 @@ import type { StopRequests } from "./stop-requests.js";
 const STOPPED = 130;
 /** A command that was still starting loses a signal, so it is asked again. */
 const ASK_AGAIN_MS = 5000;
+const LONGEST_END_MS = 60_000;
 
 const say = (line: string): void => void process.stderr.write(`slicestack: ${line}\n`);
 
@@ -66,7 +67,7 @@ const isCodeOfSignal = (code: number | null): boolean =>
 
 const isCancelled = ({ cancelled }: JobFile): boolean => cancelled.some((path) => existsSync(path));
 
-/** @returns false if the task must not run again */
+/** Requeues the task, and waits until Slurm ends this start of it. @returns false if the task must not run again */
 async function requeue({ id, restarts }: Place, file: JobFile): Promise<boolean> {
   if (isCancelled(file)) return false;
   if (restarts >= file.mostRestarts) {
@@ -76,8 +77,12 @@ async function requeue({ id, restarts }: Place, file: JobFile): Promise<boolean>
   const slurm = new Slurm();
   // A job that a user cancelled must not be requeued, unlike one that Slurm stopped.
   if ((await slurm.stateOf(id)) === "CANCELLED") return false;
-  say(`${id} was stopped and saved its state; it is requeued`);
-  await slurm.requeue(id);
+  // Slurm ends a requeued job. If its batch step ended by itself first, it could count as a failure.
+  const ended = new Promise((resolve) => process.once("SIGTERM", resolve));
+  const isHeld = file.held.some((path) => existsSync(path));
+  say(`${id} was stopped and saved its state; it is requeued${isHeld ? ", and held" : ""}`);
+  await slurm.requeue(id, isHeld);
+  await Promise.race([ended, pause(LONGEST_END_MS)]);
   return true;
 }
 
@@ -85,13 +90,6 @@ async function requeue({ id, restarts }: Place, file: JobFile): Promise<boolean>
 function noteRefusal(error: unknown): "refused" {
   say(error instanceof Error ? error.message : String(error));
   return "refused";
-}
-
-/** Waits until Slurm ends this requeued task: if the batch step ended by itself first, it could count as a failure. */
-async function untilEnded(): Promise<number> {
-  process.once("SIGTERM", () => process.exit(STOPPED));
-  await pause(60_000);
-  return STOPPED;
 }
 
 /**
@@ -115,7 +113,7 @@ export async function runTask(path: string, requests: StopRequests): Promise<num
     : { code: STOPPED, signal: null };
   const stopped = !isWanted || (requests.wereMade && endedOnRequest(ended));
   const again = stopped ? await requeue(place, file).catch(noteRefusal) : false;
-  if (again === true) return untilEnded();
+  if (again === true) return STOPPED;
   const seconds = Math.round(performance.now() - begun) / 1000;
   const outcome: TaskOutcome = {
     ...ended,
