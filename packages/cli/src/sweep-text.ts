@@ -62,7 +62,7 @@ export function runningRows({ running }: SweepStatus, now: number): string[] {
 }
 
 /** The best point with all that it sets. */
-export function bestText({ best, objective }: SweepStatus): string {
+export function bestText({ best, objective }: Pick<SweepStatus, "best" | "objective">): string {
   if (best === null) return "No point is finished yet.";
   const { number, values } = best.point;
   const settings = Object.entries(values).map(([key, value]) => `${key}: ${valueText(value)}`);

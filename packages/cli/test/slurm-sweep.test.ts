@@ -1,9 +1,13 @@
 /** Sweeps on a real Slurm that the test starts on this machine, as an ordinary user. */
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { SlurmSweepStatus } from "@slicestack/pipeline/internal";
+import { prepare } from "@slicestack/pipeline";
 import { CommandFolder } from "./command.js";
+import { smallPublished, trialOutcomes } from "./published-sweep.js";
 import { StandInSweeps } from "./slurm-sweeps.js";
 import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
 import { smallConfig, smallData } from "./small-data.js";
@@ -114,21 +118,90 @@ test(
   },
 );
 
-test("a real sweep of two heads: the results of the same trials without Slurm", { skip }, async () => {
-  sweeps.write("real", { mean: "mean", max: "max" });
-  const run = await work.start(["sweep", "run", "real.yaml", "--on", "slurm"]);
-  assert.equal(run.status, 0, run.stderr);
-  assert.match(run.stdout, /^2\/2 trials finished$/m);
-  assert.match(run.stdout, /^Best point on the validation set: [01] \{"head\.model":"(mean|max)"\}, accuracy /m);
-  const result = (folder: string, trial: string) => {
-    const text = readFileSync(at(folder, "trials", trial, "result.json"), "utf8");
-    return (JSON.parse(text) as { metrics: object }).metrics;
-  };
-  // The same sweep before anything was trained.
-  const isBefore = (path: string) => !/\/(run|slurm|val\.csv|result\.json)$/.test(path);
-  cpSync(at("real"), at("here"), { recursive: true, filter: isBefore });
-  for (const trial of ["000000", "000001"]) {
-    work.succeed("sweep", "trial", join("here", "trials", trial));
-    assert.deepEqual(result("real", trial), result("here", trial), trial);
-  }
-});
+test(
+  "status names the jobs; pause holds them, saved; resume releases them; what is Slurm's is refused with its command",
+  { skip },
+  async () => {
+    sweeps.write("held", { waits: "mean", other: "max" });
+    const controller = sweeps.control("held.yaml");
+    await sweeps.until(controller, () => count("held", "begin train 0") === 1 && count("held", "end score 1") === 1);
+    const tell = async (command: string, ...args: string[]) => {
+      const { status, stdout, stderr } = await work.start(["sweep", command, "held", ...args]);
+      return { status, text: stdout + stderr };
+    };
+    const state = async () => JSON.parse((await tell("status", "--json")).text) as SlurmSweepStatus;
+    while ((await state()).finished === 0); // its result is there, and then seen
+    const { on, tasks, isPaused, isRunning } = await state();
+    assert.deepEqual([on, isPaused, isRunning], ["slurm", false, true]);
+    assert.deepEqual(
+      tasks.map(({ stage, trial, phase, reason }) => [stage, trial.number, phase, reason]),
+      [
+        ["train", 0, "running", ""],
+        ["score", 0, "waiting", "Dependency"],
+      ],
+    );
+    const [train, score] = tasks.map(({ id }) => id);
+    const { text } = await tell("status");
+    assert.match(text, /^1\/2 trials, on Slurm {2}1 running {2}1 waiting$/m);
+    assert.match(text, new RegExp(`^  ${train}  RUNNING on n\\d  train of 000000  waits, seed 0$`, "m"));
+
+    const refused = async (command: string, ...args: string[]) => {
+      const { status, text: message } = await tell(command, ...args);
+      assert.equal(status, 3, message);
+      return message;
+    };
+    assert.match(
+      await refused("pause", "0"),
+      new RegExp(`only the whole sweep can be paused.*scontrol hold ${train},${score}`),
+    );
+    assert.match(await refused("cancel", "0"), new RegExp(`scancel ${train} ${score}`));
+    assert.match(
+      await refused("priority", "5", "0"),
+      new RegExp(`the order of jobs is Slurm's.*scontrol top ${train},${score}`),
+    );
+    assert.match(await refused("resume", "1"), /None of their jobs is in its queue: slicestack sweep status held/);
+
+    assert.match((await tell("pause", "--now")).text, /^The sweep is paused: 2 jobs were held, or asked to save first/);
+    await sweeps.until(controller, () => count("held", "saved train 0") === 1);
+    const reasons = async () => (await state()).tasks.map(({ phase }) => phase);
+    while ((await reasons()).includes("running"));
+    await pause(3000); // longer than a requeued job waits
+    assert.equal(count("held", "begin train 0"), 1, "a held job does not start");
+    assert.match((await tell("status")).text, /^The sweep is paused\. To continue it: slicestack sweep resume held$/m);
+    assert.match((await tell("resume")).text, /^The sweep continues: 2 jobs were released\.$/m);
+    await sweeps.until(controller, () => count("held", "begin train 0") === 2);
+    sweeps.release("held");
+    const { stdout, stderr } = await controller.ended;
+    assert.match(stdout, /"status":"finished","trials":2,"finished":2/, stderr);
+    assert.match((await tell("status")).text, /^2\/2 trials, on Slurm\nBest point on the validation set: 1 /);
+  },
+);
+
+test(
+  "a published experiment from its file: on Slurm the winner, the metrics and the predictions of this machine",
+  { skip },
+  async () => {
+    // The 3D network halves its input five times.
+    const labels = at("scans/labels.csv");
+    const recipe = { source: at("scans"), destination: at("deep"), labels, workers: 1, name: "deep" };
+    await prepare({ ...recipe, size: [32, 32], depth: 32 });
+    const more = "slurm: {poll: 0.5, throttle: 2, retry_after: 1}\nrun: {slots: 1}\n";
+    writeFileSync(at("published.yaml"), smallPublished("mosmed_0v1", { data: "deep", seeds: 1, more }));
+    const run = (out: string, ...on: string[]) => work.start(["sweep", "run", "published.yaml", "--out", out, ...on]);
+    const [remote, local] = [await run("real", "--on", "slurm"), await run("here")];
+    assert.equal(remote.status, 0, remote.stderr);
+    assert.equal(local.status, 0, local.stderr);
+    assert.match(remote.stdout, /^3\/3 trials finished$/m);
+    const winner = (text: string) => /^Best point on the validation set: (\d) .*, auroc ([\d.]+)$/m.exec(text)!;
+    const [point, score] = winner(remote.stdout).slice(1);
+    assert.deepEqual(winner(local.stdout).slice(1), [point, score]);
+    const outcomes = trialOutcomes(at("real"));
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ["finished", "finished", "finished"],
+    );
+    assert.deepEqual(outcomes, trialOutcomes(at("here")));
+    assert.match(work.succeed("sweep", "results", "real"), /^Page: real\//m);
+    assert.match(work.succeed("sweep", "status", "real"), /^3\/3 trials, on Slurm$/m);
+  },
+);

@@ -27,6 +27,16 @@ export { Slurm } from "./slurm/client.js";
 export { FileTail, followTasks } from "./slurm/follow.js";
 export { JobFolder, type JobTask, type TaskOutcome } from "./slurm/job-folder.js";
 export { cancelSweepOnSlurm, runSweepOnSlurm, type SlurmSweepResult } from "./sweep/slurm/run-on-slurm.js";
+export {
+  pauseSlurmSweep,
+  refuseTrials,
+  resumeSlurmSweep,
+  runsOnSlurm,
+  slurmSweepStatus,
+  type SlurmControlOptions,
+  type SlurmControlResult,
+  type SlurmSweepStatus,
+} from "./sweep/slurm/control-slurm.js";
 export type { SlurmSweepCounts, SlurmSweepEvent } from "./sweep/slurm/controller.js";
 export type { SlurmJob } from "./slurm/job.js";
 export { activeSubmission, nextSubmission, submissionsBeside, submissionsIn } from "./slurm/submissions.js";

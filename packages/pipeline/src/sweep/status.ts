@@ -108,7 +108,7 @@ const meanOf = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The best of the points whose trials are all finished. */
-function bestOf(history: readonly TrialReport[], minimizes: boolean): SweepStatus["best"] {
+export function bestOf(history: readonly TrialReport[], minimizes: boolean): SweepStatus["best"] {
   const sign = minimizes ? -1 : 1;
   let best: SweepStatus["best"] = null;
   for (const { point, objective } of pointReports(history)) {

@@ -1,11 +1,11 @@
 /** sweep pause, resume, cancel and priority, which control a sweep from another terminal. */
 import type { ControlResult } from "@slicestack/pipeline/internal";
 import { Option, type Command } from "commander";
-import { EXIT, UsageError } from "../../exit-codes.js";
+import { EXIT } from "../../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Start } from "../../session.js";
 import { pathWord } from "../../shell.js";
 import { parsePriority, parseTrial } from "./parse-arguments.js";
-import { cancelSlurmSweep } from "./run-slurm.js";
+import { cancelOnSlurm, pauseOnSlurm, prioritiseOnSlurm, resumeOnSlurm } from "./control-slurm.js";
 
 interface ControlFlags extends CommonOptions {
   out?: string;
@@ -13,7 +13,7 @@ interface ControlFlags extends CommonOptions {
 
 const SWEEP = "the sweep's file, or its folder";
 const OUT = "folder of the sweep, if it is not named in the file";
-const codes = [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data];
+const codes = [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.peer];
 
 export function addPause(sweep: Command, start: Start): void {
   const command = sweep
@@ -26,9 +26,11 @@ export function addPause(sweep: Command, start: Start): void {
   addCommon(command, { example: "slicestack sweep pause runs/heads --now", codes }).action(
     (file: string, trials: number[] | undefined, flags: ControlFlags & { now?: boolean }) =>
       start(flags, async () => {
-        const { pauseSweep } = await import("@slicestack/pipeline/internal");
+        const { pauseSweep, runsOnSlurm } = await import("@slicestack/pipeline/internal");
+        const target = given(file, trials, flags);
+        if (runsOnSlurm(target)) return pauseOnSlurm({ trials: [], ...target, now: flags.now === true });
         const running = flags.now === true ? "stop" : "finish";
-        const result = pauseSweep({ ...given(file, trials, flags), running });
+        const result = pauseSweep({ ...target, running });
         return outcome(result, isEmpty(trials) ? "The sweep is paused" : trialsText(result, "paused"), "resume");
       }),
   );
@@ -44,8 +46,10 @@ export function addResume(sweep: Command, start: Start): void {
   addCommon(command, { example: "slicestack sweep resume runs/heads", codes }).action(
     (file: string, trials: number[] | undefined, flags: ControlFlags) =>
       start(flags, async () => {
-        const { resumeSweep } = await import("@slicestack/pipeline/internal");
-        const result = resumeSweep(given(file, trials, flags));
+        const { resumeSweep, runsOnSlurm } = await import("@slicestack/pipeline/internal");
+        const target = given(file, trials, flags);
+        if (runsOnSlurm(target)) return resumeOnSlurm({ trials: [], ...target });
+        const result = resumeSweep(target);
         return outcome(result, isEmpty(trials) ? "The sweep continues" : trialsText(result, "waiting again"), "run");
       }),
   );
@@ -57,16 +61,17 @@ export function addCancel(sweep: Command, start: Start): void {
     .description("end a sweep, or single trials: running trials are asked to save and end")
     .argument("<sweep>", SWEEP)
     .argument("[trials...]", "numbers of trials (default: all that have not ended)", parseTrial)
-    .addOption(new Option("--on <where>", "cancel the jobs of a cluster").choices(["slurm"]))
+    .addOption(
+      new Option("--on <where>", "cancel the jobs of a cluster (default: where the sweep runs)").choices(["slurm"]),
+    )
     .option("--out <folder>", OUT);
-  addCommon(command, { example: "slicestack sweep cancel runs/heads 12 13", codes: [...codes, EXIT.peer] }).action(
+  addCommon(command, { example: "slicestack sweep cancel runs/heads 12 13", codes }).action(
     (file: string, trials: number[] | undefined, flags: ControlFlags & { on?: "slurm" }) =>
       start(flags, async () => {
-        if (flags.on !== undefined && (trials ?? []).length > 0)
-          throw new UsageError("--on slurm cancels a whole sweep: end single trials with scancel");
-        if (flags.on !== undefined) return cancelSlurmSweep(file, flags);
-        const { cancelSweep } = await import("@slicestack/pipeline/internal");
-        const result = await cancelSweep(given(file, trials, flags));
+        const { cancelSweep, runsOnSlurm } = await import("@slicestack/pipeline/internal");
+        const target = given(file, trials, flags);
+        if (flags.on === "slurm" || runsOnSlurm(target)) return cancelOnSlurm({ trials: [], ...target });
+        const result = await cancelSweep(target);
         return outcome(result, trialsText(result, "cancelled"), "status");
       }),
   );
@@ -83,8 +88,10 @@ export function addPriority(sweep: Command, start: Start): void {
   addCommon(command, { example: "slicestack sweep priority runs/heads 5 40 41", codes }).action(
     (file: string, priority: number, trials: number[], flags: ControlFlags) =>
       start(flags, async () => {
-        const { prioritiseTrials } = await import("@slicestack/pipeline/internal");
-        const result = prioritiseTrials({ ...given(file, trials, flags), priority });
+        const { prioritiseTrials, runsOnSlurm } = await import("@slicestack/pipeline/internal");
+        const target = given(file, trials, flags);
+        if (runsOnSlurm(target)) return prioritiseOnSlurm({ trials, ...target });
+        const result = prioritiseTrials({ ...target, priority });
         return outcome(result, trialsText(result, `given priority ${priority}`), "status");
       }),
   );

@@ -1,4 +1,4 @@
-/** `sweep run --on slurm` and `sweep cancel --on slurm`. */
+/** `sweep run --on slurm`. */
 import type { SlurmSweepCounts, SlurmSweepEvent, SlurmSweepResult } from "@slicestack/pipeline/internal";
 import { EXIT, type ExitCode } from "../../exit-codes.js";
 import { short } from "../../progress-view.js";
@@ -85,11 +85,3 @@ function outcomeOf(result: SlurmSweepResult): Outcome {
 
 const codeOf = ({ status, failed }: SlurmSweepResult): ExitCode =>
   status === "cancelled" ? EXIT.stopped : failed.length > 0 ? EXIT.partly : EXIT.ok;
-
-export async function cancelSlurmSweep(file: string, { out }: { out?: string }): Promise<Outcome> {
-  const { cancelSweepOnSlurm } = await import("@slicestack/pipeline/internal");
-  const result = await cancelSweepOnSlurm(file, out === undefined ? {} : { out });
-  const { cancelled, folder } = result;
-  const text = `${cancelled} ${cancelled === 1 ? "job was" : "jobs were"} cancelled. To continue the sweep: slicestack sweep run ${pathWord(folder)} --on slurm`;
-  return { code: EXIT.ok, text, json: result };
-}

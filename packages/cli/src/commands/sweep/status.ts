@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { EXIT } from "../../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Start } from "../../session.js";
+import { showSlurmStatus } from "./control-slurm.js";
 import { bestText, runningRows, standText } from "../../sweep-text.js";
 
 interface StatusFlags extends CommonOptions {
@@ -15,13 +16,16 @@ export function addStatus(sweep: Command, start: Start): void {
     .option("--out <folder>", "folder of the sweep, if it is not named in the file");
   addCommon(command, {
     example: "slicestack sweep status runs/heads",
-    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data],
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.peer],
+    notes: "Of a sweep that runs on Slurm it shows the jobs, with their ids and states.",
   }).action((file: string, flags: StatusFlags) => start(flags, () => showStatus(file, flags)));
 }
 
 async function showStatus(file: string, { out }: StatusFlags): Promise<Outcome> {
-  const { sweepStatus } = await import("@slicestack/pipeline/internal");
-  const status = await sweepStatus({ sweep: file, ...(out === undefined ? {} : { out }) });
+  const { runsOnSlurm, sweepStatus } = await import("@slicestack/pipeline/internal");
+  const target = { sweep: file, ...(out === undefined ? {} : { out }) };
+  if (runsOnSlurm(target)) return showSlurmStatus(target);
+  const status = await sweepStatus(target);
   const failed = status.failed.map(({ trial, error }) => `Failed: ${trial}: ${error ?? "unknown"}`);
   const idle = status.isRunning ? [] : ["No process is running the sweep."];
   const lines = [standText(status), ...runningRows(status, Date.now()), bestText(status), ...failed, ...idle];

@@ -11,7 +11,7 @@ import { refuseAsked } from "../ask.js";
 import { beginSweep, type SweepTarget } from "../begin.js";
 import { SweepError } from "../errors.js";
 import { Attempts } from "../slurm/attempts.js";
-import { cancelMark, slurmFolder } from "../slurm/controller.js";
+import { cancelMark, slurmFolder } from "../slurm/marks.js";
 import { statusOf, type SweepStatus } from "../status.js";
 import type { Sweep } from "../sweep.js";
 import { readResult } from "../trial-result.js";

@@ -1,6 +1,5 @@
 /** Runs a sweep to its end on a cluster. Its folder and the state of Slurm determine what is submitted next. */
-import { existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Slurm } from "../../slurm/client.js";
 import { SlurmFullError } from "../../slurm/client.js";
@@ -11,6 +10,7 @@ import { readResult, writeResult, type TrialResult } from "../trial-result.js";
 import type { Trial, TrialReport, TrialState } from "../trial.js";
 import { arraysOf, throttled, type PlannedArray, type PlannedTask, type ThrottledArray } from "./arrays.js";
 import { attemptKey, Attempts, STAGES, type Attempt, type Stage } from "./attempts.js";
+import { cancelMark, isCancelled, isPaused, pauseMark, slurmFolder } from "./marks.js";
 import type { SlurmOptions } from "./slurm-section.js";
 import { Judgement, MOST_RESTARTS } from "./judgement.js";
 import type { Verdict } from "./verdict.js";
@@ -46,11 +46,6 @@ export interface SlurmControllerOptions {
   /** On abort, only this process ends; the jobs remain with Slurm. */
   signal?: AbortSignal;
 }
-
-/** The folder for the submissions of a sweep. */
-export const slurmFolder = (sweep: string): string => join(sweep, "slurm");
-/** While this file exists, no job of the sweep is requeued. */
-export const cancelMark = (sweep: string): string => join(slurmFolder(sweep), "cancelled");
 
 /** A trial is given up after the cluster has ended it this often without a result. */
 const MOST_LOSSES = 20;
@@ -91,7 +86,7 @@ export class SlurmController {
       this.feed();
       this.prune();
       await this.cancelIdle();
-      await this.submit();
+      if (!isPaused(this.given.sweep.folder)) await this.submit();
       onRound?.(this.counts());
       if (this.openTrials().length === 0 && this.isExhausted) return "finished";
       if (signal?.aborted === true) return "detached";
@@ -105,7 +100,7 @@ export class SlurmController {
   }
 
   private get isCancelled(): boolean {
-    return existsSync(cancelMark(this.given.sweep.folder));
+    return isCancelled(this.given.sweep.folder);
   }
 
   /** Handles attempts that ended before this call: failures count, cancelled attempts are ignored. */
@@ -274,7 +269,8 @@ export class SlurmController {
         const tasks = stage === "slice" ? this.sliceTasks() : this.laterTasks(stage);
         const jobs: number[] = [];
         for (const planned of throttled(arraysOf(tasks, this.maxArraySize), this.given.options.throttle))
-          if (!this.isCancelled) jobs.push(await this.submitArray(stage, planned, jobs));
+          if (!this.isCancelled && !isPaused(this.given.sweep.folder))
+            jobs.push(await this.submitArray(stage, planned, jobs));
       }
     } catch (error) {
       if (!(error instanceof SlurmFullError)) throw error;
@@ -339,6 +335,7 @@ export class SlurmController {
       stopBefore: options.stop_before,
       throttle,
       cancelled: [cancelMark(sweep.folder)],
+      held: [pauseMark(sweep.folder)],
       mostRestarts: MOST_RESTARTS,
       dependency: dependency.length === 0 ? undefined : dependency.join(","),
     };
@@ -347,8 +344,9 @@ export class SlurmController {
       throw error;
     });
     this.attempts.add(folder);
-    // Who cancels may have looked into the queue before the job was there.
+    // Who cancels or pauses may have looked into the queue before the job was there.
     if (this.isCancelled) await slurm.cancel([String(job)]);
+    else if (isPaused(sweep.folder)) await slurm.hold([String(job)]);
     onLog?.(`Submitted Slurm job ${job}: ${stage} of ${tasks.length} trial${tasks.length === 1 ? "" : "s"}`);
     return job;
   }

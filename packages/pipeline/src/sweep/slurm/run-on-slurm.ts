@@ -13,13 +13,8 @@ import { SweepError } from "../errors.js";
 import { pointReports } from "../history.js";
 import type { Point } from "../trial.js";
 import { readResult } from "../trial-result.js";
-import {
-  cancelMark,
-  SlurmController,
-  slurmFolder,
-  type SlurmControllerOptions,
-  type SlurmSweepCounts,
-} from "./controller.js";
+import { SlurmController, type SlurmControllerOptions, type SlurmSweepCounts } from "./controller.js";
+import { cancelMark, pauseMark, slurmFolder } from "./marks.js";
 import type { SlurmOptions } from "./slurm-section.js";
 
 export interface SlurmSweepOptions
@@ -122,6 +117,7 @@ export async function cancelSweepOnSlurm(
   }: Pick<SweepTarget, "out"> & { client?: Slurm; pollSeconds?: number } = {},
 ): Promise<SlurmCancelResult> {
   const { folder } = locateSweep(sweep, out === undefined ? {} : { out });
+  rmSync(pauseMark(folder), { force: true });
   if (!existsSync(slurmFolder(folder)))
     throw new SweepError(folder, "has not been run on Slurm", "Start it with slicestack sweep run --on slurm.");
   // Written first, so that no stopped job is requeued, and no controller elsewhere submits further jobs.

@@ -6,7 +6,7 @@ import { before, test } from "node:test";
 import { SweepError } from "../../../src/sweep/errors.js";
 import { TrialWork } from "../../../src/sweep/local/trial-work.js";
 import { Attempts } from "../../../src/sweep/slurm/attempts.js";
-import { cancelMark, slurmFolder } from "../../../src/sweep/slurm/controller.js";
+import { cancelMark, slurmFolder } from "../../../src/sweep/slurm/marks.js";
 import { Sweep } from "../../../src/sweep/sweep.js";
 import { writeResult } from "../../../src/sweep/trial-result.js";
 import { scratch, tinyDataset } from "../../train/support.js";

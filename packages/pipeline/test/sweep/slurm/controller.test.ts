@@ -7,7 +7,8 @@ import { Slurm } from "../../../src/slurm/client.js";
 import { beginSweep } from "../../../src/sweep/begin.js";
 import { SweepError } from "../../../src/sweep/errors.js";
 import { Attempts } from "../../../src/sweep/slurm/attempts.js";
-import { cancelMark, SlurmController, slurmFolder } from "../../../src/sweep/slurm/controller.js";
+import { SlurmController } from "../../../src/sweep/slurm/controller.js";
+import { cancelMark, slurmFolder } from "../../../src/sweep/slurm/marks.js";
 import { scratch, tinyDataset } from "../../train/support.js";
 import { sweepFile } from "../local/sweeps.js";
 
