@@ -109,9 +109,9 @@ async function manifestOf(entries: Bundle["entries"], file: string): Promise<Man
   try {
     const { value, isSealed } = openSealed(Buffer.from(await entry.read()).toString("utf8"));
     if (!isSealed) throw new BundleError(file, `its ${MANIFEST} has lost the SHA-256 at its end`, COPY);
-    const found = manifestSchema.safeParse(value);
-    if (found.success) return found.data;
-    const [issue] = found.error.issues;
+    const parsed = manifestSchema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
     const problem = `its ${MANIFEST} is not of this version (${issue?.path.join(".")}: ${issue?.message})`;
     throw new BundleError(file, problem, "Open it with the version of Slicestack that wrote it, or a later one.");
   } catch (error) {
@@ -209,9 +209,9 @@ async function parsed<T>(bundle: Bundle, name: string, schema: Schema<T>): Promi
   } catch (cause) {
     throw new BundleError(file, `${name} is damaged (${(cause as Error).message})`, COPY, { cause });
   }
-  const found = schema.safeParse(value);
-  if (found.success) return found.data;
-  const [issue] = found.error.issues;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
   const problem = `${name} is not of this version (${issue?.path.map(String).join(".")}: ${issue?.message})`;
   throw new BundleError(file, problem, "Open it with the version of Slicestack that wrote it, or a later one.");
 }
@@ -264,10 +264,10 @@ async function unpackPlugins(bundle: Bundle): Promise<Map<string, string>> {
 function linkPackages(folder: string): void {
   for (const name of ["pipeline", "torch", "stats", "volume"]) {
     const link = join(folder, "node_modules", "@slicestack", name);
-    const found = name === "pipeline" ? here() : packageFolder(`@slicestack/${name}`);
+    const target = name === "pipeline" ? here() : packageFolder(`@slicestack/${name}`);
     mkdirSync(dirname(link), { recursive: true });
     try {
-      symlinkSync(found, link, "junction");
+      symlinkSync(target, link, "junction");
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error; // another process was quicker, or an earlier one
     }

@@ -57,24 +57,24 @@ export function findLibtorch(places: SearchPlaces = defaultPlaces()): Libtorch {
   const tried: string[] = [];
   const fromEnv = places.env["LIBTORCH"];
   if (fromEnv !== undefined && fromEnv !== "") {
-    const found = inspectRoot(fromEnv, "LIBTORCH", places.platform);
-    if (typeof found !== "string") return found;
+    const inspected = inspectRoot(fromEnv, "LIBTORCH", places.platform);
+    if (typeof inspected !== "string") return inspected;
     // A path given by the user is binding: a silent fallback would hide a typo.
-    throw new LibtorchNotFoundError([`LIBTORCH=${fromEnv}: ${found}`], installHelp);
+    throw new LibtorchNotFoundError([`LIBTORCH=${fromEnv}: ${inspected}`], installHelp);
   }
   tried.push("LIBTORCH: not set");
   try {
     const [folder = "", , abi = "1"] = places.askPython().trim().split("\n");
-    const found = inspectRoot(folder, "python", places.platform);
-    if (typeof found !== "string") return { ...found, cxx11Abi: abi === "0" ? 0 : 1 };
-    tried.push(`torch of python3, ${folder}: ${found}`);
+    const inspected = inspectRoot(folder, "python", places.platform);
+    if (typeof inspected !== "string") return { ...inspected, cxx11Abi: abi === "0" ? 0 : 1 };
+    tried.push(`torch of python3, ${folder}: ${inspected}`);
   } catch {
     tried.push("python3 -c 'import torch': no torch in the active Python");
   }
   for (const root of places.roots) {
-    const found = inspectRoot(root, "system", places.platform);
-    if (typeof found !== "string") return found;
-    tried.push(`${root}: ${found}`);
+    const inspected = inspectRoot(root, "system", places.platform);
+    if (typeof inspected !== "string") return inspected;
+    tried.push(`${root}: ${inspected}`);
   }
   throw new LibtorchNotFoundError(tried, installHelp);
 }

@@ -59,13 +59,13 @@ export abstract class Module implements Disposable {
 
   /** This module (named by the prefix) and all inside it, depth first; a module that is used twice appears once. */
   namedModules(prefix = ""): Map<string, Module> {
-    const found = new Map<string, Module>();
+    const modules = new Map<string, Module>();
     const seen = new Set<Module>();
     this.#visit(prefix, (name, module) => {
-      if (!seen.has(module)) found.set(name, module);
+      if (!seen.has(module)) modules.set(name, module);
       seen.add(module);
     });
-    return found;
+    return modules;
   }
 
   /** All parameters in PyTorch's order; a parameter that is used twice appears once, under its first name. */
@@ -204,9 +204,9 @@ export abstract class Module implements Disposable {
   }
 
   #current<T>(is: (value: unknown) => value is T): Map<string, T> {
-    const found = new Map<string, T>();
-    for (const [name, value] of this.registry()) if (is(value)) found.set(name, value);
-    return found;
+    const values = new Map<string, T>();
+    for (const [name, value] of this.registry()) if (is(value)) values.set(name, value);
+    return values;
   }
 
   // A shared module is visited under each of its names.
@@ -216,15 +216,15 @@ export abstract class Module implements Disposable {
   }
 
   #gather<T>(is: (value: unknown) => value is T): Map<string, T> {
-    const found = new Map<string, T>();
+    const values = new Map<string, T>();
     const seen = new Set<T>();
     this.#visit("", (prefix, module) => {
       for (const [name, value] of module.#current(is)) {
-        if (!seen.has(value)) found.set(join(prefix, name), value);
+        if (!seen.has(value)) values.set(join(prefix, name), value);
         seen.add(value);
       }
     });
-    return found;
+    return values;
   }
 
   #state(): Map<string, Parameter | ModuleBuffer> {

@@ -40,15 +40,15 @@ export function fitSize(values: readonly number[], sizes: readonly Sizes[]): Siz
   if (!values.every(Number.isSafeInteger)) return undefined;
   const terms = termsOf(Object.keys(sizes[0] ?? {}));
   for (const symbols of terms) {
-    const found = fitLine(values, sizes, symbols, null);
-    if (found !== undefined) return found;
+    const line = fitLine(values, sizes, symbols, null);
+    if (line !== undefined) return line;
   }
   // A limited size is constant wherever the limit is reached, which must have happened at least twice.
   const most = Math.max(...values);
   if (values.filter((value) => value === most).length < 2) return undefined;
   for (const symbols of terms) {
-    const found = fitLine(values, sizes, symbols, most);
-    if (found !== undefined) return found;
+    const line = fitLine(values, sizes, symbols, most);
+    if (line !== undefined) return line;
   }
   return undefined;
 }

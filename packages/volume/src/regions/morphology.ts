@@ -172,9 +172,9 @@ class PlaneDistance {
     const { nx, ny, reach } = this;
     let any = false;
     for (let y = 0; y < ny; y++) {
-      const found = this.#measureRow(mask, first + y * nx, y * nx);
-      this.#hasSeed[y] = found ? 1 : 0;
-      any ||= found;
+      const hasSeed = this.#measureRow(mask, first + y * nx, y * nx);
+      this.#hasSeed[y] = hasSeed ? 1 : 0;
+      any ||= hasSeed;
     }
     if (!any) return false;
     out.fill(Infinity);
@@ -198,15 +198,15 @@ class PlaneDistance {
     const [row, square] = [this.#row, this.#square];
     const far = this.reach[0] + 1;
     let steps = far;
-    let found = false;
+    let hasSeed = false;
     for (let x = 0; x < nx; x++) {
       if ((mask[first + x] !== 0) === seed) {
         steps = 0;
-        found = true;
+        hasSeed = true;
       } else if (steps < far) steps++;
       row[at + x] = square[steps] as number;
     }
-    if (!found) return false;
+    if (!hasSeed) return false;
     steps = far;
     for (let x = nx - 1; x >= 0; x--) {
       if ((mask[first + x] !== 0) === seed) steps = 0;

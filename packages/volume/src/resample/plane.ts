@@ -47,9 +47,9 @@ export function planeKernel([nx, ny]: Triple, [xTaps, yTaps]: readonly [Taps, Ta
     out: layout.take(4 * outputSize),
     plane: layout.take(4 * inputSize),
   };
-  const found = layout.end > MAX_BYTES ? null : instantiate(layout.end);
-  if (found === null) return null;
-  const { memory } = found;
+  const kernel = layout.end > MAX_BYTES ? null : instantiate(layout.end);
+  if (kernel === null) return null;
+  const { memory } = kernel;
   for (const [taps, place] of [
     [xTaps, at.x],
     [yTaps, at.y],
@@ -69,7 +69,7 @@ export function planeKernel([nx, ny]: Triple, [xTaps, yTaps]: readonly [Taps, Ta
     run(plane) {
       const isInt16 = plane instanceof Int16Array;
       (isInt16 ? int16 : float32).set(plane);
-      found.plane(isInt16 ? 0 : 1, at.plane, nx, ...tapArgs, at.sums, at.out);
+      kernel.plane(isInt16 ? 0 : 1, at.plane, nx, ...tapArgs, at.sums, at.out);
       return output;
     },
   };
@@ -102,9 +102,9 @@ function instantiate(bytes: number): PlaneExports | null {
   try {
     const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
     compiled ??= new WebAssembly.Module(Uint8Array.from(atob(PLANE_WASM), (letter) => letter.charCodeAt(0)));
-    const found = new WebAssembly.Instance(compiled).exports as PlaneExports;
-    found.memory.grow(Math.ceil(bytes / PAGE_BYTES));
-    return found;
+    const kernel = new WebAssembly.Instance(compiled).exports as PlaneExports;
+    kernel.memory.grow(Math.ceil(bytes / PAGE_BYTES));
+    return kernel;
   } catch {
     return null;
   }

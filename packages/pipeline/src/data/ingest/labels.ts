@@ -190,10 +190,10 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
       );
     }
     for (const name of usual) {
-      const found =
+      const column =
         table.columns.find((column) => column === name) ??
         table.columns.find((column) => plain(column) === plain(name));
-      if (found !== undefined) return found;
+      if (column !== undefined) return column;
     }
     return undefined;
   };
@@ -201,8 +201,8 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
   const label = find(columns.label, USUAL.label);
   if (id === undefined || label === undefined) {
     const remedy = "Name the columns id (or path) and label, or name them with --id-column and --label-column.";
-    const found = listed(table.columns);
-    throw new TableError(table.file, 1, `expected the columns id or path, and label, found ${found}`, remedy);
+    const columns = listed(table.columns);
+    throw new TableError(table.file, 1, `expected the columns id or path, and label, found ${columns}`, remedy);
   }
   return { id, label, subject: find(columns.subject, USUAL.subject), class: find(columns.class, USUAL.class) };
 }
@@ -223,17 +223,17 @@ function matchRows(
   for (const row of rows) {
     const name = (row.values[options.columns.id] ?? "").replaceAll("\\", "/").replace(/^(\.?\/)+/, "");
     const asWritten = byName.get(name) ?? byName.get(basename(name));
-    const found = asWritten ?? byComposed.get(composed(name)) ?? byComposed.get(composed(basename(name))) ?? [];
-    const several = found.length > 1 && found.some(({ series }) => series === null);
-    if (found.length === 0) {
+    const matching = asWritten ?? byComposed.get(composed(name)) ?? byComposed.get(composed(basename(name))) ?? [];
+    const several = matching.length > 1 && matching.some(({ series }) => series === null);
+    if (matching.length === 0) {
       const shown = name === "" ? `line ${row.line}: empty ${options.columns.id}` : name;
       const reason = options.reasons?.of(name) ?? null;
       if (options.skipUnlabelled && name !== "")
         left.push({ path: shown, reason: reason ?? "is in the labels file, but not among the volumes" });
       else problems.unmatched.push(reason === null ? shown : `${shown}: ${reason}`);
-    } else if (several) problems.invalid.push(`${name}: matches ${found.length} volumes; use their paths`);
+    } else if (several) problems.invalid.push(`${name}: matches ${matching.length} volumes; use their paths`);
     else {
-      for (const volume of chooseSeries(found, options.series, problems, left)) {
+      for (const volume of chooseSeries(matching, options.series, problems, left)) {
         const before = matched.get(volume);
         if (before === undefined) matched.set(volume, row);
         else if (differ(before, row, options.columns))
