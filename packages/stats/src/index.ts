@@ -128,6 +128,7 @@ export { TemperatureScaling, type Temperature } from "./calibration/temperature.
 export { IsotonicRegression, type IsotonicMap } from "./calibration/isotonic.js";
 export { correctPriors, estimatePriors, type EstimatedPriors } from "./calibration/prior-shift.js";
 
+export { decideVolume, predictionSet, type OperatingPoint, type VolumeDecision } from "./decisions/decide.js";
 export { DecisionThreshold, type FrozenThreshold, type ThresholdRule } from "./decisions/threshold.js";
 export {
   ConformalPredictor,

@@ -80,7 +80,14 @@ export {
   type PrepareOptions,
   type VoxelGeometry,
 } from "./prepare/prepare-voxels.js";
-export { misfitOf, recipeOf, wasOfScans, type Crop, type PreparedInput, type PrepareRecipe } from "./prepare/recipe.js";
+export {
+  misfitOf,
+  recipeOf,
+  otherKindOf,
+  type Crop,
+  type PreparedInput,
+  type PrepareRecipe,
+} from "./prepare/recipe.js";
 export {
   acquisitionFacts,
   correctionFacts,

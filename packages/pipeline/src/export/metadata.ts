@@ -1,5 +1,6 @@
 /** Metadata of an exported file, as key-value pairs of text. */
 import { sha256Of } from "../data/sealed-json.js";
+import { planesOf } from "../input/schema.js";
 import { portableSpec } from "../models/portable-spec.js";
 import type { ModelSpec } from "../models/spec.js";
 import { softwareVersions } from "../run/software-versions.js";
@@ -22,6 +23,12 @@ export interface MetadataFacts {
 /** The SHA-256 of a contract: the same for the same model.json. */
 export const specHash = (spec: ModelSpec): string => sha256Of(JSON.stringify(portableSpec(spec)));
 
+/** Which slices a model sees, so that a reader can tell which axial slice a weight belongs to; null for 3D. */
+const seenOf = (spec: ModelSpec): { planes: number; sampled: number | null } | null =>
+  spec.method === "3d"
+    ? null
+    : { planes: planesOf(spec.input), sampled: spec.method === "2.5d" ? spec.head.sampled : null };
+
 export function metadataOf(spec: ModelSpec, facts: MetadataFacts): Record<string, string> {
   const { prepared, classes, trainedOn } = portableSpec(spec);
   const { height, width, dtype, unit, range, depths, recipe } = prepared;
@@ -35,6 +42,7 @@ export function metadataOf(spec: ModelSpec, facts: MetadataFacts): Record<string
     "slicestack.classes": JSON.stringify(classes.names),
     "slicestack.ordinal": String(classes.ordinal),
     "slicestack.input": JSON.stringify(input),
+    "slicestack.seen": JSON.stringify(seenOf(spec)),
     "slicestack.volumes": extentText(facts.volumes),
     "slicestack.slices": extentText(facts.slices),
     "slicestack.calibration": JSON.stringify(facts.calibration),

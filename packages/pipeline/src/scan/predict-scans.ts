@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { misfitOf, shareableFacts, VolumeFileError, VolumeFormatError, wasOfScans } from "@slicestack/volume";
+import { misfitOf, otherKindOf, shareableFacts, VolumeFileError, VolumeFormatError } from "@slicestack/volume";
 import type { ClassMap } from "../dicom-out/heat-map.js";
 import { isCt, type VolumeInput } from "../data/ingest/source.js";
 import { runPool } from "../data/pool.js";
@@ -21,7 +21,6 @@ import { shortageError } from "../engine/system-errors.js";
 import type { JobRunner } from "../engine/task-options.js";
 import type { MapKind, StoredMaps } from "../explain/subject.js";
 import { ModelError } from "../models/common/model-error.js";
-import type { ModelSpec } from "../models/spec.js";
 import { softwareVersions } from "../run/software-versions.js";
 import type { FailedScan, FoundScan } from "./find-scans.js";
 import { recipeOfModel } from "./recipe.js";
@@ -81,7 +80,7 @@ export async function predictScans(
   const recipe = recipeOfModel(spec, options.mask ?? null);
   const usable: FoundScan[] = [];
   for (const scan of scans) {
-    const reason = otherKind(spec, scan);
+    const reason = otherKindOf(spec.prepared, isCt(scan.input));
     if (reason === null) usable.push(scan);
     else await on.failure({ source: scan.source, reason });
   }
@@ -135,15 +134,6 @@ function checkOperatingPoint({ model }: OpenScanModel, point: OperatingPoint | u
         ? "the members of a group have no threshold in common"
         : "no evaluation has fitted one for these weights";
   throw new PredictError(`--operating-point ${point}: ${why}`, "Leave it out: the largest probability decides then.");
-}
-
-/** @returns null, or why a scan is of another kind than the training data: scans have a place in space, arrays have none */
-function otherKind({ prepared }: ModelSpec, { input }: FoundScan): string | null {
-  const isOfScans = wasOfScans(prepared);
-  if (isCt(input) === isOfScans) return null;
-  return isOfScans
-    ? "it is an array or a folder of pictures, which have no geometry; the model was trained on scans"
-    : "it is a scan with a geometry; the model was trained on arrays or pictures";
 }
 
 /** Items of compressed archives, in files that a worker can read. A damaged archive stops its own scans alone. */

@@ -1,5 +1,5 @@
 /** The result for one scan; its schema is docs/reference/prediction.schema.json. */
-import { argmax, ConformalPredictor, correctPriors, TemperatureScaling } from "@slicestack/stats";
+import { correctPriors, decideVolume, predictionSet, TemperatureScaling, type OperatingPoint } from "@slicestack/stats";
 import { z } from "zod";
 import type { Decision } from "../models/decision.js";
 import { meanOf, type MemberOutcome } from "./scan-job.js";
@@ -75,7 +75,7 @@ export const scanResultSchema = z.strictObject({
 
 export type ScanResult = z.output<typeof scanResultSchema>;
 
-export type OperatingPoint = "youden" | "sensitivity" | "specificity" | "none";
+export type { OperatingPoint };
 
 /** Computes the probabilities, decision and set of a scan from the predictions of its members and their evaluations. */
 export function decide(
@@ -93,8 +93,8 @@ export function decide(
     probabilities: named(classes, isCalibrated ? meanOf(calibrated) : uncalibrated),
     uncalibrated: named(classes, uncalibrated),
     calibrated: isCalibrated,
-    decision: decisionAt(classes, uncalibrated, single, point),
-    set: setOf(classes, uncalibrated, single),
+    decision: decideVolume(classes, uncalibrated, single?.thresholds ?? [], point ?? undefined),
+    set: predictionSet(classes, uncalibrated, single?.sets ?? null),
   };
 }
 
@@ -103,29 +103,6 @@ function calibratedBy(decision: Decision | null, probabilities: readonly number[
   const { priors, temperature } = decision.calibration;
   const corrected = priors === null ? [[...probabilities]] : correctPriors([[...probabilities]], priors);
   return TemperatureScaling.fromJSON(temperature).apply(corrected)[0]!;
-}
-
-function decisionAt(
-  classes: readonly string[],
-  probabilities: readonly number[],
-  decision: Decision | null,
-  point: OperatingPoint | null,
-): ScanResult["decision"] {
-  const frozen = decision?.thresholds.find(({ rule }) => rule.kind === (point ?? "youden"));
-  if (frozen === undefined || point === "none")
-    return { class: classes[argmax(probabilities)]!, rule: "largest probability", threshold: null };
-  const { threshold } = frozen;
-  return { class: classes[probabilities[1]! >= threshold ? 1 : 0]!, rule: point ?? "youden", threshold };
-}
-
-function setOf(
-  classes: readonly string[],
-  probabilities: readonly number[],
-  decision: Decision | null,
-): ScanResult["set"] {
-  if (decision?.sets == null) return null;
-  const [members] = ConformalPredictor.fromJSON(decision.sets).apply([[...probabilities]]);
-  return { classes: classes.filter((_, c) => members![c]), miss: decision.sets.miss };
 }
 
 const named = (classes: readonly string[], values: readonly number[]): Record<string, number> =>

@@ -42,8 +42,14 @@ export function recipeOf({ recipe, unit, dtype }: Pick<PreparedInput, "recipe" |
   };
 }
 
-/** Whether the volumes were scans, which were turned to LPS; arrays and pictures have no place in space. */
-export const wasOfScans = ({ recipe }: Pick<PreparedInput, "recipe">): boolean => recipe["orientation"] === "LPS";
+/** @returns null, or why a scan is of another kind than the training data: scans have a place in space, arrays have none */
+export function otherKindOf({ recipe }: Pick<PreparedInput, "recipe">, isScan: boolean): string | null {
+  const isOfScans = recipe["orientation"] === "LPS";
+  if (isScan === isOfScans) return null;
+  return isOfScans
+    ? "it is an array or a folder of pictures, which have no geometry; the model was trained on scans"
+    : "it is a scan with a geometry; the model was trained on arrays or pictures";
+}
 
 /** @returns null, or why a prepared volume is not what the model was made for */
 export function misfitOf(
