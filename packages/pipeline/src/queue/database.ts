@@ -5,12 +5,11 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { createRequire } from "node:module";
-import type Sqlite from "better-sqlite3";
-import type { Statement } from "better-sqlite3";
 import { explained } from "../engine/system-errors.js";
 import { QueueError } from "./errors.js";
 import { refuseNetworkDisk } from "./local-disk.js";
 import { APPLICATION_ID, TABLES, VERSION } from "./schema.js";
+import type { Sqlite, SqliteClass, Statement } from "./sqlite.js";
 
 export interface DatabaseOptions {
   /** Whether to refuse to create a missing file. Default false. */
@@ -28,9 +27,9 @@ const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR_(SHORT_READ|CORRUPTFS))/;
  * be compiled.
  * @throws QueueError
  */
-function sqliteOf(file: string): typeof Sqlite {
+function sqliteOf(file: string): SqliteClass {
   try {
-    return createRequire(import.meta.url)("better-sqlite3") as typeof Sqlite;
+    return createRequire(import.meta.url)("better-sqlite3") as SqliteClass;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split("\n", 1)[0]! : String(cause);
     const remedy = "Build it with: npm rebuild better-sqlite3 (it needs a C++ compiler).";

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { copyFileSync, writeFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import Sqlite from "better-sqlite3";
 import { thisProcess } from "../../src/data/lock-owner.js";
 import { LeaseLostError, QueueError, QueueFullError } from "../../src/queue/errors.js";
 import type { Lease } from "../../src/queue/jobs.js";
 import { LeaseQueue, type QueueOptions } from "../../src/queue/lease-queue.js";
 import { networkFileSystem, refuseNetworkDisk } from "../../src/queue/local-disk.js";
+import type { Sqlite, SqliteClass } from "../../src/queue/sqlite.js";
 import { folderOf } from "./temporary.js";
+
+const SqliteFile = createRequire(import.meta.url)("better-sqlite3") as SqliteClass;
 
 function queueOf(t: TestContext, options: QueueOptions = {}) {
   const clock = { now: 1_000_000 };
@@ -260,12 +263,12 @@ test("a database that is damaged, cut, of another program or version is refused 
   refused("scrambled.sqlite", scrambled, /is damaged \(.+\)\. Restore a copy/);
   refused("cut.sqlite", bytes.subarray(0, bytes.length - 3 * 4096), /is damaged/);
   refused("text.sqlite", Buffer.from("no database, but a text of some length\n".repeat(200)), /is damaged/);
-  const other = new Sqlite(join(folder, "other.sqlite"));
+  const other = new SqliteFile(join(folder, "other.sqlite"));
   other.exec("CREATE TABLE theirs (a)");
   other.close();
   refused("theirs.sqlite", readFileSync(join(folder, "other.sqlite")), /of another program/);
   copyFileSync(file, join(folder, "later.sqlite"));
-  const later = new Sqlite(join(folder, "later.sqlite"));
+  const later = new SqliteFile(join(folder, "later.sqlite"));
   later.pragma("user_version = 7");
   later.close();
   refused(

@@ -21,7 +21,7 @@ export type ChosenFile = Blob & { readonly name: string; readonly webkitRelative
 export interface ChosenScan {
   /** The SeriesInstanceUID for DICOM, otherwise the name of the file. */
   id: string;
-  /** The file, or the first of the series. */
+  /** The file, or the first of the series and the number of the others. */
   source: string;
   /** What a user can tell it from others by. */
   description: string;
@@ -109,9 +109,10 @@ function scanOfFile(part: Part): ChosenScan {
 
 function scanOfSeries(series: DicomSeries): ChosenScan {
   const { seriesUid, seriesDescription, modality, slices } = series;
+  const [first = "", ...others] = new Set(slices.map(({ file }) => file));
   return {
     id: seriesUid,
-    source: slices[0]?.file ?? "",
+    source: others.length === 0 ? first : `${first} and ${others.length} more`,
     description: [modality, seriesDescription].filter((text) => text !== "").join(" "),
     isScan: true,
     slices: slices.length,

@@ -26,6 +26,8 @@ export interface PredictScanOptions {
 export interface PredictChosenOptions extends Omit<PredictScanOptions, "mask"> {
   /** Called for each scan that cannot be predicted; if absent, `predict` throws after the others are done. */
   onFailure?: (failed: { source: string; reason: string }) => void;
+  /** Called for each file that is not a scan, if there are scans beside it. */
+  onSetAside?: (file: { name: string; reason: string }) => void;
 }
 
 /** The result for one scan, named as in the results of `slicestack predict`. */
@@ -98,12 +100,13 @@ export class OnnxPredictor implements AsyncDisposable {
    * @throws OnnxModelError if a scan cannot be predicted and there is no `onFailure`   @throws the signal's reason
    */
   async predict(files: Iterable<ChosenFile | ByteSource>, options: PredictChosenOptions = {}): Promise<OnnxResult[]> {
-    const { onFailure, ...others } = options;
+    const { onFailure, onSetAside, ...others } = options;
     const { scans, setAside } = await findScans(files, options);
     const results: OnnxResult[] = [];
     const failed: { source: string; reason: string }[] = [];
     const fail = onFailure ?? ((one) => void failed.push(one));
     if (scans.length === 0) fail(nothingIn(setAside));
+    else if (onSetAside !== undefined) setAside.forEach(onSetAside);
     for (const scan of scans) {
       try {
         results.push(await this.predictScan(scan, others));

@@ -30,6 +30,9 @@ async function codecs(url: string | undefined): Promise<Codecs> {
   const loaded = await loading;
   if (!loaded.NativeCodecs.isInitialized()) {
     const place = url === undefined ? {} : { webAssemblyModulePathOrUrl: url };
+    // The library fetches by eval, which a strict content security policy forbids.
+    const fetched = async () => (await fetch(url!)).arrayBuffer();
+    if (url !== undefined) Object.assign(loaded.NativeCodecs, { _getWebAssemblyBytes: fetched });
     await loaded.NativeCodecs.initializeAsync({ ...place, logCodecsInfo: true });
   }
   return loaded;
