@@ -33,19 +33,24 @@ export default async function predictPlugin(app, { model: path, waiting = 8, bod
     try {
       const file = join(folder, NAMES[request.headers["content-type"].split(";")[0]]);
       await pipeline(request.body, limited(bodyLimit), createWriteStream(file));
-      const failed = [];
-      const results = await model.predict(file, { jobs: 1, onFailure: (one) => failed.push(one) });
-      // Paths of this machine and the names in them are nobody's business.
-      const answer = {
-        results: results.map((result) => ({ ...result, source: "upload" })),
-        failed: failed.map(({ reason }) => ({ reason: reason.replaceAll(folder, "upload") })),
-      };
-      return reply.code(results.length > 0 ? 200 : 422).send(answer);
+      const answer = await predicted(file);
+      reply.code(answer.results.length > 0 ? 200 : 422);
+      return answer;
     } finally {
       requests--;
       await rm(folder, { recursive: true, force: true });
     }
   });
+
+  /** Results without paths of this machine, which are nobody's business. */
+  async function predicted(file) {
+    const failed = [];
+    const results = await model.predict(file, { jobs: 1, onFailure: (one) => failed.push(one) });
+    return {
+      results: results.map((result) => ({ ...result, source: "upload" })),
+      failed: failed.map(({ reason }) => ({ reason: reason.replaceAll(file, "upload") })),
+    };
+  }
 }
 
 /** Ends an upload that is larger than it may be, also one that does not state its length. */

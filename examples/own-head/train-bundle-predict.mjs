@@ -6,10 +6,12 @@
  * DATA: a prepared data set with a split. OUT: a new folder. SCAN: a file or folder. Run `make build` first.
  */
 import { join } from "node:path";
-import { exportBundle, loadConfig, Predictor, train } from "@slicestack/pipeline";
+import { exportBundle, loadConfig, Predictor, train, usePlugins } from "@slicestack/pipeline";
 
 const [data, out, scan] = process.argv.slice(2);
-const config = loadConfig({ file: join(import.meta.dirname, "config.yaml") });
+const file = join(import.meta.dirname, "config.yaml");
+await usePlugins({ file });
+const config = loadConfig({ file });
 const { run } = await train({ config, data, out: join(out, "run") });
 const bundle = join(out, "smooth-max.slicestack");
 await exportBundle({ model: run, out: bundle });
