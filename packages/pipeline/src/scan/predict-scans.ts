@@ -21,6 +21,7 @@ import { shortageError } from "../engine/system-errors.js";
 import type { JobRunner } from "../engine/task-options.js";
 import type { MapKind, StoredMaps } from "../explain/subject.js";
 import { ModelError } from "../models/common/model-error.js";
+import type { ModelSpec } from "../models/spec.js";
 import { softwareVersions } from "../run/software-versions.js";
 import type { FailedScan, FoundScan } from "./find-scans.js";
 import { recipeOfModel } from "./recipe.js";
