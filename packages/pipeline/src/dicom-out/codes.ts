@@ -1,10 +1,10 @@
-/** Coded concepts of the report: those of DICOM, SNOMED CT and UCUM, and the private scheme for what these lack. */
+/** Coded concepts of the report: those of DICOM, LOINC and UCUM, and the private scheme for what these lack. */
 import type { WrittenDataset } from "@slicestack/volume";
 import { sha256Of } from "../data/sealed-json.js";
 
 export interface Code {
   value: string;
-  scheme: "DCM" | "SCT" | "UCUM" | "RFC5646" | typeof PRIVATE_SCHEME;
+  scheme: "DCM" | "LN" | "UCUM" | "RFC5646" | typeof PRIVATE_SCHEME;
   meaning: string;
 }
 
@@ -33,7 +33,8 @@ export const CODES = {
   deviceModel: dcm("121015", "Device Observer Model Name"),
   deviceSerial: dcm("121016", "Device Observer Serial Number"),
   procedure: dcm("121058", "Procedure reported"),
-  computedTomography: { value: "77477000", scheme: "SCT", meaning: "Computed tomography" },
+  // Of context group 100, from which TID 1500 takes its procedures.
+  computedTomography: { value: "25045-6", scheme: "LN", meaning: "CT unspecified body region" },
   measurements: dcm("126010", "Imaging Measurements"),
   group: dcm("125007", "Measurement Group"),
   trackingId: dcm("112039", "Tracking Identifier"),

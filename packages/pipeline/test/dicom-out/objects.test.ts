@@ -43,6 +43,7 @@ test(
     for (const line of [
       'Observer Type")=(121007,DCM,"Device")',
       'Device Observer Model Name")="lung"',
+      'Procedure reported")=(25045-6,LN,"CT unspecified body region")',
       'Algorithm Name")="lung"',
       `model sha256:${RESULT.model.sha256}"`,
       'Decision")=',
