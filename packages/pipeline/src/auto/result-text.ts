@@ -75,7 +75,7 @@ export function choiceText({ scores, best, limit, chosen, ensemble, final, metri
           : `${TITLES[chosen]} is the simplest method that reaches ${formatNumber(limit, 3)}, one standard error below, and is chosen.`);
   if (ensemble === null) return rule;
   const { difference, subjects } = ensemble;
-  const interval = `The mean of all methods minus ${TITLES[chosen]}, on the joint validation sets of ${subjects} subjects: ${differenceText(difference)}`;
+  const interval = `The mean of all methods minus ${TITLES[chosen]}, paired within the folds of ${subjects} subjects: ${differenceText(difference)}`;
   return `${rule} ${interval}. ${
     final === "ensemble"
       ? "The interval is above zero, so that the mean of all methods is used."
