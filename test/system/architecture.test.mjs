@@ -24,7 +24,7 @@ const mayImport = {
 const arrows = {
   "index.ts":
     "auto study sweep plan tasks report audit export scan dicom-out explain evaluate trained train predict models inspect input augment weights run slurm data engine config",
-  "internal.ts": "sweep audit explain evaluate train models inspect run slurm data engine config",
+  "internal.ts": "sweep tasks audit explain evaluate trained train models inspect run queue slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
   auto: "study plan tasks report audit export evaluate page run command-line.ts data engine config",

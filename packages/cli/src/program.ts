@@ -20,6 +20,7 @@ import { addPlan } from "./commands/plan.js";
 import { addPredict } from "./commands/predict.js";
 import { addPrepare } from "./commands/prepare.js";
 import { addRuns } from "./commands/runs.js";
+import { addServe } from "./commands/serve.js";
 import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
 import { addSweep } from "./commands/sweep/index.js";
@@ -57,6 +58,7 @@ export function buildProgram(start: Start): Command {
     addVerify,
     addImport,
     addPredict,
+    addServe,
     addExplain,
     addExport,
     addModels,

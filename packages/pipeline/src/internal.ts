@@ -10,7 +10,8 @@ export { demoConfig } from "./config/demo.js";
 export { configKeys } from "./config/keys.js";
 export { configToFile } from "./config/to-yaml.js";
 export { writeFileAtomic } from "./data/atomic.js";
-export { refuseExistingFile } from "./data/owned-folder.js";
+export { FolderLock } from "./data/lock.js";
+export { claimFolder, refuseExistingFile, refuseForeign } from "./data/owned-folder.js";
 export { foldName } from "./data/split/split.js";
 export { diagnosisText } from "./engine/doctor/diagnose.js";
 export { explained } from "./engine/system-errors.js";
@@ -23,6 +24,9 @@ export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } fr
 export { bytesText, cacheText, parseBytes } from "./run/cache-entries.js";
 export { findDataset } from "./run/dataset-location.js";
 export { selectionsOf } from "./run/epoch-selection.js";
+export { QueueError, QueueFullError } from "./queue/errors.js";
+export type { Job as QueueJob, Lease } from "./queue/jobs.js";
+export { LeaseQueue } from "./queue/lease-queue.js";
 export { Slurm } from "./slurm/client.js";
 export { FileTail, followTasks } from "./slurm/follow.js";
 export { JobFolder, type JobTask, type TaskOutcome } from "./slurm/job-folder.js";
@@ -49,3 +53,5 @@ export { runSweep, type RunSweepOptions, type RunSweepResult } from "./sweep/loc
 export type { RunningTrial, SweepStatus } from "./sweep/status.js";
 export type { Trial } from "./sweep/trial.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchResult } from "./train/launch.js";
+export { predictWith } from "./tasks/predict.js";
+export { modelCardOf } from "./trained/model-card.js";

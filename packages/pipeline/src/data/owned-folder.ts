@@ -57,6 +57,10 @@ const KINDS = {
     holds:
       /^(auto\.json|data|\.data\.prepare|plan|runs|audit\.html|(validation|predictions)\.csv|report\.html|model\.slicestack)$/,
   },
+  server: {
+    words: "the data of a server",
+    holds: /^(queue\.sqlite(-wal|-shm)?|predictions|uploads|audit\.(jsonl|key))$/,
+  },
   demo: { words: "a demo", holds: /^(\.slicestack-demo|scans|data|run)$/ },
   work: { words: "an unfinished preparation", holds: /^(journal\.jsonl|data|unpacked)$/ },
   slices: { words: "a folder of slices", holds: /^(labels\.csv|train|val|test|class_\d+)$/ },

@@ -63,6 +63,20 @@ export function prioritiseJobs(database: QueueDatabase, keys: Keys, priority: nu
   });
 }
 
+/** Deletes the rows of jobs that have ended, unless another job names one as its blocker. */
+export function forgetJobs(database: QueueDatabase, keys: readonly string[]): number {
+  const isBlocker = database.statement("SELECT 1 FROM blocks WHERE blocker = ?");
+  const deletable = keys.filter((key) => {
+    const [row] = named(database, [key]);
+    return row !== undefined && isBlocker.get(row.id) === undefined;
+  });
+  return each(database, deletable, ["done", "failed", "cancelled"], ({ id }) => {
+    for (const sql of ["DELETE FROM attempts WHERE job = ?", "DELETE FROM blocks WHERE job = ?"])
+      database.statement(sql).run(id);
+    database.statement("DELETE FROM jobs WHERE id = ?").run(id);
+  });
+}
+
 /** A request to cancel is never replaced by a weaker one. */
 function ask(database: QueueDatabase, id: number, asked: Asked): void {
   const sql = "UPDATE jobs SET asked = ? WHERE id = ? AND asked IS NOT 'cancel'";

@@ -7,7 +7,16 @@ import { randomBytes } from "node:crypto";
 import { isGone, isVisible, thisProcess, type Owner } from "../data/lock-owner.js";
 import { addJobs } from "./adding.js";
 import { hasReady, nextReady } from "./choosing.js";
-import { askAll, cancelJobs, finishJobs, pauseJobs, prioritiseJobs, resumeJobs, retryJobs } from "./control.js";
+import {
+  askAll,
+  cancelJobs,
+  finishJobs,
+  forgetJobs,
+  pauseJobs,
+  prioritiseJobs,
+  resumeJobs,
+  retryJobs,
+} from "./control.js";
 import { QueueDatabase, type DatabaseOptions } from "./database.js";
 import { endJob } from "./ending.js";
 import { LeaseLostError } from "./errors.js";
@@ -327,6 +336,11 @@ export class LeaseQueue implements Disposable {
   /** Changes the priority of jobs that have not ended. @returns how many */
   prioritise(keys: readonly string[], priority: number): number {
     return this.database.write(() => prioritiseJobs(this.database, keys, priority));
+  }
+
+  /** Deletes jobs that have ended, with their attempts; others, and those that a job waits for, stay. @returns how many */
+  forget(keys: readonly string[]): number {
+    return this.database.write(() => forgetJobs(this.database, keys));
   }
 
   /** A text stored in the queue under a name; null if there is none. */

@@ -228,7 +228,7 @@ function resultOf(
     id: scan.id,
     source: scan.source,
     sha256: prepared.sha256,
-    model: { name: model.name, method: spec.method, sha256: togetherHash(opened.hashes), members: members.length },
+    model: { name: model.name, method: spec.method, sha256: hashTogether(opened.hashes), members: members.length },
     ...decide(spec.classes.names, outcome.members, decisions, point),
     slices: first!.places.map((slice, k) => ({ slice, weight: mean?.[k] ?? null })),
     warnings: warningsOf(compared, decisions[0] ?? null),
@@ -250,7 +250,8 @@ function meanWeights({ members }: ScanOutcome): number[] {
   return first!.weights!.map((_, k) => members.reduce((sum, one) => sum + one.weights![k]!, 0) / members.length);
 }
 
-function togetherHash(hashes: readonly string[]): string {
+/** The hash of the only member, or of the hashes of all members. */
+export function hashTogether(hashes: readonly string[]): string {
   if (hashes.length === 1) return hashes[0]!;
   return sha256Of(hashes.join("\n"));
 }

@@ -9,7 +9,13 @@ import { decisionFor } from "../models/decision.js";
 import type { ModelSpec } from "../models/spec.js";
 import { PredictError } from "./errors.js";
 import { findScans, type FailedScan, type FoundScans } from "./find-scans.js";
-import { predictScans, type OpenScanModel, type PredictedScan, type PredictScansOptions } from "./predict-scans.js";
+import {
+  hashTogether,
+  predictScans,
+  type OpenScanModel,
+  type PredictedScan,
+  type PredictScansOptions,
+} from "./predict-scans.js";
 import { recipeOfModel } from "./recipe.js";
 import type { ComputeWishes, OpenedModel, ScanJob } from "./scan-job.js";
 import type { ScanResult } from "./scan-result.js";
@@ -102,6 +108,11 @@ export class Predictor implements Disposable, AsyncDisposable {
   /** SHA-256 of the contract and the weights of each member. */
   get hashes(): readonly string[] {
     return this.#open.opened.hashes;
+  }
+
+  /** Identifies the model in results: the hash of its only member, or of the hashes of its members. */
+  get sha256(): string {
+    return hashTogether(this.hashes);
   }
 
   /** Whether an evaluation fitted a calibration for exactly these weights. */

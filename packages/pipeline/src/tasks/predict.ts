@@ -50,11 +50,17 @@ export interface PredictSummary {
  * @throws PredictError, RunError, FolderError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
 export async function predict(options: PredictOptions): Promise<PredictSummary> {
-  const { model: path, inputs, maps = [], onResult, onFailure, onDicom, onDicomFailure } = options;
+  if (options.out !== undefined) refuseForeign(resolve(options.out), "predictions");
+  if (options.dicom !== undefined) DicomFolder.refuse(options.dicom);
+  await using model = await Predictor.open(options.model, options);
+  return await predictWith(model, options); // the model is closed when this returns
+}
+
+/** As `predict`, with a model that is open and stays open. */
+export async function predictWith(model: Predictor, options: Omit<PredictOptions, "model">): Promise<PredictSummary> {
+  const { inputs, maps = [], onResult, onFailure, onDicom, onDicomFailure } = options;
   const out = options.out === undefined ? null : resolve(options.out);
   if (out !== null) refuseForeign(out, "predictions");
-  if (options.dicom !== undefined) DicomFolder.refuse(options.dicom);
-  await using model = await Predictor.open(path, options);
   if (out !== null) claimFolder(out, "predictions");
   using _lock = out === null ? null : FolderLock.take(out);
   const names = new FileNames();

@@ -1,0 +1,130 @@
+import { basename } from "node:path";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { EXIT, UsageError } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { pathWord } from "../shell.js";
+import { parseCount, parseDuration } from "./numbers.js";
+
+interface ServeFlags extends CommonOptions {
+  data: string;
+  host: string;
+  port: number;
+  tokens?: string;
+  workers: number;
+  queue: number;
+  keep: number;
+  maxUpload: number;
+  timeout: number;
+  rate: number;
+  allowPlugins?: boolean;
+  device?: string;
+  threads?: number;
+  precision?: "auto" | "float32" | "bfloat16";
+}
+
+export function addServe(program: Command, start: Start): void {
+  const command = program
+    .command("serve")
+    .description("answer HTTP requests with predictions: scans are uploaded, queued and predicted")
+    .argument(
+      "<model...>",
+      "folders of runs or groups, or files of bundles; NAME=PATH chooses the name under which a model is served",
+    )
+    .option("--data <folder>", "folder of the queue, the uploads and the results", "served")
+    .option("--host <address>", "address to listen on; any but this machine's own needs --tokens", "127.0.0.1")
+    .addOption(
+      new Option("--port <number>", "port to listen on; 0 takes a free one").argParser(parsePort).default(8080),
+    )
+    .option("--tokens <file>", "accept only requests with a token of this file: a name and a SHA-256 on each line")
+    .option("--workers <number>", "processes that predict", parseCount, 1)
+    .option("--queue <number>", "most predictions that wait; more are answered with 429", parseCount, 100)
+    .addOption(ofTime("--keep <time>", "how long the files and results of a prediction are kept", 24 * 3600, "24h"))
+    .addOption(
+      new Option("--max-upload <size>", "most bytes of an upload, e.g. 500MB")
+        .argParser(parseSizeInBytes)
+        .default(4 * 2 ** 30, "4GiB"),
+    )
+    .addOption(ofTime("--timeout <time>", "how long a prediction may take", 600, "10m"))
+    .option("--rate <number>", "most requests of one client a minute", parseCount, 1200)
+    .option("--allow-plugins", "run the plug-ins in bundles with your permissions")
+    .option("--device <name>", "cpu, cuda:N or mps (default: auto)")
+    .option("--threads <number>", "threads that compute in each process (default: the available cores)", parseCount)
+    .addOption(
+      new Option("--precision <type>", "precision of the computation (default: as the model was trained)").choices([
+        "auto",
+        "float32",
+        "bfloat16",
+      ]),
+    );
+  addCommon(command, {
+    example:
+      "slicestack serve lung.slicestack\nslicestack serve lung=runs/lung severity=mosmed.slicestack --port 9000 --keep 1h",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine],
+    notes:
+      "http://127.0.0.1:8080/docs describes the API and tries it. SIGHUP reads the models and the tokens again. SIGTERM and Ctrl-C take no more requests and let running predictions end; what still waits is predicted after the next start. The log, a line of JSON for each request, goes to standard error. Research use only; not a medical device.",
+  }).action((models: string[], flags: ServeFlags) => start(flags, (session) => runServe(models, flags, session)));
+}
+
+async function runServe(given: string[], flags: ServeFlags, session: Session): Promise<Outcome> {
+  const { serve } = await import("@slicestack/server");
+  const { json: _json, verbose: _verbose, keep, timeout, ...rest } = flags;
+  session.onFailure(() => "Predictions that were accepted are kept; start the same command again.");
+  await using server = await serve({
+    models: namedModels(given),
+    ...rest,
+    keep: keep * 1000,
+    timeout: timeout * 1000,
+    log: (line) => session.log(line.trimEnd()),
+  });
+  const reload = () =>
+    void server.reload().catch((error: unknown) => session.log(`not reloaded: ${(error as Error).message}`));
+  process.on("SIGHUP", reload);
+  session.emit(`Serving ${server.models.map(({ name }) => name).join(", ")}: ${server.url}`, {
+    url: server.url,
+    models: server.models.map(({ name, sha256 }) => ({ name, sha256 })),
+  });
+  await new Promise<void>((resolve) => session.signal.addEventListener("abort", () => resolve(), { once: true }));
+  process.off("SIGHUP", reload);
+  await server.close();
+  return {
+    code: EXIT.ok,
+    text: "",
+    json: undefined,
+    note: "Stopped: what was accepted and still waits runs after the next start.",
+  };
+}
+
+/** @throws UsageError if two models have one name */
+function namedModels(given: readonly string[]): Map<string, string> {
+  const models = new Map<string, string>();
+  for (const one of given) {
+    const [, name = defaultName(one), path = one] = /^([A-Za-z0-9][\w.-]*)=(.+)$/s.exec(one) ?? [];
+    if (models.has(name))
+      throw new UsageError(`Two models would be served as ${name}: name one, e.g. other=${pathWord(path)}`);
+    models.set(name, path);
+  }
+  return models;
+}
+
+/** The name of the folder or file, without what a name may not have. */
+const defaultName = (path: string): string =>
+  basename(path.replace(/[/\\]+$/, ""))
+    .replace(/\.slicestack$/, "")
+    .replaceAll(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "") || "model";
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65536) return Number(text);
+  throw new InvalidArgumentError("Expected a port from 0 to 65535.");
+}
+
+const UNITS: Record<string, number> = { "": 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
+
+function parseSizeInBytes(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?) *([kKmMgG]i?[bB])?$/.exec(text) ?? [];
+  if (number !== undefined) return Math.round(Number(number) * UNITS[unit.toUpperCase()]!);
+  throw new InvalidArgumentError("Expected a size such as 500MB or 4GiB.");
+}
+
+const ofTime = (flags: string, description: string, seconds: number, words: string): Option =>
+  new Option(flags, description).argParser(parseDuration).default(seconds, words);

@@ -1,0 +1,59 @@
+/** Who may use the server: programs of this machine, or holders of a token. */
+import type { FastifyRequest, onRequestHookHandler } from "fastify";
+import { isLoopback } from "./options.js";
+import { Problem } from "./problem.js";
+import type { Service } from "./service.js";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Name of the token; "local" if none is required; "" before it is known. */
+    who: string;
+  }
+}
+
+/** Routes for the programs that watch the server. */
+const OPEN = new Set(["/health/live", "/health/ready"]);
+
+export function accessHook(service: Service): onRequestHookHandler {
+  return (request, _reply, done) => {
+    try {
+      request.who = OPEN.has(request.routeOptions.url ?? "") ? "" : sender(service, request);
+      done();
+    } catch (error) {
+      done(error as Problem);
+    }
+  };
+}
+
+/** @returns who sends the request   @throws Problem if it may not */
+function sender({ tokens }: Service, request: FastifyRequest): string {
+  if (tokens === null) {
+    refuseForeignPages(request);
+    return "local";
+  }
+  const name = tokens.nameOf(request.headers.authorization);
+  if (name !== null) return name;
+  const headers = { "www-authenticate": "Bearer" };
+  const problem = "The request has no token that is accepted here";
+  throw new Problem("unauthorized", problem, "Send: Authorization: Bearer TOKEN", headers);
+}
+
+/**
+ * Without tokens, a page of any web site that is open in a browser on this machine could send requests. Its Origin, or
+ * the name that it made point here, gives it away.
+ */
+function refuseForeignPages({ headers }: FastifyRequest): void {
+  const host = hostOf(headers.host ?? "");
+  if (host === null || !isLoopback(host))
+    throw new Problem("forbidden", "The request names a host that is not this machine", "Use http://127.0.0.1.");
+  const { origin } = headers;
+  if (origin === undefined) return;
+  const from = URL.canParse(origin) ? new URL(origin).host : null;
+  if (from !== headers.host)
+    throw new Problem("forbidden", "The request comes from a page of another site", "Use the API from a program.");
+}
+
+function hostOf(header: string): string | null {
+  if (!URL.canParse(`http://${header}`)) return null;
+  return new URL(`http://${header}`).hostname.replace(/^\[(.*)\]$/, "$1");
+}

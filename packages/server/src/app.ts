@@ -1,0 +1,106 @@
+/** The HTTP application: plug-ins, access, limits, problems and routes. */
+import helmet from "@fastify/helmet";
+import multipart from "@fastify/multipart";
+import rateLimit from "@fastify/rate-limit";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import Fastify, { type FastifyInstance } from "fastify";
+import { accessHook } from "./access.js";
+import type { Service } from "./service.js";
+import { openApiInfo } from "./open-api.js";
+import { Problem, problemOf } from "./problem.js";
+import { addHealthRoutes } from "./routes/health.js";
+import { addModelRoutes } from "./routes/models.js";
+import { addPredictionRoutes } from "./routes/predictions.js";
+
+/** Kinds of a body that is one file; a form has its own parser. */
+const FILE_TYPES = ["application/zip", "application/gzip", "application/dicom", "application/octet-stream"];
+/** Room for the parts of a form besides its files. */
+const FORM_BYTES = 16 * 2 ** 20;
+
+export async function createApp(service: Service): Promise<FastifyInstance> {
+  const { settings } = service;
+  const app = Fastify({
+    bodyLimit: settings.maxUpload + FORM_BYTES,
+    requestTimeout: 0, // uploads have a limit of their own, which depends on their progress
+    keepAliveTimeout: 10_000,
+    http: { headersTimeout: 15_000 },
+    routerOptions: { maxParamLength: 200 },
+    genReqId: () => "",
+  });
+  // Requests are read by the zod schemas, which are also what OpenAPI is made of.
+  app.setValidatorCompiler(() => (value: unknown) => ({ value }));
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.removeAllContentTypeParsers();
+  for (const type of FILE_TYPES) app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+  answerWithProblems(app, service);
+  logRequests(app, service);
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] },
+    },
+    hsts: false, // the proxy that ends TLS decides
+  });
+  app.decorateRequest("who", "");
+  app.addHook("onRequest", accessHook(service));
+  await app.register(rateLimit, {
+    max: settings.rate,
+    timeWindow: 60_000,
+    keyGenerator: (request) => request.who || request.ip,
+    errorResponseBuilder: (_request, { ttl }) =>
+      new Problem(
+        "too-many-requests",
+        `More than ${settings.rate} requests a minute`,
+        `Wait ${Math.ceil(ttl / 1000)} s.`,
+      ),
+  });
+  await app.register(multipart);
+  await app.register(swagger, { openapi: openApiInfo });
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: true });
+  addHealthRoutes(app, service);
+  addModelRoutes(app, service);
+  addPredictionRoutes(app, service);
+  await app.ready();
+  return app;
+}
+
+function answerWithProblems(app: FastifyInstance, { log }: Service): void {
+  app.setErrorHandler((error, _request, reply) => {
+    const problem = problemOf(error);
+    // Only the kind of an error that was not foreseen: its message may name files of a patient.
+    if (problem.kind === "unexpected") log("error", "unexpected", { kind: kindOf(error) });
+    void reply.status(problem.status).headers(problem.headers).type("application/problem+json").send(problem.body);
+  });
+  app.setNotFoundHandler(() => {
+    throw new Problem("not-found", "There is no such address", "GET /docs lists them.");
+  });
+}
+
+const kindOf = (error: unknown): string => {
+  const { name, code, stack } = error as NodeJS.ErrnoException;
+  const places = (stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return [name, code, ...places.slice(0, 4).map((line) => line.trim().replace(/file:\/\/\S*\/(?=\S+\/\S+$)/, ""))].join(
+    " ",
+  );
+};
+
+/** A line for each request. The route, not the address: an address may hold what a client calls a patient. */
+function logRequests(app: FastifyInstance, { log, metrics }: Service): void {
+  app.addHook("onResponse", (request, reply, done) => {
+    const route = request.routeOptions.url ?? "none";
+    const seconds = reply.elapsedTime / 1000;
+    metrics.request(request.method, route, reply.statusCode, seconds);
+    if (!route.startsWith("/health") && route !== "/metrics")
+      log("info", "request", {
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        seconds: round(seconds),
+        who: request.who,
+      });
+    done();
+  });
+}
+
+const round = (seconds: number): number => Number(seconds.toFixed(4));

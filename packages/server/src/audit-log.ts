@@ -1,0 +1,40 @@
+/**
+ * Who asked for what, when, and with which model: a line of JSON each, without patient data. Identifiers of scans are
+ * hashed with a key that stays in the data folder, so that an entry can be matched to a known scan but not reversed.
+ */
+import { createHmac, randomBytes } from "node:crypto";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomic } from "@slicestack/pipeline/internal";
+
+export interface AuditEntry {
+  /** Name of the token; "local" if none is required. */
+  who: string;
+  action: "predict" | "done" | "failed" | "read" | "delete" | "expire";
+  prediction: string;
+  model: string;
+  /** modelHash of the weights; null until a worker has opened the model. */
+  modelSha256?: string | null;
+  /** Hashes of the ids of the scans. */
+  scans?: readonly string[];
+}
+
+export class AuditLog {
+  readonly #file: string;
+  readonly #key: Buffer;
+
+  constructor(folder: string) {
+    this.#file = join(folder, "audit.jsonl");
+    const keyFile = join(folder, "audit.key");
+    if (!existsSync(keyFile)) writeFileAtomic(keyFile, `${randomBytes(32).toString("hex")}\n`);
+    this.#key = Buffer.from(readFileSync(keyFile, "utf8").trim(), "hex");
+  }
+
+  write(entry: AuditEntry): void {
+    appendFileSync(this.#file, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`, { mode: 0o600 });
+  }
+
+  hashed(id: string): string {
+    return createHmac("sha256", this.#key).update(id).digest("hex");
+  }
+}

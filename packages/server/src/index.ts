@@ -1,0 +1,5 @@
+/** @slicestack/server: an HTTP API for trained models. */
+export { serve, type Server } from "./serve.js";
+export { isLoopback, ServeError, type ServeOptions } from "./options.js";
+export { PredictionFailedError, WorkerDiedError } from "./worker/model-worker.js";
+export type { Health, Prediction, PredictionRequest, ProblemBody, ServedModel } from "./schema.js";

@@ -1,0 +1,313 @@
+/**
+ * The predictions of a server: each is a folder and a job of a durable queue. A prediction that was accepted is on disk
+ * before its id is given out, and runs after a crash.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { LeaseQueue, QueueFullError, type QueueJob } from "@slicestack/pipeline/internal";
+import { Problem } from "../problem.js";
+import type { Prediction, PredictionRequest, ProblemBody } from "../schema.js";
+import type { Upload } from "../upload/receive.js";
+import type { StageSeconds } from "../worker/messages.js";
+import type { Progress } from "../worker/model-worker.js";
+import { ATTEMPTS, type DispatcherEvents } from "./dispatcher.js";
+import { PredictionFolder } from "./prediction-folder.js";
+
+export interface Changed {
+  id: string;
+  model: string;
+  who: string;
+  state: Prediction["state"];
+  /** Milliseconds that it waited, and seconds of each stage; null before its end. */
+  waited: number | null;
+  seconds: StageSeconds | null;
+  /** Ids of the scans; empty before its end. */
+  scans: string[];
+}
+
+interface Events {
+  changed: [Changed];
+  /** Emitted for one id when its state or progress changes. */
+  [id: `id:${string}`]: [];
+}
+
+export interface NewPrediction {
+  who: string;
+  model: string;
+  options: Omit<PredictionRequest, "model">;
+  /** Idempotency-Key of the request. */
+  key: string | null;
+}
+
+export class Predictions implements Disposable {
+  readonly events = new EventEmitter<Events>();
+  readonly queue: LeaseQueue;
+  readonly uploads: string;
+  readonly #folder: string;
+  readonly #progress = new Map<string, Progress>();
+  readonly #receiving = new Set<string>();
+  readonly #removing = new Set<string>();
+  /** Mean seconds of a prediction, for Retry-After. */
+  #meanSeconds = 10;
+
+  constructor(
+    data: string,
+    private readonly options: { queue: number; keep: number },
+  ) {
+    this.#folder = join(data, "predictions");
+    this.uploads = join(data, "uploads");
+    this.events.setMaxListeners(0);
+    rmSync(this.uploads, { recursive: true, force: true }); // left by a crash in the middle of an upload
+    for (const folder of [this.#folder, this.uploads]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.queue = LeaseQueue.open(join(data, "queue.sqlite"), { maxWaiting: options.queue });
+    // An upload whose id was not given out: the server crashed before the job was in the queue.
+    const folders = new Set(readdirSync(this.#folder));
+    for (const id of folders) if (this.queue.find(id) === null) this.#removeFolder(id);
+    // A prediction that was being deleted.
+    const torn = this.queue.list().flatMap(({ key }) => (folders.has(key) ? [] : [key]));
+    this.queue.cancel(torn);
+    this.queue.forget(torn);
+  }
+
+  folderOf = (id: string): PredictionFolder => new PredictionFolder(join(this.#folder, id));
+
+  /** Refuses an upload before it is read. @throws Problem if the queue is full */
+  refuseIfFull(): void {
+    if (this.queue.counts().queued >= this.options.queue) throw this.#full();
+  }
+
+  /**
+   * Adds a prediction, whose upload `receive` reads. A repeated key returns the prediction that it made.
+   * @throws Problem if the queue is full, or the key was used for another request   @throws what `receive` throws
+   */
+  async add(wanted: NewPrediction, receive: () => Promise<Upload>): Promise<string> {
+    const { who, model, options, key } = wanted;
+    const id = key === null ? randomUUID() : idOfKey(who, key);
+    if (this.#receiving.has(id))
+      throw new Problem("already-in-progress", "A request with this Idempotency-Key is being received", "Wait for it.");
+    this.#receiving.add(id);
+    try {
+      const upload = await receive();
+      try {
+        const fingerprint = sha256(JSON.stringify([model, options, upload.sha256]));
+        if (this.queue.find(id) !== null) return this.#sameRequest(id, fingerprint);
+        const folder = this.folderOf(id);
+        mkdirSync(folder.path, { mode: 0o700 });
+        renameSync(upload.folder, folder.input);
+        folder.writeAsked({ who, model, options, files: upload.files, fingerprint });
+        this.#enqueue(id, model);
+        return id;
+      } finally {
+        await rm(upload.folder, { recursive: true, force: true });
+      }
+    } finally {
+      this.#receiving.delete(id);
+    }
+  }
+
+  #enqueue(id: string, model: string): void {
+    try {
+      this.queue.add([{ key: id, kind: model, payload: null, attempts: ATTEMPTS }]);
+    } catch (error) {
+      this.#removeFolder(id);
+      throw error instanceof QueueFullError ? this.#full() : error;
+    }
+    this.#changed(id, null);
+  }
+
+  #sameRequest(id: string, fingerprint: string): string {
+    if (this.folderOf(id).asked.fingerprint === fingerprint) return id;
+    throw new Problem(
+      "key-reused",
+      "This Idempotency-Key was sent with another upload or other options",
+      "Use a new key for each request; repeat a request unchanged.",
+    );
+  }
+
+  #full(): Problem {
+    const { queued, leased } = this.queue.counts();
+    const seconds = Math.min(3600, Math.max(1, Math.ceil(((queued + leased) * this.#meanSeconds) / 2)));
+    return new Problem(
+      "queue-full",
+      `${queued} predictions are waiting, which is as many as this server accepts`,
+      `Try again in ${seconds} s.`,
+      { "retry-after": String(seconds) },
+    );
+  }
+
+  /** @throws Problem if there is none, or it belongs to another token */
+  of(id: string, who: string): Prediction {
+    const job = this.#job(id, who);
+    const folder = this.folderOf(id);
+    const state = stateOf(job);
+    const outcome = state === "done" ? folder.outcome : null;
+    const self = `/v1/predictions/${id}`;
+    const maps = (outcome?.results ?? []).flatMap(({ maps: files }) => files);
+    return {
+      id,
+      model: folder.asked.model,
+      state,
+      created: new Date(job.created).toISOString(),
+      ended: timeOf(job.ended),
+      expires: timeOf(job.ended === null ? null : job.ended + this.options.keep),
+      waitingBefore: state === "queued" ? this.#waitingBefore(id) : null,
+      progress: state === "running" ? (this.#progress.get(id) ?? null) : null,
+      results: outcome?.results ?? null,
+      unreadable: outcome?.unreadable ?? null,
+      problem: state === "failed" && job.error !== null ? problemFrom(job.error) : null,
+      links: {
+        self,
+        events: `${self}/events`,
+        result: `${self}/result`,
+        ...Object.fromEntries(maps.map((name, k) => [`map/${name}`, `${self}/maps/${k}`])),
+      },
+    };
+  }
+
+  /** @returns the path and the name of a map of a prediction   @throws Problem */
+  map(id: string, who: string, number: number): { path: string; name: string } {
+    this.#job(id, who);
+    const folder = this.folderOf(id);
+    const name = (folder.outcome?.results ?? []).flatMap(({ maps }) => maps)[number];
+    if (name === undefined) throw new Problem("not-found", `The prediction has no map ${number}`);
+    return { path: join(folder.output, name), name };
+  }
+
+  /** Removes everything of a prediction; one that runs is cancelled first. @throws Problem if there is none */
+  async remove(id: string, who: string, cancel: (id: string) => void): Promise<void> {
+    this.#job(id, who);
+    this.#removing.add(id);
+    this.queue.cancel([id]);
+    cancel(id);
+    await this.ended(id, Infinity);
+    this.#forget(id);
+  }
+
+  /** Removes predictions that ended longer ago than they are kept. @returns what they were */
+  expire(now = Date.now()): { id: string; who: string; model: string }[] {
+    const ended = this.queue.list({ states: ["done", "failed", "cancelled"] });
+    const old = ended.filter((job) => job.ended !== null && job.ended + this.options.keep <= now);
+    return old.map(({ key: id }) => {
+      const { who, model } = this.folderOf(id).asked;
+      this.#forget(id);
+      return { id, who, model };
+    });
+  }
+
+  /** Waits until a prediction has ended. @returns whether it has, after at most `milliseconds` */
+  async ended(id: string, milliseconds: number, signal?: AbortSignal): Promise<boolean> {
+    const until = Date.now() + milliseconds;
+    while (!this.#hasEnded(id)) {
+      const left = Math.min(until - Date.now(), 5000);
+      if (left <= 0 || signal?.aborted === true) return false;
+      await this.changed(id, left, signal);
+    }
+    return true;
+  }
+
+  /** Waits for the next change of a prediction, at most so long. */
+  async changed(id: string, milliseconds: number, signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.events.off(`id:${id}`, end);
+        signal?.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, milliseconds);
+      this.events.on(`id:${id}`, end);
+      signal?.addEventListener("abort", end);
+    });
+  }
+
+  /** What the dispatcher reports. */
+  readonly listener: DispatcherEvents = {
+    started: (id) => this.#changed(id, null),
+    progress: (id, progress) => {
+      this.#progress.set(id, progress);
+      this.events.emit(`id:${id}`);
+    },
+    ended: (id, _state, seconds) => {
+      this.#progress.delete(id);
+      if (seconds !== null) this.#meanSeconds += (seconds.prepare + seconds.predict - this.#meanSeconds) / 10;
+      if (this.queue.find(id) !== null) this.#changed(id, seconds);
+    },
+  };
+
+  #changed(id: string, seconds: StageSeconds | null): void {
+    const job = this.queue.find(id)!;
+    const state = stateOf(job);
+    const { model, who } = this.folderOf(id).asked;
+    const [first] = state === "queued" ? [] : this.queue.attempts(id);
+    const waited = first === undefined ? null : first.started - job.created;
+    const scans = state === "done" ? (this.folderOf(id).outcome?.results ?? []).map((result) => result.id) : [];
+    this.events.emit("changed", { id, model, who, state, waited, seconds, scans });
+    this.events.emit(`id:${id}`);
+  }
+
+  #job(id: string, who: string): QueueJob {
+    const job = UUID.test(id) && !this.#removing.has(id) ? this.queue.find(id) : null;
+    if (job === null || this.folderOf(id).asked.who !== who)
+      throw new Problem("not-found", "There is no such prediction", "It may have expired.");
+    return job;
+  }
+
+  #hasEnded(id: string): boolean {
+    const job = this.queue.find(id);
+    return job === null || job.ended !== null;
+  }
+
+  #waitingBefore(id: string): number {
+    return this.queue.list({ states: ["queued"] }).findIndex(({ key }) => key === id);
+  }
+
+  #forget(id: string): void {
+    this.#removeFolder(id); // first, so that a crash between the two leaves a row without a folder, which can be removed
+    this.queue.forget([id]);
+    this.#removing.delete(id);
+    this.events.emit(`id:${id}`);
+  }
+
+  #removeFolder(id: string): void {
+    rmSync(this.folderOf(id).path, { recursive: true, force: true });
+  }
+
+  [Symbol.dispose](): void {
+    this.queue[Symbol.dispose]();
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+const STATES = {
+  queued: "queued",
+  paused: "queued",
+  leased: "running",
+  done: "done",
+  failed: "failed",
+  cancelled: "cancelled",
+} as const;
+
+const stateOf = ({ state }: QueueJob): Prediction["state"] => STATES[state];
+
+const timeOf = (time: number | null): string | null => (time === null ? null : new Date(time).toISOString());
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** A UUID (version 8: made by our own rule) from who sent a key and the key. */
+function idOfKey(who: string, key: string): string {
+  const hex = sha256(`${who}\0${key}`);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** A job that lost its holder too often has words instead of a problem. */
+function problemFrom(error: string): ProblemBody {
+  try {
+    return JSON.parse(error) as ProblemBody;
+  } catch {
+    return new Problem("unavailable", error).body;
+  }
+}

@@ -1,0 +1,161 @@
+import { createReadStream } from "node:fs";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { jsonOf, predictionJson, problems, resultsJson } from "../open-api.js";
+import { Problem } from "../problem.js";
+import { requestSchema, type Prediction } from "../schema.js";
+import type { Service } from "../service.js";
+import { receiveUpload } from "../upload/receive.js";
+import { sendEvents } from "./events.js";
+import { findModel } from "./models.js";
+
+type ById = { Params: { id: string } };
+
+/** The longest that a request may wait for its result. */
+const MOST_WAIT_S = 300;
+const tags = ["predictions"];
+const security = [{ token: [] }];
+const params = jsonOf(z.object({ id: z.uuid() }));
+const idempotencyKey = z
+  .string()
+  .min(1)
+  .max(255)
+  .optional()
+  .describe("Any text that is unique to this request: a request that is repeated with it makes no second prediction");
+
+export function addPredictionRoutes(app: FastifyInstance, service: Service): void {
+  const { predictions, dispatcher, audit, pool } = service;
+  app.post("/v1/predictions", { schema: POST_SCHEMA }, (request, reply) => post(service, request, reply));
+  app.get<ById>(
+    "/v1/predictions/:id",
+    { schema: { tags, security, summary: "A prediction", params, response: { 200: predictionJson(), ...problems } } },
+    ({ params: { id }, who }) => predictions.of(id, who),
+  );
+  app.get<ById>(
+    "/v1/predictions/:id/events",
+    { schema: { tags, security, summary: "Its changes as server-sent events, until it has ended", params } },
+    (request, reply) => {
+      predictions.of(request.params.id, request.who);
+      return sendEvents(service, request.params.id, request, reply);
+    },
+  );
+  app.get<ById>(
+    "/v1/predictions/:id/result",
+    {
+      schema: {
+        tags,
+        security,
+        summary: "The result of each scan, as slicestack predict writes it; 409 before it has ended",
+        params,
+        response: { 200: resultsJson(), ...problems },
+      },
+    },
+    ({ params: { id }, who }) => {
+      const { results, state, model, problem } = predictions.of(id, who);
+      if (results === null)
+        throw new Problem("not-ready", `The prediction is ${state}`, problem?.detail ?? "Ask again when it is done.");
+      audit.write({ who, action: "read", prediction: id, model, modelSha256: hashOf(service, model) });
+      return results;
+    },
+  );
+  app.get<{ Params: { id: string; number: string } }>(
+    "/v1/predictions/:id/maps/:number",
+    {
+      schema: {
+        tags,
+        security,
+        summary: "A map as compressed NIfTI, in the space of the scan",
+        params: jsonOf(z.object({ id: z.uuid(), number: z.string() })),
+      },
+    },
+    ({ params: { id, number }, who }, reply) => {
+      const { path } = predictions.map(id, who, Number(number));
+      const headers = { "content-disposition": `attachment; filename="map-${Number(number)}.nii.gz"` };
+      return reply.headers(headers).type("application/gzip").send(createReadStream(path));
+    },
+  );
+  app.delete<ById>(
+    "/v1/predictions/:id",
+    { schema: { tags, security, summary: "Cancel it, and remove everything of it", params } },
+    async ({ params: { id }, who }, reply) => {
+      const { model } = predictions.of(id, who);
+      await predictions.remove(id, who, (one) => dispatcher.cancel(one));
+      audit.write({ who, action: "delete", prediction: id, model, modelSha256: hashOf(service, model) });
+      return reply.status(204).send();
+    },
+  );
+  predictions.events.on("changed", ({ id, model, who, state, scans }) => {
+    if (state !== "done" && state !== "failed") return;
+    const { sha256 = null } = pool.models.find(({ name }) => name === model) ?? {};
+    audit.write({
+      who,
+      action: state,
+      prediction: id,
+      model,
+      modelSha256: sha256,
+      scans: scans.map((scan) => audit.hashed(scan)),
+    });
+  });
+}
+
+const POST_SCHEMA = {
+  tags,
+  security,
+  summary: "Predict the scans in an upload: a form with files, or one file as the body",
+  description:
+    "A zip, DICOM files, NIfTI, NRRD or MetaImage. Prefer: wait=30 waits for the result. Names of files are ignored.",
+  consumes: ["multipart/form-data", "application/zip", "application/dicom", "application/octet-stream"],
+  querystring: jsonOf(requestSchema),
+  headers: jsonOf(z.object({ "idempotency-key": idempotencyKey, prefer: z.string().optional() })),
+  response: { 200: predictionJson(), 202: predictionJson(), ...problems },
+};
+
+async function post(service: Service, request: FastifyRequest, reply: FastifyReply): Promise<Prediction> {
+  const { predictions, dispatcher, pool, settings, audit, metrics } = service;
+  if (service.isStopping)
+    throw new Problem("unavailable", "The server is stopping", "Try again soon.", { "retry-after": "10" });
+  const { model: name, ...options } = parsed(requestSchema, request.query);
+  const model = findModel(pool.models, name);
+  const key = parsed(idempotencyKey, request.headers["idempotency-key"]) ?? null;
+  const wait = waitOf(request.headers["prefer"]);
+  const { who } = request;
+  if (key === null) predictions.refuseIfFull();
+  const id = await predictions.add({ who, model: model.name, options, key }, async () => {
+    const upload = await receiveUpload(request, predictions.uploads, settings);
+    metrics.upload(upload.bytes);
+    return upload;
+  });
+  audit.write({ who, action: "predict", prediction: id, model: model.name, modelSha256: model.sha256 });
+  dispatcher.wake();
+  const hasEnded = wait !== null && (await predictions.ended(id, wait * 1000, closedSignal(request)));
+  void reply.status(hasEnded ? 200 : 202).header("location", `/v1/predictions/${id}`);
+  if (wait !== null) void reply.header("preference-applied", `wait=${wait}`);
+  return predictions.of(id, who);
+}
+
+/** Seconds to wait for the result; null if the client does not want to. @throws Problem */
+function waitOf(prefer: string | string[] | undefined): number | null {
+  const [, seconds] = /(?:^|[,;\s])wait\s*=\s*(\d{1,6})/i.exec(String(prefer ?? "")) ?? [];
+  return seconds === undefined ? null : Math.min(MOST_WAIT_S, Number(seconds));
+}
+
+/** Aborted when the client goes away. */
+function closedSignal(request: FastifyRequest): AbortSignal {
+  const controller = new AbortController();
+  request.raw.socket.once("close", () => controller.abort());
+  return controller.signal;
+}
+
+/** @throws Problem that names each key which is not as expected */
+function parsed<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const reasons = result.error.issues.map(
+    ({ path, message }) => `${path.length === 0 ? "the value" : path.join(".")}: ${message}`,
+  );
+  throw new Problem("invalid-request", reasons.join("; ").slice(0, 500), "GET /docs describes the request.");
+}
+
+function hashOf({ pool }: Service, model: string): string | null {
+  return pool.models.find(({ name }) => name === model)?.sha256 ?? null;
+}

@@ -1,0 +1,146 @@
+/** Starts a server: its data folder, its workers, its queue, its address. */
+import { resolve } from "node:path";
+import { claimFolder, FolderLock, refuseForeign } from "@slicestack/pipeline/internal";
+import { createApp } from "./app.js";
+import { AuditLog } from "./audit-log.js";
+import { Dispatcher } from "./jobs/dispatcher.js";
+import { Predictions } from "./jobs/predictions.js";
+import { WorkerPool } from "./jobs/worker-pool.js";
+import { Metrics } from "./metrics.js";
+import { ServeError, settingsOf, type ServeOptions, type Settings } from "./options.js";
+import type { ServedModel } from "./schema.js";
+import type { Log, Service } from "./service.js";
+import { Tokens } from "./tokens.js";
+
+const EXPIRE_MS = 60_000;
+
+/** A server that runs. */
+export interface Server extends AsyncDisposable {
+  /** e.g. http://127.0.0.1:8080 */
+  readonly url: string;
+  readonly models: readonly ServedModel[];
+  /** Processes that predict. */
+  readonly workers: readonly number[];
+  /** Reads the models and the tokens again; they stay as they were if that fails. @throws the reason */
+  reload(): Promise<void>;
+  /** Takes no more requests, waits for what runs, and ends. What is still waiting runs after the next start. */
+  close(): Promise<void>;
+}
+
+/**
+ * @throws ServeError if the options contradict each other, or the address is in use   @throws FolderError, LockedError,
+ *   QueueError   @throws PredictionFailedError if a model cannot be opened
+ */
+export async function serve(options: ServeOptions): Promise<Server> {
+  const settings = settingsOf(options);
+  const data = resolve(settings.data);
+  const tokens = settings.tokens === null ? null : new Tokens(settings.tokens);
+  refuseForeign(data, "server");
+  claimFolder(data, "server");
+  const closing = new Closing();
+  try {
+    return await started(settings, data, tokens, closing);
+  } catch (error) {
+    await closing.close();
+    throw error;
+  }
+}
+
+async function started(settings: Settings, data: string, tokens: Tokens | null, closing: Closing): Promise<Server> {
+  const lock = FolderLock.take(data);
+  closing.add(() => lock[Symbol.dispose]());
+  const pool = await startPool(settings);
+  closing.add(() => pool.close());
+  const predictions = new Predictions(data, settings);
+  closing.add(() => predictions[Symbol.dispose]());
+  const metrics = new Metrics(predictions, pool);
+  const dispatcher = new Dispatcher(predictions.queue, pool, {
+    timeout: settings.timeout,
+    folderOf: (id) => predictions.folderOf(id).path,
+    on: predictions.listener,
+  });
+  closing.add(() => dispatcher.stop(settings.grace));
+  const audit = new AuditLog(data);
+  const log = logOf(settings);
+  const service: Service = { settings, pool, predictions, dispatcher, metrics, audit, tokens, log, isStopping: false };
+  const app = await createApp(service);
+  closing.add(() => app.close());
+  const expiring = setInterval(() => expire(service), EXPIRE_MS);
+  closing.add(() => clearInterval(expiring));
+  closing.add(() => void (service.isStopping = true));
+  const url = await listen(app, settings);
+  log("info", "listening", { url, models: pool.models.map(({ name }) => name) });
+  const close = () => closing.close();
+  return {
+    url,
+    get models() {
+      return pool.models;
+    },
+    get workers() {
+      return pool.pids;
+    },
+    reload: async () => {
+      tokens?.reload();
+      await pool.reload();
+      log("info", "reloaded", { models: pool.models.map(({ name, sha256 }) => `${name} ${sha256.slice(0, 12)}`) });
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** What must end, in the reverse order of its beginning. */
+class Closing {
+  #ends: (() => Promise<void> | void)[] = [];
+  #closed: Promise<void> | null = null;
+
+  add(end: () => Promise<void> | void): void {
+    this.#ends.unshift(end);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      for (const end of this.#ends) await end();
+    })();
+    return this.#closed;
+  }
+}
+
+function startPool({ models, allowPlugins, workers, device, threads, precision }: Settings): Promise<WorkerPool> {
+  const compute = {
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(precision === undefined ? {} : { precision }),
+  };
+  const paths = [...models].map(([name, path]) => ({ name, path: resolve(path) }));
+  return WorkerPool.start({ models: paths, allowPlugins, compute }, workers);
+}
+
+async function listen(app: Awaited<ReturnType<typeof createApp>>, { host, port }: Settings): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE")
+      throw new ServeError(`Port ${port} of ${host} is in use`, "Choose another: --port 0 takes a free one.");
+    if (code === "EACCES") throw new ServeError(`Port ${port} needs a permission`, "Choose one above 1023.");
+    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+      throw new ServeError(`${host} is no address of this machine`, "Choose one of its addresses, or 127.0.0.1.");
+    throw error;
+  }
+}
+
+function expire({ predictions, audit, log }: Service): void {
+  try {
+    for (const { id, who, model } of predictions.expire())
+      audit.write({ who, action: "expire", prediction: id, model });
+  } catch (error) {
+    log("error", "expired predictions could not be removed", { code: (error as NodeJS.ErrnoException).code });
+  }
+}
+
+/** Lines of JSON without patient data: no names of files, no ids of scans. */
+const logOf =
+  ({ log }: Settings): Log =>
+  (level, message, facts = {}) =>
+    log(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...facts })}\n`);

@@ -1,0 +1,155 @@
+/** Streams an upload to disk, within limits: a form with files, or one file as the body. */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import type { FastifyRequest } from "fastify";
+import { Problem } from "../problem.js";
+import { checkArchive } from "./archive.js";
+import { BYTES_NEEDED, extensionOf } from "./extension.js";
+
+export interface UploadLimits {
+  maxUpload: number;
+  maxFiles: number;
+  maxUnpacked: number;
+  uploadStall: number;
+}
+
+export interface Upload {
+  /** Holds the files 00000.dcm, 00001.dcm … */
+  folder: string;
+  files: string[];
+  bytes: number;
+  /** SHA-256 of the files' lengths and contents, in order. */
+  sha256: string;
+}
+
+/**
+ * Writes the files of a request into a new folder below `parent`. The folder is removed if anything goes wrong.
+ * @throws Problem   @throws the file system's error
+ */
+export async function receiveUpload(request: FastifyRequest, parent: string, limits: UploadLimits): Promise<Upload> {
+  const folder = join(parent, randomUUID());
+  await mkdir(folder, { mode: 0o700 });
+  const receiver = new Receiver(folder, limits);
+  try {
+    for await (const stream of streamsOf(request, limits)) await receiver.add(stream);
+    const upload = receiver.finish();
+    for (const file of upload.files) if (file.endsWith(".zip")) await checkArchive(join(folder, file), limits);
+    return upload;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function* streamsOf(request: FastifyRequest, { maxUpload, maxFiles }: UploadLimits): AsyncGenerator<Readable> {
+  if (!request.isMultipart()) {
+    if (request.body === undefined || request.body === null)
+      throw new Problem("invalid-request", "The request has no body", "Send the files as a form, or one as the body.");
+    yield request.body as Readable;
+    return;
+  }
+  const parts = request.parts({ limits: { files: maxFiles, fileSize: maxUpload, fields: 20, parts: maxFiles + 20 } });
+  for await (const part of parts) {
+    if (part.type === "field")
+      throw new Problem(
+        "invalid-request",
+        `The form has a field ${JSON.stringify(part.fieldname.slice(0, 60))}; only files are expected`,
+        "Pass options in the query: ?model=NAME&maps=gradcam",
+      );
+    yield part.file;
+  }
+}
+
+class Receiver {
+  readonly #hash = createHash("sha256");
+  readonly #files: string[] = [];
+  #bytes = 0;
+
+  constructor(
+    private readonly folder: string,
+    private readonly limits: UploadLimits,
+  ) {}
+
+  async add(stream: Readable & { truncated?: boolean }): Promise<void> {
+    if (this.#files.length >= this.limits.maxFiles)
+      throw new Problem("too-large", `The upload has more than ${this.limits.maxFiles} files`, "Send fewer.");
+    const number = String(this.#files.length).padStart(5, "0");
+    const path = join(this.folder, number);
+    const { head, size } = await this.#save(stream, path);
+    if (stream.truncated === true) throw tooManyBytes(this.limits);
+    this.#hash.update(`;${size}`);
+    const name = `${number}${extensionOf(head)}`;
+    await rename(path, join(this.folder, name));
+    this.#files.push(name);
+  }
+
+  finish(): Upload {
+    const { folder } = this;
+    if (this.#files.length === 0) throw new Problem("invalid-request", "The upload has no file", "Send at least one.");
+    return { folder, files: this.#files, bytes: this.#bytes, sha256: this.#hash.digest("hex") };
+  }
+
+  async #save(stream: Readable, path: string): Promise<{ head: Uint8Array; size: number }> {
+    const file = await open(path, "wx", 0o600);
+    const head: Buffer[] = [];
+    let size = 0;
+    try {
+      for await (const piece of withoutStalls(stream, this.limits.uploadStall)) {
+        if (size < BYTES_NEEDED) head.push(piece.subarray(0, BYTES_NEEDED - size));
+        size += piece.length;
+        this.#bytes += piece.length;
+        if (this.#bytes > this.limits.maxUpload) throw tooManyBytes(this.limits);
+        this.#hash.update(piece);
+        await file.writeFile(piece);
+      }
+      await file.sync(); // an accepted upload survives a power cut
+    } finally {
+      await file.close();
+    }
+    return { head: Buffer.concat(head), size };
+  }
+}
+
+const tooManyBytes = ({ maxUpload }: UploadLimits) =>
+  new Problem("too-large", `The upload has more than ${maxUpload} bytes`, "Send less at once.", CLOSE);
+
+/**
+ * The pieces of a stream, which stays open when reading ends early: destroying it would end the connection without an
+ * answer.
+ * @throws Problem if none arrives for `stall` milliseconds, or the client ends it early
+ */
+async function* withoutStalls(stream: Readable, stall: number): AsyncGenerator<Buffer> {
+  const pieces = stream.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
+  for (;;) {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(stalled(stall)), stall)));
+    try {
+      const { value, done } = (await Promise.race([pieces.next(), late])) as IteratorResult<Buffer, undefined>;
+      if (done === true) return;
+      yield value;
+    } catch (error) {
+      if (error instanceof Problem || !isEarlyEnd(error)) throw error;
+      throw new Problem("invalid-request", "The upload ended before it was complete", "Send it again.");
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** The rest of such an upload is not read, so the connection cannot be used again. */
+const CLOSE = { connection: "close" };
+
+const stalled = (stall: number) =>
+  new Problem(
+    "request-timeout",
+    `No byte of the upload arrived for ${stall / 1000} s`,
+    "Send it again, faster.",
+    CLOSE,
+  );
+
+const EARLY = new Set(["ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE", "ABORT_ERR"]);
+
+const isEarlyEnd = (error: unknown): boolean =>
+  EARLY.has((error as { code?: string }).code ?? "") || /aborted|unexpected end/i.test((error as Error).message ?? "");
