@@ -3,7 +3,7 @@
  * requested kind, and replaces it only if it contains nothing else: `--out .` and `--overwrite` never delete a user's files.
  */
 import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { codeOf } from "./error-code.js";
 import { refuseUnwritable } from "../engine/system-errors.js";
 import { crossThreads } from "../engine/thread-errors.js";
@@ -223,7 +223,22 @@ export function refuseExistingFile(file: string, overwrite: boolean): void {
       "expected a file that does not exist yet, but it exists",
       "Choose another name, or pass --overwrite to replace it.",
     );
+  // A rename onto a device or a pipe would remove it for every program.
+  const target = statSync(file, { throwIfNoEntry: false });
+  if (target !== undefined && !target.isFile())
+    throw new FolderError(file, "expected a file, found a device, a pipe or a socket", "Choose another name.");
+  if (existing !== undefined) refuseOwnFile(file);
   refuseUnwritable(file, "file");
+}
+
+/** A file of a run or of a data set is never replaced by something else. @throws FolderError */
+function refuseOwnFile(file: string): void {
+  for (let at = dirname(resolve(file)), part = basename(file); ; part = basename(at), at = dirname(at)) {
+    const kind = folderKind(at);
+    if (kind !== null && kind !== "pictures" && KINDS[kind].holds.test(part))
+      throw new FolderError(file, `is a part of ${KINDS[kind].words}`, "Choose another name.");
+    if (kind !== null || dirname(at) === at) return;
+  }
 }
 
 function some(names: readonly string[]): string {

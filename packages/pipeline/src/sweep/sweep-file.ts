@@ -67,6 +67,9 @@ const asha = z.strictObject({
   ),
 });
 
+/** Each seed is an entry of a list. */
+const MOST_SEEDS = 1_000_000;
+
 /** The schema of the file in snake_case, every key with its description. */
 export const sweepSchema = z.strictObject({
   name: key(
@@ -96,7 +99,10 @@ export const sweepSchema = z.strictObject({
     "What is optimised: a metric of the validation set, averaged over the seeds and folds of a point",
   ),
   seeds: key(
-    z.union([z.int().min(1), list(seedOf)]).default(1),
+    z
+      .union([z.int().min(1), list(seedOf)])
+      .refine((seeds) => typeof seeds !== "number" || seeds <= MOST_SEEDS, `expected at most ${MOST_SEEDS} seeds`)
+      .default(1),
     `${WHOLE}, at least 1, or a list of seeds`,
     "Seeds of the trainings of each point on each fold: a number of them, counted from the configuration's seed, or a list",
   ),

@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
-import fs, { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { AtomicFileWriter, StagedFolder, writeFileAtomic } from "../../src/data/atomic.js";
 import { formatTable, parseTable, readTable, writeTable } from "../../src/data/csv.js";
 import { TableError } from "../../src/data/errors.js";
-import { FolderError, markFolder, refuseOccupied } from "../../src/data/owned-folder.js";
+import {
+  claimFolder,
+  FolderError,
+  markFolder,
+  refuseExistingFile,
+  refuseOccupied,
+} from "../../src/data/owned-folder.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("csv: values with commas, quotes, line breaks and leading zeros come back as they were", (t) => {
@@ -144,4 +150,21 @@ test("a scored run and a scored group contain only files that we write; a note a
     writeFileSync(join(artefact, "notes.txt"), "");
     assert.throws(() => refuseOccupied(artefact, kind, true), /also contains notes\.txt\. Move them away first/);
   }
+});
+
+test("with overwrite, neither a device nor a file of a run or of a data set is replaced by a result", (t) => {
+  const folder = temporaryFolder(t);
+  const run = join(folder, "run");
+  claimFolder(run, "run");
+  mkdirSync(join(run, "checkpoints/slice"), { recursive: true });
+  const write = (name: string) => writeFileSync(join(folder, name), "");
+  for (const name of ["mine.onnx", "run/run.json", "run/checkpoints/slice/best.safetensors", "run/mine.onnx"])
+    write(name);
+  for (const name of ["run/run.json", "run/checkpoints/slice/best.safetensors"])
+    assert.throws(() => refuseExistingFile(join(folder, name), true), /is a part of a run\. Choose another name\./);
+  for (const name of ["mine.onnx", "run/mine.onnx", "new.onnx"]) refuseExistingFile(join(folder, name), true);
+  for (const device of ["/dev/null", "/dev/zero"])
+    assert.throws(() => refuseExistingFile(device, true), /expected a file, found a device, a pipe or a socket/);
+  symlinkSync("/dev/null", join(folder, "link.onnx"));
+  assert.throws(() => refuseExistingFile(join(folder, "link.onnx"), true), /found a device/);
 });

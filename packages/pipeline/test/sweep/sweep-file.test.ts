@@ -85,6 +85,7 @@ test("what is wrong with a sweep's file is told with its key and line", (t) => {
     ["[false, true]", "[true, true]", "space.slice.weighted_sampler", 10, /true appears twice/],
     ["budget: {points: 20}", "budget: {}", "budget", 14, /expected budget.points with search tpe/],
     ["search: tpe", "search: grid", "space.slice.learning_rate", 11, /expected points, the number of values/],
+    ["seeds: [3, 5]", "seeds: 1.0e+12", "seeds", 5, /expected at most 1000000 seeds/],
     ["seeds: [3, 5]", "seed: [3, 5]", "seed", 5, /expected a whole number from 0/],
     ["settings:", "setings:", "setings", 3, /did you mean settings/],
   ];
