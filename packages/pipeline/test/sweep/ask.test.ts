@@ -11,6 +11,7 @@ import { importSweep } from "../../src/sweep/import-published.js";
 import { runSweep } from "../../src/sweep/local/run-sweep.js";
 import { planSweep } from "../../src/sweep/plan-sweep.js";
 import { planText } from "../../src/sweep/plan-text.js";
+import { runSweepOnSlurm } from "../../src/sweep/slurm/run-on-slurm.js";
 import { sweepCost } from "../../src/sweep/sweep-cost.js";
 import { loadSweepFile } from "../../src/sweep/sweep-file.js";
 import { scratch, smallDataset } from "../train/support.js";
@@ -184,6 +185,7 @@ test("trials that another program has are not run here, until it reports or retu
     run(),
     /trial 000000 was handed out by slicestack sweep ask.*tell .*handed --trial 000000 --state waiting/,
   );
+  await assert.rejects(runSweepOnSlurm({ sweep: out, program: [] }), /was handed out by slicestack sweep ask/);
   await tell(out, { trial: "0", state: "waiting" });
   assert.equal((await run()).sweep.failed.length, 1, "it was started: a program that fails takes its place");
   assert.equal((await tell(out, { trial: "0", objective: 1, replace: true })).isNew, true);

@@ -8,6 +8,7 @@ import { checkOptions } from "../../slurm/job-folder.js";
 import { submissionsIn } from "../../slurm/submissions.js";
 import { forgetAttempts } from "./attempts.js";
 import type { Sweep } from "../sweep.js";
+import { refuseAsked } from "../ask.js";
 import { beginSweep, locateSweep, type SweepTarget } from "../begin.js";
 import { SweepError } from "../errors.js";
 import { pointReports } from "../history.js";
@@ -48,6 +49,7 @@ export async function runSweepOnSlurm(given: SlurmSweepOptions): Promise<SlurmSw
   const { program, client = new Slurm(), onEvent, onLog, onRound, signal } = given;
   const sweep = await beginSweep(given.sweep, given);
   using _lock = FolderLock.take(sweep.folder);
+  refuseAsked(sweep);
   const options = { ...sweep.spec.slurm, ...given.slurm };
   for (const section of [options.sbatch, options.slice, options.train, options.score]) checkOptions(section);
   rmSync(cancelMark(sweep.folder), { force: true });
