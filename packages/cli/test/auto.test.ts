@@ -69,7 +69,10 @@ test("the result: 2D has the slice stages of 2.5D, every file is there, and the 
   assert.equal(again.status, 0, again.stderr);
   assert.match(again.stdout, /^method +fold 0 +fold 1 +mean AUROC +SE/m);
   assert.match(again.stdout, /Test set, 2 volumes of 2 subjects, read once/);
-  assert.match(again.stdout, /Next:\n {2}slicestack predict alone\/lung\/model\.slicestack SCAN/);
+  assert.match(
+    again.stdout,
+    /Next:\n {2}slicestack predict alone\/lung\/model\.slicestack SCAN.*\n {2}slicestack serve alone\/lung\/model\.slicestack /,
+  );
   for (const fold of ["fold0", "fold1"]) {
     const weights = ["2d", "2.5d"].map((name) =>
       readFileSync(at("alone/lung/runs", name, fold, "checkpoints/slice/best.safetensors")),

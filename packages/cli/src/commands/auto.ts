@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { AutoResult, DryRun } from "@slicestack/pipeline";
 import { InvalidArgumentError, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
@@ -95,15 +94,14 @@ function dryRunText({ steps, seconds, reasons }: DryRun, out: string): string {
   );
 }
 
-function nextText({ report, bundle, groups }: Omit<AutoResult, "table">): string {
-  const run = join(groups[0]!, "fold0");
+function nextText({ report, bundle }: Omit<AutoResult, "table">): string {
   return [
     `Report: ${shownPath(report)}`,
     `Bundle: ${shownPath(bundle)}`,
     "",
     "Next:",
     `  slicestack predict ${pathWord(bundle)} SCAN   # probabilities of a new scan`,
-    `  slicestack export ${pathWord(run)} model.onnx --to onnx   # one of its models as a graph for any ONNX runtime`,
+    `  slicestack serve ${pathWord(bundle)}   # the same over HTTP`,
   ].join("\n");
 }
 
