@@ -51,3 +51,24 @@ test("explain --json; a wrong id, layer or class ends with 3 and says what there
   }
   assert.equal(folder.run("explain", "run").status, 2);
 });
+
+test("a bundle in place of the run: import, evaluate and explain; without a data set, or with keys of a run, code 2", () => {
+  folder.succeed("export", "run", "m.slicestack", "--to", "bundle");
+  assert.match(
+    folder.succeed("import", "m.slicestack", "back"),
+    /^Model: slice_cnn \(2d\)\nIt was trained on \d+ volumes/,
+  );
+  for (const [args, message] of [
+    [["import", "m.slicestack", "b2", "--config", "quick.yaml"], /a bundle has its own configuration/],
+    [["evaluate", "m.slicestack"], /a bundle has no data set: name a prepared one with --data FOLDER/],
+    [["evaluate", "m.slicestack", "--data", "set", "--config", "quick.yaml"], /a bundle has its own, apart from --out/],
+  ] as const) {
+    const { status, stderr } = folder.run(...args);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, message);
+  }
+  const scored = folder.succeed("evaluate", "m.slicestack", "--data", "set", "--no-images");
+  assert.match(scored, /^Model of the bundle m\.slicestack, slice_cnn \(2d\)[^]*Report: runs\/m\/external\/set-/);
+  const args = ["explain", "m.slicestack", "--data", "set", "--out", "of bundle", "--maps", "gradcam", "--no-check"];
+  assert.match(folder.succeed(...args, "--count", "1"), /Written: \d+ files in /);
+});

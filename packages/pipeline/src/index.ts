@@ -25,12 +25,20 @@ export { diagnose, type Diagnosis } from "./engine/doctor/diagnose.js";
 export type { Probe } from "./engine/doctor/probe.js";
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./tasks/evaluate.js";
 export type { CostReport } from "./evaluate/cost.js";
-export type { OtherData } from "./evaluate/test-part.js";
+export type { OtherData } from "./evaluate/matched-volumes.js";
 export type { Protocol } from "./evaluate/analysis/protocols.js";
 export { evaluateGroup, type EvaluateGroupOptions, type GroupEvaluation } from "./tasks/evaluate-group.js";
 export { explain, type ExplainOptions } from "./tasks/explain.js";
 export { exportModel, type ExportOptions, type ExportResult } from "./tasks/export-model.js";
-export { exportOnnx, EXPORT_PARTS, type ExportedOnnx, type ExportOnnxOptions, type ExportPart } from "./export/onnx.js";
+export {
+  exportEnsemble,
+  exportOnnx,
+  EXPORT_PARTS,
+  type EnsembleMember,
+  type ExportedOnnx,
+  type ExportOnnxOptions,
+  type ExportPart,
+} from "./export/onnx.js";
 export { ExportError } from "./export/export-error.js";
 export type { Extent } from "./export/forms.js";
 export type { Calibration } from "./export/read-out.js";
@@ -39,6 +47,7 @@ export type { ExplainResult } from "./explain/explain-result.js";
 export type { MapKind, SubjectExplained } from "./explain/subject.js";
 export type { Summary as ExplainSummary } from "./explain/summary.js";
 export type { BaselineKind } from "./explain/volume-function.js";
+export { importBundle, isImportOf, type ImportBundleOptions } from "./tasks/import-bundle.js";
 export { importCheckpoint, type ImportOptions, type ImportResult } from "./tasks/import-checkpoint.js";
 export type { Given as GivenSettings } from "./models/imported-settings.js";
 export { inspect, type InspectOptions } from "./tasks/inspect.js";
@@ -70,6 +79,7 @@ export type { Machine, Plan } from "./plan/choose-config.js";
 export type { Fingerprint } from "./plan/fingerprint.js";
 export { exportBundle, type ExportBundleOptions, type ExportedBundle } from "./export/bundle.js";
 export type { Manifest as BundleManifest } from "./trained/bundle-manifest.js";
+export { holdsBundle } from "./trained/is-bundle.js";
 export type { FindTrainedOptions } from "./trained/find-trained.js";
 export { predict, type PredictOptions, type PredictSummary } from "./tasks/predict.js";
 export { prepare, type PrepareOptions, type PrepareResult } from "./tasks/prepare.js";
@@ -111,6 +121,13 @@ export type { Evidence, Predicted, PredictionOptions, Probabilities } from "./pr
 export type { Predictor as VolumePredictor } from "./predict/prediction.js";
 export type { SliceProbabilities } from "./predict/prediction.js";
 export { openRun, type OpenRun } from "./run/open-run.js";
+
+// A PACS
+export { DicomWebClient, type SeriesEntry, type StoredObjects, type StudyEntry } from "./dicomweb/client.js";
+export type { Place } from "./dicomweb/address.js";
+export type { PartSink } from "./dicomweb/multipart.js";
+export type { RequestOptions } from "./dicomweb/request.js";
+export { downloadStudy, type DownloadedStudy, type DownloadLimits } from "./dicomweb/download.js";
 
 // Configurations
 export type { BuiltInAugmentations } from "./augment/catalogue.js";
@@ -189,6 +206,7 @@ export { FolderError } from "./data/owned-folder.js";
 export { AutoError, BudgetError } from "./auto/errors.js";
 export { SystemError } from "./engine/system-errors.js";
 export { ExplainError } from "./explain/errors.js";
+export { DicomWebError, type DicomWebFault } from "./dicomweb/errors.js";
 export { PredictError } from "./scan/errors.js";
 export { DicomOutputError } from "./dicom-out/errors.js";
 export type { WrittenObjects } from "./dicom-out/dicom-folder.js";

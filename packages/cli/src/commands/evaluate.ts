@@ -1,8 +1,9 @@
-import { join } from "node:path";
+import { basename, extname, join } from "node:path";
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { collectOverride } from "../overrides.js";
 import { freeRunFolder } from "../run-folder.js";
+import { collectPair } from "./class-pairs.js";
 import { pathWord, shownPath } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
@@ -18,6 +19,7 @@ interface EvaluateOptions extends CommonOptions {
   config?: string;
   out?: string;
   set?: Record<string, string>;
+  allowPlugins?: boolean;
 }
 
 const collect = (text: string, before: string[] = []) => [...before, text];
@@ -26,7 +28,7 @@ export function addEvaluate(program: Command, start: Start): void {
   const command = program
     .command("evaluate")
     .description("score a run, a group of runs and their ensemble, or a foreign checkpoint, and write the report")
-    .argument("[run]", "run or group folder")
+    .argument("[run]", "run or group folder, or file of a bundle, which is imported into --out first and needs --data")
     .option("--data <folder>", "another prepared data set: external validation (default: the run's own test part)")
     .addOption(
       new Option("--part <part>", "part of that data set's split")
@@ -40,7 +42,11 @@ export function addEvaluate(program: Command, start: Start): void {
     )
     .option("--checkpoint <file>", "a checkpoint in place of a run: imported into --out first (see slicestack import)")
     .option("--config <file>", "with --checkpoint: its configuration, in structured or published form")
-    .option("--out <folder>", "with --checkpoint: the run folder to create (default: runs/NAME)")
+    .option(
+      "--out <folder>",
+      "with --checkpoint or a bundle: the run folder to create (default: runs/NAME, which the same bundle reuses)",
+    )
+    .option("--allow-plugins", "run the plug-ins in a bundle with your permissions")
     .option("--set <key=value>", "with --checkpoint: override a configuration key (repeatable)", collectOverride)
     .addOption(
       new Option(
@@ -70,8 +76,9 @@ export function addEvaluate(program: Command, start: Start): void {
 }
 
 async function runEvaluate(given: string | undefined, options: EvaluateOptions, session: Session): Promise<Outcome> {
-  const { evaluate, evaluateGroup, isGroup } = await import("@slicestack/pipeline");
-  checkOptions(given, options);
+  const { evaluate, evaluateGroup, holdsBundle, isGroup } = await import("@slicestack/pipeline");
+  const isBundle = given !== undefined && (await holdsBundle(given));
+  checkOptions(given, isBundle, options);
   session.onFailure(() => "The run is complete; run the same command again afterwards.");
   const { data, part = "all", mapClasses = {}, protocol, subgroup, baseline, images } = options;
   if (protocol === "paper" && data !== undefined)
@@ -96,13 +103,22 @@ async function runEvaluate(given: string | undefined, options: EvaluateOptions, 
     const { table, ...json } = await evaluateGroup({ group: run, ...shared });
     return { code: EXIT.ok, text: `${table}\nReport: ${shownPath(json.report)}`, json };
   }
-  const result = await evaluate({ run, protocol, ...shared });
+  const { allowPlugins = false } = options;
+  const into = isBundle ? { out: options.out ?? (await folderOfBundle(run)), allowPlugins } : {};
+  const result = await evaluate({ run, protocol, ...into, ...shared });
   const { report, metrics, cost } = result;
   return {
     code: EXIT.ok,
     text: `${result.table}\nReport: ${shownPath(report)}`,
     json: { run: result.run, report, metrics, cost },
   };
+}
+
+/** runs/NAME if it is free or was made of the same bundle, else another. */
+async function folderOfBundle(file: string): Promise<string> {
+  const { isImportOf } = await import("@slicestack/pipeline");
+  const name = basename(file, extname(file));
+  return freeRunFolder(name, isImportOf(join("runs", name), file));
 }
 
 async function firstMember(group: string): Promise<string> {
@@ -112,15 +128,19 @@ async function firstMember(group: string): Promise<string> {
 
 function checkOptions(
   run: string | undefined,
+  isBundle: boolean,
   { data, part, mapClasses, checkpoint, config, out, set }: EvaluateOptions,
 ): void {
   if (run === undefined && checkpoint === undefined)
     throw new UsageError("evaluate needs a run folder, or --checkpoint FILE with --data FOLDER");
   if (run !== undefined && checkpoint !== undefined)
     throw new UsageError(`evaluate takes a run or a checkpoint; received ${run} and --checkpoint ${checkpoint}`);
-  if (run !== undefined && (config ?? out ?? set) !== undefined)
-    throw new UsageError("--config, --out and configuration keys go with --checkpoint; a run has its own");
+  if (run !== undefined && (config ?? (isBundle ? undefined : out) ?? set) !== undefined)
+    throw new UsageError(
+      `--config, --out and configuration keys go with --checkpoint; a ${isBundle ? "bundle has its own, apart from --out" : "run has its own"}`,
+    );
   if (data !== undefined) return;
+  if (isBundle) throw new UsageError("a bundle has no data set: name a prepared one with --data FOLDER");
   if (checkpoint !== undefined) throw new UsageError("--checkpoint needs --data FOLDER, a prepared data set");
   if (part !== "all" || mapClasses !== undefined) throw new UsageError("--part and --map-classes go with --data");
 }
@@ -139,11 +159,4 @@ async function imported({ data, checkpoint, config, out, set = {} }: EvaluateOpt
   });
   log(`Imported ${model} into ${run}`);
   return run;
-}
-
-/** Commander's collector of `--map-classes theirs=ours`. */
-function collectPair(text: string, previous: Record<string, string> = {}): Record<string, string> {
-  const equals = text.lastIndexOf("=");
-  if (equals < 1) throw new UsageError(`--map-classes: expected THEIRS=OURS, e.g. sick=CT-1, received ${text}`);
-  return { ...previous, [text.slice(0, equals)]: text.slice(equals + 1) };
 }

@@ -2,9 +2,13 @@ import type { ExplainOptions } from "@slicestack/pipeline";
 import { Option, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { collectPair } from "./class-pairs.js";
 import { parseCount } from "./numbers.js";
 
 interface ExplainFlags extends CommonOptions {
+  data?: string;
+  mapClasses?: Record<string, string>;
+  allowPlugins?: boolean;
   id?: string[];
   out: string;
   part?: "train" | "val" | "test";
@@ -22,15 +26,21 @@ export function addExplain(program: Command, start: Start): void {
   const command = program
     .command("explain")
     .description("explain the predictions of a run: maps on the scans, important slices, and tests of the maps")
-    .argument("<run>", "run folder")
+    .argument("<run>", "run folder, or file of a bundle, which needs --data")
     .requiredOption("--out <folder>", "folder for maps, pictures and explain.json")
+    .option("--data <folder>", "another prepared data set (default: that of the run)")
+    .option(
+      "--map-classes <theirs=ours>",
+      "maps a class of that data set to a class of the task; repeatable",
+      collectPair,
+    )
+    .option("--allow-plugins", "run the plug-ins in a bundle with your permissions")
     .option("--id <subject...>", "volumes by id, or all volumes of subjects (default: some of --part)")
     .addOption(
-      new Option("--part <part>", "part from which volumes are taken without --id (default: test)").choices([
-        "train",
-        "val",
-        "test",
-      ]),
+      new Option(
+        "--part <part>",
+        "part from which volumes are taken without --id (default: test; with --data: all)",
+      ).choices(["train", "val", "test"]),
     )
     .option("--count <number>", "how many of them, spread over the classes (default: 10)", parseCount)
     .option("--class <name>", "explain this class (default: the predicted one of each volume)")
@@ -58,11 +68,11 @@ export function addExplain(program: Command, start: Start): void {
 }
 
 async function runExplain(run: string, flags: ExplainFlags, session: Session): Promise<Outcome> {
-  const { explain, readRecord } = await import("@slicestack/pipeline");
+  const { explain } = await import("@slicestack/pipeline");
   const { explainText } = await import("@slicestack/pipeline/internal");
   const { onProgress, signal, command } = session;
   const result = await explain({ run, ...optionsOf(flags), onProgress, signal, command });
-  return { code: EXIT.ok, text: explainText(result, readRecord(run).classes), json: result };
+  return { code: EXIT.ok, text: explainText(result), json: result };
 }
 
 function optionsOf(flags: ExplainFlags): Omit<ExplainOptions, "run"> {

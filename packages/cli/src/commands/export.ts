@@ -20,7 +20,7 @@ export function addExport(program: Command, start: Start): void {
     .description(
       "write a trained model as one file: a bundle for Slicestack, an ONNX graph, a Triton model, or its weights",
     )
-    .argument("<run>", "run folder; for a bundle also a group, or another bundle")
+    .argument("<run>", "run or group folder, or file of a bundle")
     .argument("<out>", "file to write; a folder for triton")
     .addOption(
       new Option("--to <format>", "bundle, onnx, triton (ONNX with its configuration) or safetensors")
@@ -39,7 +39,7 @@ export function addExport(program: Command, start: Start): void {
         .default("fp32"),
     )
     .option("--licence <text>", "licence of the weights, kept in the file (default: not stated)")
-    .option("--allow-plugins", "copy the plug-ins of a bundle that is exported again")
+    .option("--allow-plugins", "run or copy the plug-ins of a bundle with your permissions")
     .option("--overwrite", "replace the file or folder of an earlier export");
   addCommon(command, {
     example:
@@ -64,6 +64,7 @@ async function runExport(run: string, out: string, flags: ExportFlags, session: 
     weights: flags.weights === "fp16" ? "float16" : "float32",
     ...(part === undefined ? {} : { part }),
     ...(licence === undefined ? {} : { licence }),
+    allowPlugins: flags.allowPlugins ?? false,
     onProgress,
     signal,
   });

@@ -1,21 +1,28 @@
 import type { Command } from "commander";
-import { EXIT } from "../exit-codes.js";
+import { EXIT, UsageError } from "../exit-codes.js";
 import { collectOverride } from "../overrides.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { pathWord, shownPath } from "../shell.js";
+import { parseIndex } from "./numbers.js";
 
 interface ImportOptions extends CommonOptions {
   config?: string;
+  member?: number;
+  allowPlugins?: boolean;
   set?: Record<string, string>;
 }
 
 export function addImport(program: Command, start: Start): void {
   const command = program
     .command("import")
-    .description("create a run folder from a checkpoint of the published code, of torchvision, or of a run")
-    .argument("<checkpoint>", ".pth, .pt or .safetensors; no code in it is executed")
+    .description(
+      "create a run folder from a bundle, or from a checkpoint of the published code, of torchvision, or of a run",
+    )
+    .argument("<checkpoint>", ".slicestack, .pth, .pt or .safetensors; no code in it is executed")
     .argument("<out>", "run folder to create")
     .option("--config <file>", "its configuration, in structured or published form (default: derived from the file)")
+    .option("--member <number>", "which model of a bundle of a group, from 0", parseIndex)
+    .option("--allow-plugins", "run the plug-ins in a bundle with your permissions")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
   addCommon(command, {
     example: "slicestack import best_model.pth runs/published --config configs/published/resnet_no_dropout.yaml",
@@ -30,11 +37,24 @@ export function addImport(program: Command, start: Start): void {
 async function runImport(
   checkpoint: string,
   out: string,
-  { config, set = {} }: ImportOptions,
+  { config, set, member, allowPlugins = false }: ImportOptions,
   { command }: Session,
 ): Promise<Outcome> {
-  const { importCheckpoint } = await import("@slicestack/pipeline");
-  const result = importCheckpoint({ checkpoint, out, config, overrides: set, command });
+  const { holdsBundle, importBundle, importCheckpoint } = await import("@slicestack/pipeline");
+  const isBundle = await holdsBundle(checkpoint);
+  if (isBundle && (config ?? set) !== undefined)
+    throw new UsageError("a bundle has its own configuration: omit --config and configuration keys");
+  if (!isBundle && (member !== undefined || allowPlugins))
+    throw new UsageError("--member and --allow-plugins go with a bundle");
+  const result = isBundle
+    ? await importBundle({
+        bundle: checkpoint,
+        out,
+        allowPlugins,
+        command,
+        ...(member === undefined ? {} : { member }),
+      })
+    : importCheckpoint({ checkpoint, out, config, overrides: set ?? {}, command });
   const text = [
     `Model: ${result.model}`,
     ...result.notes,

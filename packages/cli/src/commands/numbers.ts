@@ -11,6 +11,11 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError("Expected a whole number, at least 1.");
 }
 
+export function parseIndex(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a whole number, counted from 0.");
+}
+
 /** HEIGHT,WIDTH in pixels; a single number is used for both. */
 export function parseSize(text: string): [number, number] {
   const [, height, width = height] = /^(\d{1,5})(?:[,x](\d{1,5}))?$/.exec(text) ?? [];

@@ -26,7 +26,10 @@ export function addPredict(program: Command, start: Start): void {
       "<model>",
       "folder of a run, folder of a group (whose members' probabilities are averaged), or file of a bundle",
     )
-    .argument("<input...>", "scans: files, folders, zips, patterns; - reads a list of them from standard input")
+    .argument(
+      "<input...>",
+      "scans: files, folders, zips, patterns, DICOMweb addresses of studies and series; - reads a list of them from standard input",
+    )
     .option("--out <folder>", "write predictions.csv and a JSON file for each scan")
     .option("--explain", "with --out: write Grad-CAM and integrated gradients as NIfTI, in the space of each scan")
     .option(
@@ -64,7 +67,7 @@ export function addPredict(program: Command, start: Start): void {
       "slicestack predict runs/lung scan.nii.gz\nslicestack predict runs/lung export.zip --out predicted --explain\nslicestack predict runs/lung export.zip --dicom objects",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.partly, EXIT.engine, EXIT.stopped],
     notes:
-      "Warnings report how a scan is unlike the training scans; they change no number. With --json, each result is a line of JSON as soon as it is known. Exit code 4: some scans could not be predicted, or have no DICOM objects with --dicom; 3: no scan could be predicted.",
+      "Warnings report how a scan is unlike the training scans; they change no number. A bearer token for DICOMweb is read from SLICESTACK_DICOMWEB_TOKEN. With --json, each result is a line of JSON as soon as it is known. Exit code 4: some scans could not be predicted, or have no DICOM objects with --dicom; 3: no scan could be predicted.",
   }).action((model: string, inputs: string[], options: PredictFlags) =>
     start(options, (session) => runPredict(model, inputs, options, session)),
   );

@@ -56,8 +56,8 @@ const runKeys = () => ({
   ),
   init_from: key(
     z.string().min(1).nullable().default(null),
-    "a run folder, or null",
-    "A run to start from: all weights are taken over, except the last layers where the classes differ",
+    "a run folder, a bundle, or null",
+    "A run or a bundle to start from: all weights are taken over, except the last layers where the classes differ",
   ),
   plugins: key(
     z.array(z.string().min(1)).default([]),

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { DatasetInfo } from "../data/store.js";
 import { runPaths } from "../run/folder.js";
-import type { OtherData } from "./test-part.js";
+import type { OtherData } from "./matched-volumes.js";
 
 /** Data sets of the same name, parts of one data set, and ways to match its classes each have a separate folder. */
 export function externalFolder(

@@ -12,7 +12,8 @@ import { planCompute, startCompute } from "../run/compute.js";
 import { comparedVolumes, type Embedded } from "./familiarity.js";
 import { measureCost, type MeasuredCost } from "./measure-cost.js";
 import { predictionKeys, type Predictions } from "./predictions.js";
-import { openTestPart, type OtherData } from "./test-part.js";
+import type { OtherData } from "./matched-volumes.js";
+import { openTestPart } from "./test-part.js";
 
 export interface PredictJob {
   run: string;

@@ -1,22 +1,23 @@
 /** The volumes on which a run is scored: its test part, or another data set, whose classes are matched by name. */
 import { stageClasses } from "../config/classes.js";
-import { checkSplit, readSplit, splitPath } from "../data/split/split.js";
-import type { Part } from "../data/split/parts.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import type { TaskVolume } from "../data/task.js";
-import { readRecord, readRunConfig, RunError } from "../run/folder.js";
+import { readRecord, readRunConfig, RunError, type ImportedFrom, type RunRecord } from "../run/folder.js";
 import { openImported } from "../run/open-imported.js";
 import { openRun, type OpenRun } from "../run/open-run.js";
-
-/** Another data set than the run's, and how it is used. Plain values, because it is also sent to the worker. */
-export interface OtherData {
-  directory: string;
-  /** Part of its split.json; all = every volume. */
-  part: Part | "all";
-  /** Its class name → class of the task, "" = leave out; for names that the run does not have. */
-  mapClasses: Record<string, string>;
-}
+import { readSpec } from "../models/spec-file.js";
+import type { ModelSpec } from "../models/spec.js";
+import {
+  absentClasses,
+  checkUnit,
+  matchedClasses,
+  partText,
+  preparationNotes,
+  volumesForSpec,
+  volumesOf,
+  type OtherData,
+} from "./matched-volumes.js";
 
 export interface TestPart {
   opened: OpenRun;
@@ -32,19 +33,16 @@ export function openTestPart(run: string, other: OtherData | null): TestPart {
     const opened = openRun(run);
     return { opened, dataset: opened.dataset, volumes: opened.task.parts.test, notes: [] };
   }
-  return readRecord(run).dataset === null ? importedPart(run, other) : externalPart(run, other);
+  if (readRecord(run).dataset !== null) return externalPart(run, other);
+  const spec = readSpec(run);
+  return spec === null ? importedPart(run, other) : bundledPart(run, spec, other);
 }
 
 /** External validation: another data set than that of training. */
 function externalPart(run: string, other: OtherData): TestPart {
   const opened = openRun(run);
   const dataset = openDataset(other.directory);
-  if (dataset.info.unit !== opened.dataset.info.unit)
-    throw new RunError(
-      run,
-      `was trained on values in ${opened.dataset.info.unit}, but ${dataset.directory} has values in ${dataset.info.unit}`,
-      "Prepare it with the --unit of the training data, if its values have that unit.",
-    );
+  checkUnit(run, opened.dataset.info.unit, dataset);
   const known = opened.dataset.info.classes;
   const { names, mapping } = opened.task.classes;
   const classOf = matchedClasses(run, dataset, other.mapClasses, names, (name) =>
@@ -69,16 +67,30 @@ function externalPart(run: string, other: OtherData): TestPart {
         ]
       : []),
     ...absentClasses(names, volumes),
-    ...preparationNotes(opened.dataset, dataset),
+    ...preparationNotes(opened.dataset.info.recipe, dataset),
   ];
   return { opened, dataset, volumes, notes };
+}
+
+/** The model of a bundle: its contract names the classes and what it was trained on. */
+function bundledPart(run: string, spec: ModelSpec, other: OtherData): TestPart {
+  const [record, config] = [readRecord(run), readRunConfig(run)];
+  const imported = importedFrom(run, record);
+  const { dataset, volumes, notes } = volumesForSpec(run, spec, other);
+  const opened = openImported(run, { config, record, imported }, { dataset, names: spec.classes.names, test: volumes });
+  const first = `Model of the bundle ${imported.file}, ${imported.model}, scored on ${partText(other.part)} of data set ${dataset.info.name}, ${volumes.length} volumes.`;
+  return { opened, dataset, volumes, notes: [first, ...imported.notes, ...notes] };
+}
+
+function importedFrom(run: string, { imported }: RunRecord): ImportedFrom {
+  if (imported === undefined) throw new RunError(run, "does not say what it was imported from", "Import it again.");
+  return imported;
 }
 
 /** An imported checkpoint: the data set gives the classes, by their labels through its configuration. */
 function importedPart(run: string, other: OtherData): TestPart {
   const [record, config, dataset] = [readRecord(run), readRunConfig(run), openDataset(other.directory)];
-  const { imported } = record;
-  if (imported === undefined) throw new RunError(run, "does not say what it was imported from", "Import it again.");
+  const imported = importedFrom(run, record);
   const mapped = Object.keys(other.mapClasses).length > 0;
   const all = dataset.info.classes;
   const byLabel = mapped
@@ -119,82 +131,9 @@ function importedPart(run: string, other: OtherData): TestPart {
   return { opened, dataset, volumes, notes };
 }
 
-type ClassOf = (volume: VolumeRecord) => number | null;
-
-/**
- * The task class of each class of a data set: from mapClasses, otherwise by its name in the run.
- * @param known task class of a name, null = not used, undefined = unknown
- * @throws RunError that lists the names of both sides
- */
-function matchedClasses(
-  run: string,
-  { directory, info, volumes }: Dataset,
-  mapClasses: Record<string, string>,
-  names: readonly string[],
-  known: (name: string) => number | null | undefined,
-): ClassOf {
-  const used = new Set(volumes.map(({ label }) => label));
-  const refuse = (problem: string): never => {
-    const remedy = `Match the classes with --map-classes '${info.classes[0] ?? "theirs"}=${names[0] ?? "ours"}', once per class; an empty name leaves a class out.`;
-    throw new RunError(run, problem, remedy);
-  };
-  const unclaimed = Object.keys(mapClasses).filter((name) => !info.classes.includes(name));
-  if (unclaimed.length > 0)
-    refuse(`--map-classes names ${unclaimed.join(", ")}, but ${directory} has ${info.classes.join(", ")}`);
-  const targets = info.classes.map((name) => {
-    const target = mapClasses[name];
-    if (target === undefined) return known(name);
-    if (target === "") return null;
-    return names.includes(target)
-      ? names.indexOf(target)
-      : refuse(`--map-classes ${name}=${target}: the classes of the run are ${names.join(", ")}`);
-  });
-  const unmatched = info.classes.filter((_, label) => used.has(label) && targets[label] === undefined);
-  if (unmatched.length > 0)
-    refuse(`does not know the class ${unmatched.join(", ")} of ${directory}; its classes are ${names.join(", ")}`);
-  return ({ label }) => targets[label] ?? null;
-}
-
-function volumesOf(dataset: Dataset, part: OtherData["part"], classOf: ClassOf): TaskVolume[] {
-  const ids = part === "all" ? null : new Set(splitOf(dataset).parts[part]);
-  return dataset.volumes.flatMap((volume) => {
-    const label = classOf(volume);
-    return label === null || ids?.has(volume.id) === false ? [] : [{ ...volume, label }];
-  });
-}
-
-function splitOf(dataset: Dataset) {
-  const choose = `Score --part all, or draw one split there: slicestack split ${dataset.directory} --overwrite`;
-  const split = readSplit(splitPath(dataset), { choose });
-  checkSplit(split, dataset);
-  return split;
-}
-
 /** Whether a volume, by its file or voxels, was used for the weights or for the choice of the best epoch. */
 function seenInTraining({ task: { parts } }: OpenRun): (volume: VolumeRecord) => boolean {
   const used = [...parts.train, ...parts.val];
   const hashes = new Set(used.flatMap(({ sha256, voxelSha256 }) => [sha256, voxelSha256]));
   return ({ sha256, voxelSha256 }) => hashes.has(sha256) || hashes.has(voxelSha256);
 }
-
-function absentClasses(names: readonly string[], volumes: readonly TaskVolume[]): string[] {
-  const present = new Set(volumes.map(({ label }) => label));
-  const absent = names.filter((_, label) => !present.has(label));
-  return absent.length === 0
-    ? []
-    : [`It has no volume of ${absent.join(", ")}: the numbers do not cover these classes.`];
-}
-
-/** Notes if the other data set was prepared differently; the transform of training is applied to its values anyway. */
-function preparationNotes(trained: Dataset, other: Dataset): string[] {
-  const settings = ["size", "depth", "crop", "margin", "mask"] as const;
-  const value = ({ info }: Dataset, name: string) => JSON.stringify(info.recipe[name] ?? null);
-  const differ = settings.filter((name) => value(trained, name) !== value(other, name));
-  if (differ.length === 0) return [];
-  const list = differ.map((name) => `${name} ${value(other, name)}, in training ${value(trained, name)}`).join("; ");
-  return [
-    `It was prepared differently from the training data (${list}). Slices are resized to the size used in training.`,
-  ];
-}
-
-const partText = (part: OtherData["part"]): string => (part === "all" ? "all" : `the ${part} part`);

@@ -1,18 +1,23 @@
 /** The job of `explain`: the maps and numbers of each volume, sent one by one. */
 import { manualSeed } from "@slicestack/torch";
 import { stopIfAsked, type JobContext } from "../engine/job.js";
+import type { RunConfig } from "../config/types.js";
+import { openDataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
 import { datasetSource } from "../input/source.js";
-import { loadFromRun, openModel, type OpenModel } from "../predict/open-model.js";
-import { specOfRun } from "../models/spec-file.js";
+import { openModel, type OpenModel } from "../predict/open-model.js";
 import { planCompute, startCompute } from "../run/compute.js";
-import { openRun } from "../run/open-run.js";
+import { loaderOf, type TrainedMember } from "../trained/trained-model.js";
 import { functionOfModel } from "./function-of-model.js";
 import { explainVolume, OTHER_STEPS, type MapKind, type StoredMaps, type SubjectExplained } from "./subject.js";
 import type { BaselineKind } from "./volume-function.js";
 
 export interface ExplainJob {
-  run: string;
+  model: TrainedMember;
+  /** Folder of the data set with the volumes. */
+  data: string;
+  compute: Pick<RunConfig, "device" | "threads" | "precision">;
+  seed: number;
   /** Volumes in the order in which they are explained. */
   volumes: TaskVolume[];
   kinds: MapKind[];
@@ -41,13 +46,13 @@ export interface ExplainOutcome {
 const OTHER_SEED = 0x5eed;
 
 export function job(input: ExplainJob, context: JobContext): ExplainOutcome {
-  const opened = openRun(input.run);
-  const { seed } = opened.config;
-  const compute = planCompute(opened.config);
+  const { seed } = input;
+  const { spec } = input.model;
+  const compute = planCompute(input.compute);
   startCompute(compute, seed);
-  const spec = specOfRun(input.run, opened);
-  const functionOf = (model: OpenModel) => functionOfModel(model, datasetSource(opened.dataset), compute.device);
-  using trained = openModel(spec, loadFromRun(input.run, opened), compute.device);
+  const source = datasetSource(openDataset(input.data));
+  const functionOf = (model: OpenModel) => functionOfModel(model, source, compute.device);
+  using trained = openModel(spec, loaderOf(input.model), compute.device);
   using explaining = functionOf(trained);
   const model = explaining.function;
   const layer = model.layer(input.layer);

@@ -5,6 +5,8 @@ import type { Summary } from "./summary.js";
 
 export interface ExplainResult {
   out: string;
+  /** Class names, in the order of the model's outputs. */
+  classes: readonly string[];
   /** The explained quantity, in words. */
   explained: string;
   layer: string;

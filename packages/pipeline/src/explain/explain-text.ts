@@ -4,23 +4,21 @@ import type { ExplainResult } from "./explain-result.js";
 import type { SubjectExplained } from "./subject.js";
 import { MAP_NAMES, signed } from "./summary.js";
 
-export function explainText(
-  { explained, layer, baseline, steps, subjects, summary, out, files }: ExplainResult,
-  classes: readonly string[],
-): string {
+export function explainText(result: ExplainResult): string {
+  const { explained, layer, baseline, steps, subjects, summary, out, files, classes } = result;
   const head = [
     `Explained: ${explained}.`,
     `Grad-CAM: ${layer}. Integrated gradients: from ${baseline}, ${steps} steps.`,
   ];
   const rows = [
     ["volume", "true", "predicted", "explained", "probability", "strongest slices"],
-    ...subjects.map((result) => [
-      result.id,
-      classes[result.label]!,
-      classes[result.predicted]!,
-      classes[result.target]!,
-      result.probabilities[result.target]!.toFixed(2),
-      strongest(result),
+    ...subjects.map((one) => [
+      one.id,
+      classes[one.label]!,
+      classes[one.predicted]!,
+      classes[one.target]!,
+      one.probabilities[one.target]!.toFixed(2),
+      strongest(one),
     ]),
   ];
   const checks = summary.maps.map(

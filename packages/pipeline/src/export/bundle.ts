@@ -2,13 +2,10 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { refuseExistingFile } from "../data/owned-folder.js";
-import { fileHashSync } from "../data/hash.js";
 import { openSealed, sealedJson, sha256Of } from "../data/sealed-json.js";
 import { filesOfPlugin, hashOfPlugin } from "../config/plugin-files.js";
 import type { StageName } from "../config/stages.js";
-import { CheckpointError } from "@slicestack/torch/safetensors";
 import { portablePlugin, portableSpec } from "../models/portable-spec.js";
-import { checkRecorded } from "../weights/recorded-hash.js";
 import { readMetrics } from "../evaluate/metrics-file.js";
 import { decisionFor } from "../models/decision.js";
 import { modelHash } from "../models/model-hash.js";
@@ -17,7 +14,7 @@ import { BundleError } from "../trained/bundle-error.js";
 import { BUNDLE_FORMAT, MANIFEST, type Manifest } from "../trained/bundle-manifest.js";
 import { findEnsemble } from "../trained/find-trained.js";
 import { writeStoredZip, type Member } from "../trained/stored-zip.js";
-import type { TrainedMember } from "../trained/trained-model.js";
+import { hashOfWeights, type TrainedMember } from "../trained/trained-model.js";
 import { bundleCard, type BundleMetrics } from "./bundle-card.js";
 
 export interface ExportBundleOptions {
@@ -40,7 +37,7 @@ export interface ExportedBundle {
 
 /**
  * Exporting the same model gives the same bytes at any time and on any machine.
- * @throws RunError, BundleError, FolderError   @throws Error of the file system
+ * @throws RunError, BundleError, FolderError, CheckpointError   @throws Error of the file system
  */
 export async function exportBundle(options: ExportBundleOptions): Promise<ExportedBundle> {
   const { out, overwrite = false } = options;
@@ -61,7 +58,7 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
     const hashes: Partial<Record<StageName, string>> = {};
     for (const stage of member.stages) {
       const { file } = member.weights[stage]!;
-      const sha256 = weightsHash(member, stage);
+      const sha256 = hashOfWeights(member, stage);
       const name = `${k}/${stage}.safetensors`;
       hashes[stage] = sha256;
       members.push({ name, content: { file } });
@@ -93,16 +90,6 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
   writeStoredZip(out, [{ name: MANIFEST, content: Buffer.from(sealedJson(manifest)) }, ...members]);
   const bytes = Object.values(files).reduce((sum, one) => sum + one.bytes, 0);
   return { file: resolve(out), bytes, manifest };
-}
-
-/** SHA-256 of the weights, which must be those that were written. @throws CheckpointError */
-function weightsHash({ weights }: TrainedMember, stage: StageName): string {
-  const { file, sha256 } = weights[stage]!;
-  const hash = fileHashSync(file);
-  checkRecorded(file, hash);
-  if (sha256 === null || sha256 === hash) return hash;
-  const problem = `has the SHA-256 ${hash.slice(0, 12)}…, its bundle says ${sha256.slice(0, 12)}…`;
-  throw new CheckpointError(file, problem, "Remove this file, and run the command again: the bundle has it, too.");
 }
 
 /** The files of plug-ins, each once. @throws BundleError if one has changed, or needs what the bundle would not hold */

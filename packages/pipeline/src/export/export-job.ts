@@ -1,44 +1,76 @@
 /** The job of `export`: opens the model of a run and writes it. */
 import { setNumThreads } from "@slicestack/torch";
 import { datasetSource } from "../input/source.js";
-import { decisionFor, readDecision, type Decision } from "../models/decision.js";
-import { modelHash } from "../models/model-hash.js";
-import { readSpec, specOfRun } from "../models/spec-file.js";
-import type { ModelSpec } from "../models/spec.js";
-import { keepingHashes, loadFrom, openModel, type OpenModel } from "../predict/open-model.js";
+import { decisionFor, type Decision } from "../models/decision.js";
+import { modelHash, togetherHash } from "../models/model-hash.js";
+import { keepingHashes, openModel, type OpenModel } from "../predict/open-model.js";
 import { planCompute } from "../run/compute.js";
-import { readRunConfig, runPaths } from "../run/folder.js";
 import { openRun } from "../run/open-run.js";
+import { loaderOf, type TrainedMember } from "../trained/trained-model.js";
 import { ExportError } from "./export-error.js";
 import { checkDecisions, decisionsOf, roundToHalf } from "./half-precision.js";
 import type { Calibration } from "./read-out.js";
 import { TARGETS, type Exported, type ExportTarget, type TargetOptions } from "./targets.js";
 
-export interface ExportJob extends Omit<TargetOptions, "calibration" | "metadata"> {
-  run: string;
+export interface ExportJob extends Omit<TargetOptions, "metadata"> {
+  /** One model, or those of a group. */
+  models: TrainedMember[];
+  /** Its run, whose validation set is needed for half precision; null for a bundle. */
+  run: string | null;
   to: ExportTarget;
 }
 
 export interface ExportOutcome extends Exported {
+  /** Of a single model; null for a group, too. */
   calibration: Calibration | null;
+  /** Whether every model has one. */
+  isCalibrated: boolean;
   /** Whether there is an evaluation, but for other weights. */
   isStale: boolean;
 }
 
-export function job({ run, to, ...options }: ExportJob): ExportOutcome {
-  setNumThreads(planCompute({ ...readRunConfig(run), device: "cpu" }).threads);
-  // Exporting requires nothing from the data set, which may no longer exist.
-  const spec = readSpec(run) ?? specOfRun(run, openRun(run));
-  const kept = keepingHashes(loadFrom(runPaths(run).best));
-  using model = openModel(spec, kept.load, "cpu");
-  const hash = modelHash(spec, kept.hashes);
-  const found = readDecision(runPaths(run).decision);
-  const decision = decisionFor(found, hash);
-  if (options.weights === "float16") decideInHalf(run, model, spec, decision);
-  const calibration = calibrationOf(decision);
-  const metadata = { "slicestack.model_sha256": hash, ...decisionMetadata(decision) };
-  const exported = TARGETS[to].write(model, { ...options, calibration, metadata });
-  return { ...exported, calibration, isStale: found !== null && decision === null };
+export function job({ models, run, to, ...options }: ExportJob): ExportOutcome {
+  const { precision } = models[0]!;
+  setNumThreads(planCompute({ device: "cpu", threads: "auto", precision }).threads);
+  const opened: OpenedMember[] = [];
+  try {
+    for (const member of models) opened.push(open(member));
+    if (options.weights === "float16") decideInHalf(run, models, opened);
+    const [{ decision: first }] = opened as [OpenedMember];
+    const hashes = opened.map(({ hash }) => hash);
+    const metadata = {
+      "slicestack.model_sha256": togetherHash(hashes),
+      ...decisionMetadata(opened.length === 1 ? first : null),
+    };
+    const members = opened.map(({ model, decision }) => ({
+      model,
+      calibration: calibrationOf(decision),
+      countVote: decision?.countVote ?? null,
+    }));
+    const exported = TARGETS[to].write(members, { ...options, metadata });
+    return {
+      ...exported,
+      calibration: members.length === 1 ? members[0]!.calibration : null,
+      isCalibrated: members.every(({ calibration }) => calibration !== null),
+      isStale: models.some(({ decision }, k) => decision !== null && opened[k]!.decision === null),
+    };
+  } finally {
+    for (const { model } of opened) model[Symbol.dispose]();
+  }
+}
+
+interface OpenedMember {
+  model: OpenModel;
+  hash: string;
+  /** null if it was fitted for other weights, or never. */
+  decision: Decision | null;
+}
+
+function open(member: TrainedMember): OpenedMember {
+  const kept = keepingHashes(loaderOf(member));
+  const model = openModel(member.spec, kept.load, "cpu");
+  const hash = modelHash(member.spec, kept.hashes);
+  return { model, hash, decision: decisionFor(member.decision, hash) };
 }
 
 function calibrationOf(decision: Decision | null): Calibration | null {
@@ -55,7 +87,18 @@ function decisionMetadata(decision: Decision | null): Record<string, string> {
 }
 
 /** Rounds the weights. @throws ExportError if a decision on the validation set would change */
-function decideInHalf(run: string, model: OpenModel, spec: ModelSpec, decision: Decision | null): void {
+function decideInHalf(run: string | null, models: readonly TrainedMember[], opened: readonly OpenedMember[]): void {
+  const [{ spec, source }, { model, decision }] = [models[0]!, opened[0]!];
+  if (models.length > 1)
+    throw new ExportError(
+      "A group is not checked in half precision: its members have different validation sets",
+      "Export with --weights fp32.",
+    );
+  if (run === null)
+    throw new ExportError(
+      `${source} is of a bundle, which has no validation volumes; they are needed to check half precision`,
+      "Export the run with --weights fp16, or the bundle with fp32.",
+    );
   const { dataset, task } = openRun(run);
   if (task.parts.val.length === 0)
     throw new ExportError(

@@ -1,8 +1,10 @@
 /** Writes a model as one ONNX graph, from stored voxels to calibrated probabilities, or a part of it. */
+import type { VoteThreshold } from "@slicestack/stats";
 import { onnxModel, type OnnxModel, type OnnxOptions } from "@slicestack/torch/onnx";
 import { isNetwork, deciding, type OpenModel, type OpenSliceModel } from "../predict/open-model.js";
 import { planesOf } from "../input/schema.js";
-import type { StackSpec } from "../models/spec.js";
+import type { ModelSpec, StackSpec } from "../models/spec.js";
+import { ensembleChain } from "./ensemble.js";
 import { ExportError } from "./export-error.js";
 import type { Extent } from "./forms.js";
 import { metadataOf } from "./metadata.js";
@@ -18,6 +20,8 @@ export interface ExportOnnxOptions {
   part?: ExportPart;
   /** If null, the graph has no calibrated probabilities. */
   calibration: Calibration | null;
+  /** For a model whose slices vote by `count`: the threshold that its evaluation chose. */
+  countVote?: VoteThreshold | null;
   /** float16: weights in half precision. */
   weights?: "float32" | "float16";
   /** Licence of the weights, for readers of the file. Default "not stated". */
@@ -48,15 +52,43 @@ const DESCRIPTIONS: Record<string, string> = {
  * @throws OnnxError for an op that has no rule, by its name
  */
 export function exportOnnx(model: OpenModel, options: ExportOnnxOptions): ExportedOnnx {
-  const { part = "whole", weights = "float32" } = options;
-  const chain = chainOf(model, part, options.calibration);
-  const last = chain.programs.flatMap(({ outputs }) => [...outputs.keys()]);
+  const { part = "whole" } = options;
+  return written(model.spec, chainOf(model, part, options), { ...options, part });
+}
+
+/** One model of an ensemble, with what its evaluation fitted. */
+export interface EnsembleMember extends Pick<ExportOnnxOptions, "calibration" | "countVote"> {
+  model: OpenModel;
+}
+
+/**
+ * Writes several models as one graph, whose probabilities are the mean of theirs; calibrated ones only where every model is
+ * calibrated.
+ * @param members with equal classes and preparation   @throws ExportError, OnnxError
+ */
+export function exportEnsemble(
+  members: readonly EnsembleMember[],
+  options: Omit<ExportOnnxOptions, "calibration" | "countVote" | "part">,
+): ExportedOnnx {
+  const chain = ensembleChain(members.map((member) => chainOf(member.model, "whole", member)));
+  const metadata = {
+    ...options.metadata,
+    "slicestack.members": JSON.stringify(members.map(({ calibration }) => ({ calibration }))),
+  };
+  return written(members[0]!.model.spec, chain, { ...options, metadata, part: "whole", calibration: null });
+}
+
+function written(spec: ModelSpec, chain: Chain, options: ExportOnnxOptions & { part: ExportPart }): ExportedOnnx {
+  const { part, weights = "float32" } = options;
+  const last = chain.programs.flatMap((program) =>
+    [...program.outputs.keys()].map((name) => program.names?.get(name) ?? name),
+  );
   const names = part === "trunk" ? ["features"] : Object.keys(DESCRIPTIONS).filter((name) => name !== "features");
-  const metadata = metadataOf(model.spec, { ...options, part, volumes: chain.volumes, slices: chain.slices });
-  const { dtype, unit } = model.spec.prepared;
+  const metadata = metadataOf(spec, { ...options, volumes: chain.volumes, slices: chain.slices });
+  const { dtype, unit } = spec.prepared;
   const settings: OnnxOptions = {
-    name: model.spec.name,
-    description: `${model.spec.name}: ${model.spec.method} classification of CT volumes by Slicestack. Research use only.`,
+    name: spec.name,
+    description: `${spec.name}: ${spec.method} classification of CT volumes by Slicestack. Research use only.`,
     outputs: names.filter((name) => last.includes(name)).map((name) => ({ name, description: DESCRIPTIONS[name]! })),
     inputs: {
       voxels: { type: dtype, description: `prepared volumes: volumes, slices, height, width; ${unitText(unit)}` },
@@ -73,20 +105,22 @@ export function exportOnnx(model: OpenModel, options: ExportOnnxOptions): Export
 
 const unitText = (unit: "HU" | "arbitrary"): string => (unit === "HU" ? "Hounsfield units" : "values without a unit");
 
-function chainOf(model: OpenModel, part: ExportPart, calibration: Calibration | null): Chain {
-  if (!isNetwork(model)) return sliceChain(model, part, calibration);
-  if (part === "whole") return networkChain(model.spec, model.network, calibration);
+type Fitted = Pick<ExportOnnxOptions, "calibration" | "countVote">;
+
+function chainOf(model: OpenModel, part: ExportPart, fitted: Fitted): Chain {
+  if (!isNetwork(model)) return sliceChain(model, part, fitted);
+  if (part === "whole") return networkChain(model.spec, model.network, fitted.calibration);
   throw new ExportError("A 3D network has no trunk and no head", "Omit --part.");
 }
 
-function sliceChain(model: OpenSliceModel, part: ExportPart, calibration: Calibration | null): Chain {
+function sliceChain(model: OpenSliceModel, part: ExportPart, { calibration, countVote = null }: Fitted): Chain {
   const { spec } = model;
   const { trunk, head } = deciding(model);
   const any: Extent = { kind: "any" };
   if (spec.method === "2d" || head === null) {
     if (part === "trunk") return { programs: trunkPrograms(spec, trunk, null), volumes: any, slices: any };
     if (spec.method === "2d") {
-      const { program } = voteProgram(spec, trunk, calibration);
+      const { program } = voteProgram(spec, trunk, { calibration, countVote });
       const programs = part === "head" ? [program] : [...trunkPrograms(spec, trunk, null), program];
       return { programs, volumes: any, slices: any };
     }

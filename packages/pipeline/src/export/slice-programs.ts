@@ -3,6 +3,7 @@
  * B volumes, S axial slices, M slices seen, E embedding, F channels of maps of h x w, K classes.
  */
 import { cat, ones, zeros, type Tensor } from "@slicestack/torch";
+import type { VoteThreshold } from "@slicestack/stats";
 import type { Module } from "@slicestack/torch/nn";
 import { recordProgram, type Program, type ProgramInput, type Sizes } from "@slicestack/torch/onnx";
 import { planesOf } from "../input/schema.js";
@@ -182,7 +183,11 @@ export function readOut(probabilities: Tensor, calibration: Calibration | null):
 }
 
 /** 2D: features_BME → probabilities of each slice, and their vote. */
-export function voteProgram(spec: SliceSpec, trunk: SliceModel, calibration: Calibration | null): HeadForm {
+export function voteProgram(
+  spec: SliceSpec,
+  trunk: SliceModel,
+  { calibration, countVote }: { calibration: Calibration | null; countVote: VoteThreshold | null },
+): HeadForm {
   trunk.eval();
   const features: ProgramInput = {
     name: "features",
@@ -197,7 +202,7 @@ export function voteProgram(spec: SliceSpec, trunk: SliceModel, calibration: Cal
         const [volumes = 0, slices = 0] = x!.shape;
         const flat_NK = trunk.outputs.probabilities(trunk.classify(x!.flatten(0, 1)));
         const slice_probabilities = flat_NK.reshape(volumes, slices, spec.classes.names.length);
-        return { ...readOut(vote(slice_probabilities, spec.vote), calibration), slice_probabilities };
+        return { ...readOut(vote(slice_probabilities, spec.vote, countVote), calibration), slice_probabilities };
       },
     },
     SEEN_SIZES,

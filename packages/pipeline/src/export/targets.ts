@@ -3,15 +3,14 @@ import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { scope } from "@slicestack/torch";
 import { AtomicFileWriter, StagedFolder, writeFileAtomic } from "../data/atomic.js";
-import type { OpenModel } from "../predict/open-model.js";
 import { writeSafetensors } from "../weights/safetensors.js";
 import { ExportError } from "./export-error.js";
 import { metadataOf } from "./metadata.js";
-import { exportOnnx, type ExportedOnnx, type ExportOnnxOptions } from "./onnx.js";
+import { exportEnsemble, exportOnnx, type EnsembleMember, type ExportedOnnx, type ExportOnnxOptions } from "./onnx.js";
 import { exportedState } from "./state-dict.js";
 import { tritonConfig } from "./triton.js";
 
-export interface TargetOptions extends ExportOnnxOptions {
+export interface TargetOptions extends Omit<ExportOnnxOptions, "calibration" | "countVote"> {
   /** File or folder. */
   out: string;
   overwrite: boolean;
@@ -27,7 +26,8 @@ export interface Exported {
 interface Target {
   /** Whether `out` is a folder. */
   isFolder: boolean;
-  write: (model: OpenModel, options: TargetOptions) => Exported;
+  /** @param members one model, or those of a group, whose probabilities are averaged */
+  write: (members: readonly EnsembleMember[], options: TargetOptions) => Exported;
 }
 
 export const TARGETS = {
@@ -38,15 +38,22 @@ export const TARGETS = {
 
 export type ExportTarget = keyof typeof TARGETS;
 
-function writeOnnx(model: OpenModel, options: TargetOptions): Exported {
-  const { parts, ...graph } = exportOnnx(model, options);
+function graphOf(members: readonly EnsembleMember[], options: TargetOptions): ExportedOnnx {
+  const [{ model, ...fitted }] = members as [EnsembleMember];
+  if (members.length === 1) return exportOnnx(model, { ...options, ...fitted });
+  if ((options.part ?? "whole") === "whole") return exportEnsemble(members, options);
+  throw new ExportError("A group has several trunks and heads", "Omit --part, or export one of its members.");
+}
+
+function writeOnnx(members: readonly EnsembleMember[], options: TargetOptions): Exported {
+  const { parts, ...graph } = graphOf(members, options);
   writeParts(options.out, parts);
   return { files: [resolve(options.out)], graph };
 }
 
-function writeTriton(model: OpenModel, options: TargetOptions): Exported {
+function writeTriton(members: readonly EnsembleMember[], options: TargetOptions): Exported {
   const out = resolve(options.out);
-  const exported = exportOnnx(model, options);
+  const exported = graphOf(members, options);
   const folder = new StagedFolder(out, "triton", options.overwrite);
   try {
     mkdirSync(join(folder.path, "1"));
@@ -61,7 +68,13 @@ function writeTriton(model: OpenModel, options: TargetOptions): Exported {
   return { files: [join(out, "config.pbtxt"), join(out, "1", "model.onnx")], graph };
 }
 
-function writeWeights(model: OpenModel, options: TargetOptions): Exported {
+function writeWeights(members: readonly EnsembleMember[], options: TargetOptions): Exported {
+  const [{ model, calibration }] = members as [EnsembleMember];
+  if (members.length > 1)
+    throw new ExportError(
+      "safetensors contains the weights of one model, and a group has several",
+      "Export its members, or the group as a bundle or to onnx.",
+    );
   const { part = "whole", weights = "float32" } = options;
   if (part !== "whole" || weights !== "float32")
     throw new ExportError(
@@ -69,7 +82,7 @@ function writeWeights(model: OpenModel, options: TargetOptions): Exported {
       "Omit --part and --weights, or export to onnx.",
     );
   const any = { kind: "any" } as const;
-  const metadata = metadataOf(model.spec, { ...options, part, volumes: any, slices: any });
+  const metadata = metadataOf(model.spec, { ...options, calibration, part, volumes: any, slices: any });
   scope(() => writeSafetensors(options.out, exportedState(model), { format: "pt", ...metadata }));
   return { files: [resolve(options.out)], graph: null };
 }

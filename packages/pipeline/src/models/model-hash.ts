@@ -13,6 +13,10 @@ export function modelHash(spec: ModelSpec, weights: Partial<Record<StageName, st
   return sha256Of(JSON.stringify(facts));
 }
 
+/** The identity of one model, or of several whose probabilities are averaged. @param hashes at least one */
+export const togetherHash = (hashes: readonly string[]): string =>
+  hashes.length === 1 ? hashes[0]! : sha256Of(hashes.join("\n"));
+
 /** The same value with the keys of every object in order: a file that was read again may have others. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);

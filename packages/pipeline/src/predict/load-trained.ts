@@ -8,7 +8,7 @@ import type { RunRecord } from "../run/folder.js";
 /** What a run says of the weights that belong to it. */
 export interface WeightsOwner {
   split: { hash: string };
-  record: Pick<RunRecord, "environment">;
+  record: Pick<RunRecord, "environment" | "imported">;
 }
 
 /**
@@ -24,10 +24,10 @@ export function loadBest(
 ): Loaded {
   const file = runPaths(run).best(stage);
   const loaded = loadWeights(model, file);
+  if (record.imported !== undefined) return loaded; // trained elsewhere: their split is not this run's
   const { split: theirs, slice_model: seen } = loaded.metadata;
   const ours = (stage === "slice" ? record.environment[SLICE_STAGE_SPLIT] : undefined) ?? split.hash;
   const remedy = "Put the original weights back, with the .sha256 beside them, or train this stage again.";
-  // Imported weights record neither.
   if (theirs !== undefined && theirs !== ours)
     throw new RunError(file, `was trained on split ${theirs.slice(0, 12)}, this run has ${ours.slice(0, 12)}`, remedy);
   if (sliceModel !== undefined && seen !== undefined && seen !== sliceModel)

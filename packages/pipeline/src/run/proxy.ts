@@ -50,24 +50,29 @@ function isExcluded(url: URL, list: string): boolean {
     });
 }
 
-/** Like `fetch(url, { headers, signal, redirect: "manual" })`. @throws ProxyError, and the errors of the connection */
-export async function fetchThrough(
-  proxy: URL,
-  url: URL,
-  { headers, signal }: { headers: Record<string, string>; signal: AbortSignal },
-): Promise<Response> {
-  signal.throwIfAborted();
-  const answer =
-    url.protocol === "https:" ? tunnelled(proxy, url, headers, signal) : forwarded(proxy, url, headers, signal);
-  return asResponse(await answer);
+export interface ThroughOptions {
+  headers: Record<string, string>;
+  signal: AbortSignal;
+  /** The body of a POST. Default: a GET. */
+  body?: Readable;
 }
 
-async function tunnelled(proxy: URL, url: URL, headers: Record<string, string>, signal: AbortSignal) {
+/** Like `fetch(url, { headers, signal, redirect: "manual" })`. @throws ProxyError, and the errors of the connection */
+export async function fetchThrough(proxy: URL, url: URL, options: ThroughOptions): Promise<Response> {
+  options.signal.throwIfAborted();
+  return asResponse(await (url.protocol === "https:" ? tunnelled : forwarded)(proxy, url, options));
+}
+
+const methodOf = ({ body }: ThroughOptions): "GET" | "POST" => (body === undefined ? "GET" : "POST");
+
+async function tunnelled(proxy: URL, url: URL, options: ThroughOptions) {
+  const { headers, signal, body } = options;
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const tunnel = await openTunnel(proxy, `${url.hostname}:${url.port || "443"}`, signal);
   const socket = secure({ socket: tunnel, ...(isIP(host) === 0 ? { servername: host } : {}), host });
   // Without an agent, which would open a second connection beside the tunnel.
-  const answer = await answerOf(secureRequest(url, { headers, signal, createConnection: () => socket }));
+  const method = methodOf(options);
+  const answer = await answerOf(secureRequest(url, { method, headers, signal, createConnection: () => socket }), body);
   answer.once("close", () => tunnel.destroy());
   return answer;
 }
@@ -90,9 +95,11 @@ function openTunnel(proxy: URL, target: string, signal: AbortSignal): Promise<So
 }
 
 /** Only the status code 407 distinguishes a refusal by the proxy from an answer of the server. */
-async function forwarded(proxy: URL, url: URL, headers: Record<string, string>, signal: AbortSignal) {
-  const request = toProxy(proxy, { method: "GET", path: url.href, headers: { ...headers, host: url.host }, signal });
-  const response = await answerOf(request);
+async function forwarded(proxy: URL, url: URL, options: ThroughOptions) {
+  const { signal, body } = options;
+  const headers = { ...options.headers, host: url.host };
+  const request = toProxy(proxy, { method: methodOf(options), path: url.href, headers, signal });
+  const response = await answerOf(request, body);
   if (response.statusCode !== 407) return response;
   response.destroy();
   throw refusal(proxy, response);
@@ -115,11 +122,13 @@ function toProxy(proxy: URL, { method, path, headers, signal }: ProxyRequest): C
   return open({ ...address, method, path, headers: { ...headers, ...credentials }, signal, agent: false });
 }
 
-function answerOf(request: ClientRequest): Promise<IncomingMessage> {
+function answerOf(request: ClientRequest, body?: Readable): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.once("error", reject);
     request.once("response", resolve);
-    request.end();
+    if (body === undefined) return void request.end();
+    body.once("error", (error) => request.destroy(error));
+    body.pipe(request);
   });
 }
 

@@ -10,7 +10,6 @@ import type { ClassMap } from "../dicom-out/heat-map.js";
 import { isCt, type VolumeInput } from "../data/ingest/source.js";
 import { runPool } from "../data/pool.js";
 import { withoutPrefix } from "../data/reason.js";
-import { sha256Of } from "../data/sealed-json.js";
 import type { Recipe } from "../data/prepare/recipe.js";
 import { PredictError } from "./errors.js";
 import { unpackArchives } from "../data/prepare/unpack.js";
@@ -20,6 +19,7 @@ import type { Progress } from "../engine/progress.js";
 import { shortageError } from "../engine/system-errors.js";
 import type { JobRunner } from "../engine/task-options.js";
 import type { MapKind, StoredMaps } from "../explain/subject.js";
+import { togetherHash } from "../models/model-hash.js";
 import { ModelError } from "../models/common/model-error.js";
 import type { ModelSpec } from "../models/spec.js";
 import { softwareVersions } from "../run/software-versions.js";
@@ -228,7 +228,7 @@ function resultOf(
     id: scan.id,
     source: scan.source,
     sha256: prepared.sha256,
-    model: { name: model.name, method: spec.method, sha256: hashTogether(opened.hashes), members: members.length },
+    model: { name: model.name, method: spec.method, sha256: togetherHash(opened.hashes), members: members.length },
     ...decide(spec.classes.names, outcome.members, decisions, point),
     slices: first!.places.map((slice, k) => ({ slice, weight: mean?.[k] ?? null })),
     warnings: warningsOf(compared, decisions[0] ?? null),
@@ -248,10 +248,4 @@ const rounded = (seconds: number): number => Number(seconds.toFixed(4));
 function meanWeights({ members }: ScanOutcome): number[] {
   const [first] = members;
   return first!.weights!.map((_, k) => members.reduce((sum, one) => sum + one.weights![k]!, 0) / members.length);
-}
-
-/** The hash of the only member, or of the hashes of all members. */
-export function hashTogether(hashes: readonly string[]): string {
-  if (hashes.length === 1) return hashes[0]!;
-  return sha256Of(hashes.join("\n"));
 }

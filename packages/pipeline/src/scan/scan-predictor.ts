@@ -6,17 +6,13 @@ import { DicomFolder, type WrittenObjects } from "../dicom-out/dicom-folder.js";
 import { DicomOutputError } from "../dicom-out/errors.js";
 import { loadPlugins } from "../config/plugins.js";
 import { decisionFor } from "../models/decision.js";
+import { togetherHash } from "../models/model-hash.js";
 import type { ModelSpec } from "../models/spec.js";
 import { PredictError } from "./errors.js";
-import { findScans, type FailedScan, type FoundScans } from "./find-scans.js";
-import {
-  hashTogether,
-  predictScans,
-  type OpenScanModel,
-  type PredictedScan,
-  type PredictScansOptions,
-} from "./predict-scans.js";
+import type { FailedScan, FoundScans } from "./find-scans.js";
+import { predictScans, type OpenScanModel, type PredictedScan, type PredictScansOptions } from "./predict-scans.js";
 import { recipeOfModel } from "./recipe.js";
+import { eachSource } from "./remote-scans.js";
 import type { ComputeWishes, OpenedModel, ScanJob } from "./scan-job.js";
 import type { ScanResult } from "./scan-result.js";
 import { findTrained, type FindTrainedOptions } from "../trained/find-trained.js";
@@ -112,7 +108,7 @@ export class Predictor implements Disposable, AsyncDisposable {
 
   /** Identifies the model in results: the hash of its only member, or of the hashes of its members. */
   get sha256(): string {
-    return hashTogether(this.hashes);
+    return togetherHash(this.hashes);
   }
 
   /** Whether an evaluation fitted a calibration for exactly these weights. */
@@ -127,7 +123,8 @@ export class Predictor implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Predicts every scan in these files, folders and archives, which are read as in `prepare`.
+   * Predicts every scan in these files, folders and archives, which are read as in `prepare`, and at DICOMweb addresses
+   * (https://HOST/dicom-web/studies/UID; bearer token in SLICESTACK_DICOMWEB_TOKEN).
    * @returns one result per scan, in the order in which they were found
    * @throws PredictError, with `results` and `failed`, if a scan cannot be predicted and there is no `onFailure`, or its
    * DICOM objects cannot be written and there is no `onDicomFailure`
@@ -179,20 +176,21 @@ export class Predictor implements Disposable, AsyncDisposable {
   ): Promise<FoundScans> {
     if (options.dicom !== undefined) DicomFolder.refuse(options.dicom);
     recipeOfModel(this.spec, options.mask ?? null); // Refuses an unnecessary mask before searching for scans.
-    const found = await findScans(typeof inputs === "string" ? [inputs] : inputs, options);
-    for (const one of found.failed) await on.failure(one);
-    if (options.dicom === undefined) {
-      await predictScans(this.#open, found.scans, on, options);
-      return found;
-    }
-    using folder = DicomFolder.open(options.dicom);
-    const masks = new Map(found.scans.map(({ id, mask }) => [id, mask]));
-    const withObjects = async (one: PredictedScan) => {
-      await this.#writeObjects(folder, one, masks.get(one.result.id) ?? null, options);
-      await on.scan(one);
+    using folder = options.dicom === undefined ? null : DicomFolder.open(options.dicom);
+    const predictFound = async ({ scans }: FoundScans): Promise<void> => {
+      if (folder === null) return predictScans(this.#open, scans, on, options);
+      const masks = new Map(scans.map(({ id, mask }) => [id, mask]));
+      const withObjects = async (one: PredictedScan) => {
+        await this.#writeObjects(folder, one, masks.get(one.result.id) ?? null, options);
+        await on.scan(one);
+      };
+      return predictScans(this.#open, scans, { ...on, scan: withObjects }, { ...options, heatMaps: true });
     };
-    await predictScans(this.#open, found.scans, { ...on, scan: withObjects }, { ...options, heatMaps: true });
-    return found;
+    // Awaited, because the folder is closed at the end.
+    return await eachSource(typeof inputs === "string" ? [inputs] : inputs, options, async (found) => {
+      for (const one of found.failed) await on.failure(one);
+      await predictFound(found);
+    });
   }
 
   /** What else changes a result besides the scan and the model, so that objects with equal UIDs state the same. */

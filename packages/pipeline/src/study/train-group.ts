@@ -35,7 +35,7 @@ import type { Training } from "../sweep/local/training-record.js";
 import { ofGroup, movedOr } from "../train/moved-error.js";
 import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace-folder.js";
 import { storedConfig } from "../run/stored-config.js";
-import { checkInitFrom } from "../train/init-from.js";
+import { checkInitFrom, initModelOf } from "../train/init-from.js";
 import {
   checkedTask,
   checkStage,
@@ -261,14 +261,15 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
   const dataset = openDataset(data);
   const splits = splitsOfGroup(dataset, options);
   const members = membersOf(splits, options);
-  checkInitFrom(config);
+  const initFrom = await initModelOf(config);
+  checkInitFrom(config, initFrom);
   const tasks = splits.map((split) => checkedTask(out, config, dataset, split, world.worldSize));
   const trainsSlices = options.sliceFrom === undefined;
   const pretrained = trainsSlices ? await pretrainedFile(config, taskOptionsOf(options)) : null;
   // Each member checks its start once more.
   const [split, task] = [splits[0]!, tasks[0]!];
   const spec = specOfTraining({ config, dataset, task, split });
-  await checkStarts({ config, spec, dataset, split, trainsSlices, pretrained, world });
+  await checkStarts({ config, spec, dataset, split, trainsSlices, pretrained, initFrom, world });
   return () => {
     refuse(); // by now another process may have begun
     if (overwrite) emptyFolder(out);

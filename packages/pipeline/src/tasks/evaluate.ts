@@ -7,10 +7,10 @@ import { pathWord } from "../command-line.js";
 import { runJob } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf } from "../config/stages.js";
-import type { Dataset } from "../data/store.js";
+import { openDataset, type Dataset } from "../data/store.js";
 import { refuseUnwritable } from "../engine/system-errors.js";
 import { checkFile } from "../run/checksums.js";
-import { runPaths } from "../run/folder.js";
+import { RunError, runPaths } from "../run/folder.js";
 import { noteTestRead, readLedger } from "../run/ledger.js";
 import { checkTrained, takeMovedData, type OpenRun } from "../run/open-run.js";
 import { verifyOnce } from "../run/verify-once.js";
@@ -35,15 +35,22 @@ import {
   type ScoredPart,
 } from "../evaluate/run-predictions.js";
 import { selectionsOf } from "../run/epoch-selection.js";
-import { openTestPart, type OtherData, type TestPart } from "../evaluate/test-part.js";
+import type { OtherData } from "../evaluate/matched-volumes.js";
+import { openTestPart, type TestPart } from "../evaluate/test-part.js";
 import { readSubjectTable, subgroupColumns } from "../evaluate/subject-table.js";
 import type { PredictJob, PredictOutcome } from "../evaluate/predict-job.js";
 import { writeEvaluation } from "../report/write-evaluation.js";
+import { holdsBundle } from "../trained/is-bundle.js";
+import { importBundle, isImportOf } from "./import-bundle.js";
 
 export interface EvaluateOptions extends TaskOptions {
-  /** Run folder. */
+  /** Run folder, or file of a bundle, which becomes a run in `out` first. */
   run: string;
-  /** Another prepared data set, for external validation; an imported checkpoint needs one. */
+  /** For a bundle: the run folder to create, or one that an earlier call made of the same file. */
+  out?: string;
+  /** Whether the plug-ins in a bundle may run. */
+  allowPlugins?: boolean;
+  /** Another prepared data set, for external validation; an imported checkpoint and a bundle need one. */
   data?: string;
   /** A part of the other data set's split; default: all of its volumes. */
   part?: OtherData["part"];
@@ -76,9 +83,10 @@ export interface EvaluateResult {
 /**
  * An abort of the signal ends before anything is written.
  * @throws RunError, DatasetError, SplitError, CheckpointError, PredictionsError, RangeOfParameterError,
- *   LibtorchNotFoundError   @throws the signal's reason
+ *   LibtorchNotFoundError; BundleError, FolderError for a bundle   @throws the signal's reason
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
+  if (await holdsBundle(options.run)) return evaluate(await imported(options));
   const { run, data, part: otherPart = "all", mapClasses = {}, onProgress, signal, protocol = "clean" } = options;
   if (protocol === "paper" && data !== undefined)
     throw new RangeOfParameterError("protocol", "clean, where another data set is scored", "paper");
@@ -161,6 +169,18 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   });
   const table = [...notes, summaryTable(metrics[scored.part], metrics.differences)].join("\n");
   return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };
+}
+
+/** A bundle as a run. Its data are opened first, so that a bundle that cannot be scored leaves no run behind. */
+async function imported(options: EvaluateOptions): Promise<EvaluateOptions> {
+  const { run: bundle, out, data, allowPlugins = false, command } = options;
+  if (data === undefined)
+    throw new RunError(bundle, "is a bundle, which has no data set", "Name a prepared one: --data DATA.");
+  if (out === undefined) throw new RunError(bundle, "is a bundle", "Name the run folder that is made of it with out.");
+  openDataset(data);
+  if (!isImportOf(out, bundle))
+    await importBundle({ bundle, out, allowPlugins, ...(command === undefined ? {} : { command }) });
+  return { ...options, run: out };
 }
 
 /** Best weights exist after the first epoch. */

@@ -10,8 +10,6 @@ import type { Part } from "../data/split/parts.js";
 import type { TaskVolume } from "../data/task.js";
 import { storedVolume } from "../inspect/read.js";
 import { svgToPng } from "../page/drawing.js";
-import { usePluginsOf } from "../models/spec-file.js";
-import { checkTrained, openRun, type OpenRun } from "../run/open-run.js";
 import { ExplainError } from "../explain/errors.js";
 import { orderFigure } from "../explain/figure.js";
 import { mapPicture } from "../explain/picture.js";
@@ -22,15 +20,22 @@ import type { BaselineKind } from "../explain/volume-function.js";
 import { verifyOnce } from "../run/verify-once.js";
 import type { ExplainEvent, ExplainJob, ExplainOutcome } from "../explain/explain-job.js";
 import type { ExplainResult } from "../explain/explain-result.js";
+import { openExplained, type ExplainedData } from "./explained-data.js";
 
 export interface ExplainOptions extends TaskOptions {
-  /** Run folder. */
+  /** Run folder, or file of a bundle, which needs `data`. */
   run: string;
+  /** Another prepared data set; a bundle and an imported checkpoint need one. */
+  data?: string;
+  /** Class names of the other data set → classes of the task, if the names differ; "" excludes a class. */
+  mapClasses?: Record<string, string>;
+  /** Whether the plug-ins in a bundle may run. */
+  allowPlugins?: boolean;
   /** The output folder: a new one, or one from an earlier call, in which files with the same names are replaced. */
   out: string;
   /** Volumes by id, or all volumes of subjects; default: of `part`, spread over the classes. */
   ids?: readonly string[];
-  /** Default test. */
+  /** Default test; of another data set, all of its volumes. */
   part?: Part;
   /** The number of volumes if no ids are given; default 10. */
   count?: number;
@@ -57,14 +62,12 @@ const CHECK = { steps: 10, draws: 3 };
 /**
  * An abort of the signal ends after the current pass through the model; the volumes before it are written, explain.json
  * is not.
- * @throws ExplainError, FolderError, RunError, DatasetError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
+ * @throws ExplainError, FolderError, RunError, BundleError, DatasetError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
 export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   const { run, out, signal, command = "" } = options;
   refuseForeign(resolve(out), "pictures");
-  await usePluginsOf(run);
-  const opened = openRun(run);
-  checkTrained(opened, run);
+  const opened = await openExplained(options);
   const job = jobOf(opened, options);
   await verifyOnce(opened.dataset, taskOptionsOf(options));
   claimFolder(resolve(out), "pictures");
@@ -81,26 +84,25 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
     })
     .finally(() => signal?.throwIfAborted());
   const subjects = await writer.finished();
-  const summary = summarise(subjects, opened.config.seed);
+  const summary = summarise(subjects, opened.seed);
   if (summary.maps.length > 0) await writer.figure(summary);
   const { baseline, steps } = job;
-  const result = { out: resolve(out), ...outcome, baseline, steps, subjects, summary };
-  const { dataset, split, config } = opened;
+  const { dataset, split, member, classes } = opened;
+  const result = { out: resolve(out), classes, ...outcome, baseline, steps, subjects, summary };
   const record = {
     version: 1,
     command,
     run: resolve(run),
-    method: config.method,
+    method: member.spec.method,
     dataset: dataset.info.hash,
-    split: split.hash,
-    classes: opened.task.classes.names,
+    split,
     ...result,
   };
   writer.write("explain.json", `${JSON.stringify(record, null, 2)}\n`);
   return { ...result, files: writer.files };
 }
 
-function jobOf(opened: OpenRun, options: ExplainOptions): ExplainJob {
+function jobOf(opened: ExplainedData, options: ExplainOptions): ExplainJob {
   const {
     steps = DEFAULTS.steps,
     baseline = DEFAULTS.baseline,
@@ -108,12 +110,15 @@ function jobOf(opened: OpenRun, options: ExplainOptions): ExplainJob {
     layer = null,
     check = true,
   } = options;
-  const { names } = opened.task.classes;
-  const target = options.target === undefined ? null : names.indexOf(options.target);
-  if (target === -1) throw new ExplainError(`class: the run has no ${options.target}`, `It has ${names.join(", ")}.`);
+  const { classes, member, dataset, compute, seed } = opened;
+  const target = options.target === undefined ? null : classes.indexOf(options.target);
+  if (target === -1) throw new ExplainError(`class: the run has no ${options.target}`, `It has ${classes.join(", ")}.`);
   const volumes = [...chosenVolumes(opened, options)];
   return {
-    run: resolve(options.run),
+    model: member,
+    data: dataset.directory,
+    compute,
+    seed,
     volumes,
     kinds: [...kinds],
     target,
@@ -124,10 +129,10 @@ function jobOf(opened: OpenRun, options: ExplainOptions): ExplainJob {
   };
 }
 
-function chosenVolumes({ task, dataset }: OpenRun, options: ExplainOptions): readonly TaskVolume[] {
+function chosenVolumes({ parts, dataset }: ExplainedData, options: ExplainOptions): readonly TaskVolume[] {
   const { ids, part = "test", count = DEFAULTS.count } = options;
   if (ids === undefined) {
-    const volumes = task.parts[part];
+    const volumes = parts.all ?? parts[part] ?? [];
     if (volumes.length === 0)
       throw new ExplainError(`the run has no volumes in its ${part} part`, "Name other volumes with --id.");
     // Ordered by class, so that evenly spaced volumes represent each class in proportion.
@@ -136,7 +141,7 @@ function chosenVolumes({ task, dataset }: OpenRun, options: ExplainOptions): rea
       count,
     );
   }
-  const all = [...task.parts.train, ...task.parts.val, ...task.parts.test];
+  const all = Object.values(parts).flat();
   return ids.flatMap((id) => {
     const found = all.filter((volume) => volume.id === id || volume.subject === id);
     if (found.length > 0) return found;
@@ -158,7 +163,7 @@ class Writer {
   #queue: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly opened: OpenRun,
+    private readonly opened: ExplainedData,
     private readonly out: string,
     private readonly slices: number,
     /** Called if a file cannot be written: later results would be lost, too. */
@@ -190,7 +195,7 @@ class Writer {
   }
 
   async #volume({ volume, explained, maps }: ExplainEvent): Promise<void> {
-    const { dataset, task } = this.opened;
+    const { dataset, classes } = this.opened;
     const { height, width } = dataset.info;
     const stored = storedVolume(dataset, { ...volume, label: explained.label });
     const placed = volume.unit === "HU"; // arrays do not define sides
@@ -201,11 +206,11 @@ class Writer {
       const file = join(this.out, `${name}.nii.gz`);
       await writeNifti(file, mapInSource(map, volume, [height, width]));
       this.files.push(file);
-      const target = task.classes.names[explained.target]!;
+      const target = classes[explained.target]!;
       const picture = mapPicture({
         title: [
           [
-            titleOf(kind, explained, task.classes.names),
+            titleOf(kind, explained, classes),
             windowText(this.opened, volume.unit),
             ...(placed ? ["the patient's right is on the left"] : []),
           ].join(" · "),
@@ -237,12 +242,10 @@ function titleOf(
 }
 
 /** The window of the model, beyond which it does not see any values. */
-function windowText(opened: OpenRun, unit: TaskVolume["unit"]): string {
+function windowText(opened: ExplainedData, unit: TaskVolume["unit"]): string {
   const [low, high] = windowOf(opened);
-  const first = opened.config.transform.windows === null ? "" : "first ";
+  const first = opened.member.spec.input.windows.length === 1 ? "" : "first ";
   return `the model's ${first}window, ${String(low).replace("-", "−")} to ${String(high).replace("-", "−")}${unit === "HU" ? " HU" : ""}`;
 }
 
-function windowOf({ config, dataset }: OpenRun): [number, number] {
-  return config.transform.window ?? config.transform.windows?.[0] ?? dataset.info.range;
-}
+const windowOf = ({ member }: ExplainedData): [number, number] => member.spec.input.windows[0]!;

@@ -35,7 +35,7 @@ import { storedConfig } from "../run/stored-config.js";
 import { isBegun, isFinished } from "../train/checkpoint.js";
 import type { StartCheck } from "../train/check-start.js";
 import { classWarnings } from "../train/class-warnings.js";
-import { checkInitFrom } from "../train/init-from.js";
+import { checkInitFrom, initModelOf, type InitModel } from "../train/init-from.js";
 import type { EpochRow } from "../train/metrics-log.js";
 import { movedOr } from "../train/moved-error.js";
 import { planSliceStage } from "../train/slice-from.js";
@@ -118,6 +118,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     stage,
     resume,
     pretrained: null,
+    initFrom: resume && isPastStarts(run, config) ? null : await initModelOf(config),
     world,
     compute: { ...config, threads: config.threads === "auto" ? (maxThreads ?? "auto") : config.threads },
     saveSeconds,
@@ -130,7 +131,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const needsNone = hasSliceStage || stage === "volume" || stage === "fine_tune";
   const pretrained = needsNone ? null : await pretrainedFile(config, taskOptionsOf(options));
   const dataset = openDataset(data);
-  const begin = resume ? checkResume(run, options) : await planRun(run, dataset, options, pretrained);
+  const begin = resume
+    ? checkResume(run, options)
+    : await planRun(run, dataset, options, { pretrained, initFrom: job.initFrom });
   if (resume) checkEarlierStages(run, config, stage);
   checkCache();
   await verifyUnlessStopped(dataset, options);
@@ -227,6 +230,12 @@ export function checkStage(config: RunConfig, stage: StageName | "all", isNew = 
   throw new ConfigError([{ key: "method", message: `method: ${config.method} has ${has} here, not ${stage}` }]);
 }
 
+/** Whether no stage needs the weights of init_from any more, so that they may be gone. */
+const isPastStarts = (run: string, config: RunConfig): boolean =>
+  stagesOf(config).every(
+    (stage) => stage === "fine_tune" || isBegun(run, stage) || (stage === "slice" && isTaken(run)),
+  );
+
 /** The weights file that the trunk starts from; it is downloaded if necessary. */
 export async function pretrainedFile(config: RunConfig, options: TaskOptions): Promise<string | null> {
   if (config.method === "3d" || config.slice.pretrained === null) return null;
@@ -272,13 +281,13 @@ async function planRun(
   run: string,
   dataset: Dataset,
   options: TrainOptions,
-  pretrained: string | null,
+  { pretrained, initFrom }: { pretrained: string | null; initFrom: InitModel | null },
 ): Promise<() => void> {
   const { command = "train() of @slicestack/pipeline", overwrite = false, world = alone } = options;
   const paths = runPaths(run);
   const refuse = () => (overwrite ? refuseIrreplaceable(run, "run") : refuseTaken(run, "run"));
   refuse();
-  checkInitFrom(options.config);
+  checkInitFrom(options.config, initFrom);
   const split = options.split ?? splitFor(dataset, options.config, options.fold);
   const task = checkedTask(run, options.config, dataset, split, world.worldSize);
   const { classes, parts } = task;
@@ -294,6 +303,7 @@ async function planRun(
     split,
     trainsSlices: sliceFrom === undefined,
     pretrained,
+    initFrom,
     world,
   });
   return () => {

@@ -9,7 +9,7 @@ import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../model
 import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
 import type { ModelSpec } from "../models/spec.js";
 import type { Module } from "@slicestack/torch/nn";
-import { initSource } from "./init-from.js";
+import { initSource, type InitModel } from "./init-from.js";
 import { computeOf } from "./rank-compute.js";
 import { refuseForeignSplit } from "./run-stages.js";
 import { checkHeadFits } from "./volume-stage.js";
@@ -24,17 +24,20 @@ export interface StartCheck {
   trainsSlices: boolean;
   /** The file of slice.pretrained; null if there is none. */
   pretrained: string | null;
+  /** The model of init_from; null if there is none. */
+  initFrom: InitModel | null;
   world: World;
 }
 
 /** @throws ConfigError, ModelError, CheckpointError, RunError, DatasetError, SplitError */
-export function checkStart({ config, spec, dataset, split, trainsSlices, pretrained, world }: StartCheck): void {
+export function checkStart(check: StartCheck): void {
+  const { config, spec, dataset, split, trainsSlices, pretrained, initFrom, world } = check;
   computeOf(config, { ...world, localRank: world.localWorldSize - 1 }); // there may be more processes than GPUs
   const given = (model: Module, stage: StageName) => {
     const refuse = (file: string, { metadata }: Loaded) => refuseForeignSplit({ dataset, split }, file, metadata);
     if (config.checkpoint !== null && (stage === "slice" || config.method === "3d"))
       refuse(config.checkpoint, loadWeights(model, config.checkpoint));
-    const source = config.initFrom === null ? null : initSource(config, stage);
+    const source = initFrom === null ? null : initSource(config, initFrom, stage);
     if (source !== null) refuse(source.file, loadForNewClasses(model, source.file, source.prefix));
   };
   scope(() => {

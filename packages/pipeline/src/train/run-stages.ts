@@ -22,7 +22,7 @@ import type { OpenRun } from "../run/open-run.js";
 import { Checkpoints, endOf, isBegun } from "./checkpoint.js";
 import { localBatchNorms } from "./distributed.js";
 import { fineTuneStage } from "./fine-tune-stage.js";
-import { initSource } from "./init-from.js";
+import { initSource, type InitModel } from "./init-from.js";
 import { trainStage, type StageResult, type StageRun } from "./loop.js";
 import { sliceStage, trainingVolumes } from "./slice-stage.js";
 import { volumeStage } from "./volume-stage.js";
@@ -35,6 +35,8 @@ export interface Training<Spec extends ModelSpec = ModelSpec> extends OpenRun {
   stageRun: StageRun;
   /** The file of slice.pretrained; null if there is none, or where the slice stage is past its start. */
   pretrained: string | null;
+  /** The model of init_from; null if there is none, or where every stage is past its start. */
+  initFrom: InitModel | null;
   /** Whether this process keeps the records of the run. */
   isFirst: boolean;
 }
@@ -79,7 +81,7 @@ function runSliceStage(training: Training<SliceSpec | StackSpec>): StageResult {
   if (!(stageRun.resume && isBegun(run, "slice"))) {
     if (config.checkpoint !== null)
       recordStart(training, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));
-    if (config.initFrom !== null) startFrom(training, "slice", model);
+    if (training.initFrom !== null) startFrom(training, training.initFrom, "slice", model);
   }
   if (pretrained !== null) recordStart(training, "slice.pretrained", pretrained, loadTrunk(model, pretrained));
   ready(training, model, config.slice.syncBatchNorm);
@@ -105,8 +107,9 @@ function runHeadStage(training: Training<StackSpec>): StageResult {
   };
   const features = featuresOf(training, source, train, val);
   using head = createHead(spec, model);
-  if (config.initFrom !== null && !(stageRun.resume && isBegun(stageRun.run, "volume")))
-    startFrom(training, "volume", head);
+  const { initFrom } = training;
+  if (initFrom !== null && !(stageRun.resume && isBegun(stageRun.run, "volume")))
+    startFrom(training, initFrom, "volume", head);
   ready(training, head, config.head.syncBatchNorm);
   const stage = volumeStage({
     config,
@@ -184,7 +187,7 @@ function runVoxelStage(training: Training<VolumeSpec>): StageResult {
   if (!(resume && isBegun(run, "volume"))) {
     if (config.checkpoint !== null)
       recordStart(training, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));
-    if (config.initFrom !== null) startFrom(training, "volume", model);
+    if (training.initFrom !== null) startFrom(training, training.initFrom, "volume", model);
   }
   ready(training, model, config.network.syncBatchNorm);
   model.to(layoutOf(compute, "volumes"));
@@ -239,8 +242,8 @@ function refuseSplit(file: string, theirs: string | undefined, ours: string): ne
 }
 
 /** Starts from the weights of another run, without the last layers if the classes differ. */
-function startFrom(training: Training, stage: StageName, model: Module): void {
-  const source = initSource(training.config, stage);
+function startFrom(training: Training, init: InitModel, stage: StageName, model: Module): void {
+  const source = initSource(training.config, init, stage);
   const key = `init_from (${stage})`;
   if (source === null)
     return note(training, key, "That run does not have this head, which starts from random weights.");

@@ -12,6 +12,7 @@ import type { StageRun } from "./loop.js";
 import { MetricsLog } from "./metrics-log.js";
 import { runStage } from "./run-stages.js";
 import { checkHeadFits } from "./volume-stage.js";
+import type { InitModel } from "./init-from.js";
 import { computeOf, type ComputeRequest } from "./rank-compute.js";
 import { joinEnvironments } from "../run/environments.js";
 import type { World } from "./world.js";
@@ -23,6 +24,8 @@ export interface TrainJob {
   resume: boolean;
   /** The file of slice.pretrained; null if there is none, or where the slice stage is past its start. */
   pretrained: string | null;
+  /** The model of init_from; null if there is none, or where every stage is past its start. */
+  initFrom: InitModel | null;
   world: World;
   /** Device, threads and precision as configured, which are needed before the run folder exists. */
   compute: ComputeRequest;
@@ -46,7 +49,7 @@ export function job(input: TrainJob, context: JobContext): TrainOutcome {
 }
 
 function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan): TrainOutcome {
-  const { run, data, stage, resume, world, pretrained, saveSeconds, keepStates } = input;
+  const { run, data, stage, resume, world, pretrained, initFrom, saveSeconds, keepStates } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
   const spec = specOfRun(run, opened);
@@ -84,7 +87,7 @@ function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan)
   for (const name of stages) {
     // Each stage has separate random numbers, so that it is the same whether trained alone or after the others.
     startCompute(compute, stageSeed(config.seed, name) + world.rank);
-    const { status, best } = runStage(name, { ...opened, spec, stageRun, pretrained, isFirst });
+    const { status, best } = runStage(name, { ...opened, spec, stageRun, pretrained, initFrom, isFirst });
     awaitRanks(); // the next stage reads this one's best weights
     if (best !== undefined) outcome.best[name] = best;
     outcome.status = status;

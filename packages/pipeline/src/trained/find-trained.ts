@@ -5,9 +5,11 @@ import { RangeOfParameterError } from "@slicestack/stats";
 import { pathWord } from "../command-line.js";
 import { stagesOf } from "../config/stages.js";
 import { readDecision } from "../models/decision.js";
-import { readSpec } from "../models/spec-file.js";
-import { readRecord, readRunConfig, RunError, runPaths } from "../run/folder.js";
+import { readSpec, specOfRun } from "../models/spec-file.js";
+import type { ModelSpec } from "../models/spec.js";
+import { readRecord, readRunConfig, RunError, runPaths, type RunRecord } from "../run/folder.js";
 import { groupPaths, isGroup, readGroup } from "../run/group.js";
+import { openRun } from "../run/open-run.js";
 import { isBundle, openBundle } from "./open-bundle.js";
 import { indexOfUnlike, type TrainedMember, type TrainedModel } from "./trained-model.js";
 
@@ -46,16 +48,13 @@ export async function findEnsemble(paths: readonly string[], options: FindTraine
   return { ...first, members, bundle: null };
 }
 
-function memberOf(run: string): TrainedMember {
+const memberOf = (run: string): TrainedMember => memberOfRun(run, (record) => specOf(run, record));
+
+/** The trained model of a run. @param specOf its contract   @throws RunError if a stage is not trained */
+export function memberOfRun(run: string, specOf: (record: RunRecord) => ModelSpec): TrainedMember {
   const record = readRecord(run);
   const config = readRunConfig(run);
-  const spec = readSpec(run);
-  if (spec === null)
-    throw new RunError(
-      runPaths(run).model,
-      "not found: the run was trained by an early version or imported from a checkpoint, so what the model expects was not recorded",
-      `Retrain it, or evaluate it on a prepared data set: slicestack evaluate ${pathWord(run)}.`,
-    );
+  const spec = specOf(record);
   const stages = stagesOf(config);
   const weights: TrainedMember["weights"] = {};
   for (const stage of stages) {
@@ -75,8 +74,20 @@ function memberOf(run: string): TrainedMember {
     stages,
     precision: config.precision,
     weights,
-    owner: { split: { hash: record.splitHash }, record: { environment: record.environment } },
+    owner: { split: { hash: record.splitHash }, record },
   };
+}
+
+/** Early versions did not record it: the training data then say what the model expects. */
+function specOf(run: string, record: RunRecord): ModelSpec {
+  const spec = readSpec(run);
+  if (spec !== null) return spec;
+  if (record.dataset !== null) return specOfRun(run, openRun(run));
+  throw new RunError(
+    runPaths(run).model,
+    "not found: the run was imported from a checkpoint, which does not say how scans were prepared for it",
+    `Evaluate it on a prepared data set: slicestack evaluate ${pathWord(run)} --data DATA.`,
+  );
 }
 
 /** Checks that the members of a group have the same preparation and classes, so that only their weights differ. */
@@ -85,4 +96,17 @@ function checkAlike(group: string, members: readonly TrainedMember[]): void {
   if (other === undefined) return;
   const remedy = "Predict with one of its members.";
   throw new RunError(group, `its members differ in classes or preparation (${other.source})`, remedy);
+}
+
+/**
+ * The model to use where there can be only one.
+ * @param index of a model of a bundle or a group, from 0; undefined where it must have a single one
+ * @param remedy what to do where it has several
+ * @throws RunError
+ */
+export function oneMember({ path, members }: TrainedModel, index: number | undefined, remedy: string): TrainedMember {
+  const member = members[index ?? 0];
+  if (member === undefined) throw new RunError(path, `has no model ${index}; it has ${members.length}`, remedy);
+  if (index === undefined && members.length > 1) throw new RunError(path, `has ${members.length} models`, remedy);
+  return member;
 }

@@ -2,7 +2,7 @@
  * Weights that a later step reads are stored with their SHA-256: `best.sha256` beside `best.safetensors`, in the format of
  * `sha256sum -c`. It is compared when the weights are read, which hashes the whole file anyway.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, renameSync } from "node:fs";
 import { basename } from "node:path";
 import type { Tensor } from "@slicestack/torch";
 import { CheckpointError } from "@slicestack/torch/safetensors";
@@ -22,6 +22,14 @@ export function writeRecorded(
   const sha256 = writeSafetensors(file, tensors, metadata, { beforeCommit });
   record(file, [sha256]);
   return sha256;
+}
+
+/** Copies weights byte for byte, and records their hash. @param sha256 of the file, as it was checked */
+export function copyRecorded(from: string, to: string, sha256: string): void {
+  const temporary = `${to}.tmp`;
+  copyFileSync(from, temporary);
+  record(to, [sha256]);
+  renameSync(temporary, to);
 }
 
 function record(file: string, hashes: readonly string[]): void {

@@ -47,7 +47,7 @@ test("a part that is not there, and a vote that gives no probabilities, are refu
   using counting = opened(sliceSpec("slice_cnn", { rule: "count", k: 8 }), 0);
   assert.throws(
     () => exportOnnx(counting, { calibration: null }),
-    /^ExportError: The vote `count` gives scores .*\. Export the slices' probabilities with --part trunk/,
+    /^ExportError: The vote `count` decides by a threshold, .*--part trunk/,
   );
 });
 

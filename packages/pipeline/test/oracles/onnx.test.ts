@@ -98,7 +98,7 @@ test("torchvision's ResNet-18 takes the exported weights and gives equal logits"
   inFolder((folder) => {
     using model = opened(stackSpec("resnet18", { name: "attention" }, { classes: 3 }));
     const out = join(folder, "weights.safetensors");
-    TARGETS.safetensors.write(model, { out, overwrite: false, calibration: null });
+    TARGETS.safetensors.write([{ model, calibration: null }], { out, overwrite: false });
     assert.ok(!isNetwork(model));
     const { trunk } = model;
     scope(() => {

@@ -173,6 +173,7 @@ export function trainHere(
     stage: "all",
     resume: true,
     pretrained: null,
+    initFrom: null,
     world: alone,
     compute,
     saveSeconds,

@@ -47,15 +47,16 @@ export function onnxModel(programs: readonly Program[], options: OnnxOptions): O
   const inputs: TensorInfo[] = [];
   const results = new Map<string, TensorInfo>();
   programs.forEach((program, k) => {
-    const names = new Map(program.inputs.map(({ name }) => [name, results.get(name)?.name ?? name]));
-    for (const input of program.inputs)
-      if (!results.has(input.name) && !inputs.some(({ name }) => name === input.name))
-        inputs.push(infoOf(input, options.inputs?.[input.name]));
+    const nameOf = (name: string) => program.names?.get(name) ?? name;
+    const names = new Map(program.inputs.map(({ name }) => [name, results.get(nameOf(name))?.name ?? nameOf(name)]));
+    for (const { name, ...input } of program.inputs.map((one) => ({ ...one, name: nameOf(one.name) })))
+      if (!results.has(name) && !inputs.some((known) => known.name === name))
+        inputs.push(infoOf({ name, ...input }, options.inputs?.[name]));
     const cast = castInputs(graph, program, names, inputs);
     writeProgram(graph, program, cast, programs.length === 1 ? "" : `${k}.`);
     for (const [name, tensor] of program.outputs) {
       const shape = tensor.shape.map((size) => dimension(size, name));
-      results.set(name, { name: graph.name(tensor), type: tensor.dtype, shape });
+      results.set(nameOf(name), { name: graph.name(tensor), type: tensor.dtype, shape });
     }
   });
   const outputs = options.outputs.map((output) => {
@@ -105,9 +106,9 @@ function castInputs(
 ): Map<string, string> {
   return new Map(
     program.inputs.map(({ name, dtype }) => {
-      const type = inputs.find((input) => input.name === name)?.type ?? dtype;
       const given = names.get(name) ?? name;
-      return [name, type === dtype || given !== name ? given : graph.cast(given, dtype)];
+      const type = inputs.find((input) => input.name === given)?.type ?? dtype;
+      return [name, type === dtype ? given : graph.cast(given, dtype)];
     }),
   );
 }

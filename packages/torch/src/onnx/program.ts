@@ -13,6 +13,8 @@ export interface Program {
   /** Only the calls on which an output depends. */
   calls: readonly Call[];
   outputs: ReadonlyMap<string, SizedTensor>;
+  /** The names of inputs and outputs in a sequence of programs, where they differ from those here. */
+  names?: ReadonlyMap<string, string>;
 }
 
 // Numbers that hardly any layer has as its width, and 1, at which shapes are most often special.

@@ -1,0 +1,97 @@
+/** Turns a bundle into a run folder, which can be evaluated and explained, and from whose weights a training can start. */
+import { existsSync, mkdirSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { loadPlugins } from "../config/plugins.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { fileHashSync } from "../data/hash.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import { sha256Of } from "../data/sealed-json.js";
+import { configOfSpec } from "../models/config-of-spec.js";
+import { writeDecision } from "../models/decision.js";
+import type { ModelSpec } from "../models/spec.js";
+import { writeSpec } from "../models/spec-file.js";
+import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
+import { softwareVersions } from "../run/software-versions.js";
+import { storedConfig } from "../run/stored-config.js";
+import { findTrained, oneMember } from "../trained/find-trained.js";
+import { hashOfWeights } from "../trained/trained-model.js";
+import { copyRecorded } from "../weights/recorded-hash.js";
+import type { ImportResult } from "./import-checkpoint.js";
+
+export interface ImportBundleOptions {
+  /** A file written by `exportBundle`. */
+  bundle: string;
+  /** The run folder, which is created here. */
+  out: string;
+  /** Which model of a bundle of a group, from 0; required if there are several. */
+  member?: number;
+  /** Whether the plug-ins in the bundle may run. */
+  allowPlugins?: boolean;
+  /** The command that the report shows. */
+  command?: string;
+}
+
+/**
+ * The run has the contract, the weights and the decision of the bundle, byte for byte, so that it predicts the same.
+ * @throws BundleError, RunError (several models, or `out` is a run), FolderError, CheckpointError, PluginError
+ */
+export async function importBundle(options: ImportBundleOptions): Promise<ImportResult> {
+  const { bundle, out, command = "importBundle() of @slicestack/pipeline" } = options;
+  const run = resolve(out);
+  if (existsSync(runPaths(run).record)) throw new RunError(run, "already holds a run", "Choose another folder.");
+  refuseForeign(run, "run");
+  const model = await findTrained(bundle, options);
+  const remedy = "A run has one model: choose one with --member 0, 1, ….";
+  const member = oneMember(model, options.member, remedy);
+  const { spec, decision, precision, stages, weights } = member;
+  await loadPlugins(spec.plugins);
+  const hashes = stages.map((stage) => [stage, hashOfWeights(member, stage)] as const);
+  const [file, sha256] = [basename(bundle), fileHashSync(bundle)];
+  const notes = notesOf(spec, decision !== null);
+  claimFolder(run, "run");
+  for (const [stage, hash] of hashes) {
+    mkdirSync(runPaths(run).checkpoints(stage), { recursive: true });
+    copyRecorded(weights[stage]!.file, runPaths(run).best(stage), hash);
+  }
+  writeSpec(run, spec);
+  if (decision !== null) writeDecision(runPaths(run).decision, decision);
+  const yaml = storedConfig(configOfSpec(spec, precision), run);
+  writeFileAtomic(runPaths(run).config, yaml);
+  const { names } = spec.classes;
+  const described = modelText(spec);
+  writeRecord(run, {
+    version: 1,
+    dataset: null,
+    splitHash: "",
+    configSha256: sha256Of(yaml),
+    created: new Date().toISOString(),
+    status: "trained",
+    command,
+    classes: names,
+    versions: softwareVersions(),
+    environment: { bundle: [`${file}, SHA-256 ${sha256}.`, ...notes].join(" ") },
+    testReads: 0,
+    imported: { file, sha256, model: described, classes: names.length, votes: true, notes },
+  });
+  return { run, model: described, classes: names.length, notes };
+}
+
+/** Whether a folder is a run that was made from exactly this file. */
+export function isImportOf(run: string, file: string): boolean {
+  if (!existsSync(runPaths(run).record)) return false;
+  return readRecord(run).imported?.sha256 === fileHashSync(file);
+}
+
+function modelText(spec: ModelSpec): string {
+  if (spec.method === "3d") return `${spec.network.name} (3d)`;
+  const head = spec.method === "2d" ? "" : ` with the head ${spec.head.name}`;
+  return `${spec.trunk.name}${head} (${spec.method})`;
+}
+
+function notesOf({ trainedOn }: ModelSpec, isEvaluated: boolean): string[] {
+  const from =
+    trainedOn === null
+      ? "Its training data are not recorded."
+      : `It was trained on ${trainedOn.volumes.train} volumes of ${trainedOn.dataset.name}, and chosen on ${trainedOn.volumes.val}.`;
+  return [from, ...(isEvaluated ? [] : ["It was not evaluated: its probabilities are not calibrated."])];
+}
