@@ -21,6 +21,7 @@ function node(project, ...args) {
 test("each package holds its readme, the licence and what runs, and nothing else; the licence and configs leave no copy behind", () => {
   assert.deepEqual([...packed.keys()].sort(), [
     "@slicestack/pipeline",
+    "@slicestack/server",
     "@slicestack/stats",
     "@slicestack/torch",
     "@slicestack/volume",
