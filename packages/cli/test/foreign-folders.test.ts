@@ -30,6 +30,7 @@ before(async () => {
     at("study.yaml"),
     "name: study\nconfig: small.yaml\nseeds: 1\nmain: a\nvariants: {a: {}, b: {slice.vote: majority}}\n",
   );
+  writeFileSync(at("sweep.yaml"), "name: votes\nconfig: small.yaml\nspace: {slice.vote: [mean, majority]}\n");
   folder.succeed("train", "--config", "small.yaml", "--data", "data", "--out", "run");
   folder.succeed("prepare", "scans", "piece-1", "--labels", "scans/labels.csv", "--shard", "1/1", "--depth", "4");
   mkdirSync(at("project/data"), { recursive: true });
@@ -56,6 +57,12 @@ const commands: Record<string, string[]> = {
   explain: ["explain", "run", "--out"],
   compare: ["compare", "run", "run", "--out"],
   inspect: ["inspect", "data", "--out"],
+  predict: ["predict", "run", "scans/0001.nii.gz", "--out"],
+  "predict --dicom": ["predict", "run", "scans/0001.nii.gz", "--dicom"],
+  "export --to triton": ["export", "run", "--to", "triton"],
+  "sweep run": ["sweep", "run", "sweep.yaml", "--data", "data", "--out"],
+  auto: ["auto", "scans", "--labels", "scans/labels.csv", "--out"],
+  serve: ["serve", "run", "--port", "0", "--data"],
   demo: ["demo", "--subjects", "20", "--out"],
 };
 

@@ -55,4 +55,13 @@ testSpellings({
     only: one,
   },
   runs: { line: "runs @@run", only: one },
+  predict: { line: "predict @run @@scans --out @made/predicted", isOfTheMoment: true, only: one },
+  "predict --json": { line: "predict @@run @scans/0001.nii.gz", isOfTheMoment: true, only: one },
+  export: { line: "export @@run @made/model.onnx --to onnx", writes: ["made/model.onnx"], only: one },
+  "export --to bundle": {
+    line: "export @@run @made/model.slicestack --to bundle",
+    writes: ["made/model.slicestack"],
+    only: one,
+  },
+  "sweep plan": { line: "sweep plan @sweep.yaml --data @@data", isOfTheMoment: true, only: one },
 });

@@ -197,5 +197,6 @@ async function makeInputs(place: string): Promise<void> {
   writeFileSync(inPlace("pictures.csv"), "path,label\npictures,0\n");
   writeFileSync(inPlace("small.yaml"), smallConfig);
   writeFileSync(inPlace("study.yaml"), STUDY);
+  writeFileSync(inPlace("sweep.yaml"), "name: heads\nconfig: small.yaml\nspace: {head.model: [mean, attention]}\n");
   writeFileSync(inPlace("2d.yaml"), small2dConfig);
 }
