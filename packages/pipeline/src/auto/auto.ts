@@ -2,7 +2,6 @@
  * The whole way in one call: scans and labels in, an evaluated model out. Every step is one of the other tasks, or a rule of
  * this room; auto.json keeps what is finished, so that a call that was killed continues.
  */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { removeTemporaries } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
@@ -33,6 +32,7 @@ import {
   type Way,
   type Wishes,
 } from "./steps.js";
+import { makeFolder } from "../data/make-folder.js";
 
 export interface AutoOptions extends GivenScans, TaskOptions {
   /** Folder to create, or that of an earlier call, which is continued. */
@@ -88,7 +88,7 @@ async function autoInSession(options: AutoOptions): Promise<AutoResult> {
   const { overwrite = false, onLog } = options;
   if (overwrite) refuseOccupied(paths.root, "auto", true);
   else refuseForeign(paths.root, "auto");
-  mkdirSync(dirname(paths.root), { recursive: true });
+  makeFolder(dirname(paths.root));
   claimFolder(paths.root, "auto");
   using _lock = FolderLock.take(paths.root);
   if (overwrite) {

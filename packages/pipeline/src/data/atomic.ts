@@ -16,6 +16,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { codeOf } from "./error-code.js";
 import { naming } from "../engine/system-errors.js";
 import { markFolder, refuseOccupied, type FolderKind } from "./owned-folder.js";
+import { makeFolder } from "./make-folder.js";
 
 /** One call to the operating system writes at most 2 GiB. */
 const MOST_AT_ONCE = 2 ** 30;
@@ -122,7 +123,7 @@ export class StagedFolder {
   ) {
     this.destination = resolve(destination);
     refuseOccupied(this.destination, kind, overwrite);
-    mkdirSync(dirname(this.destination), { recursive: true });
+    makeFolder(dirname(this.destination));
     this.path = temporaryName(this.destination);
     naming(this.destination, () => mkdirSync(this.path), true);
     markFolder(this.path, kind);

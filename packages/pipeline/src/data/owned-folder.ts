@@ -2,11 +2,12 @@
  * Recognises the folders that Slicestack wrote. It writes into a folder only if the folder is new, empty or of the
  * requested kind, and replaces it only if it contains nothing else: `--out .` and `--overwrite` never delete a user's files.
  */
-import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf } from "./error-code.js";
 import { refuseUnwritable } from "../engine/system-errors.js";
 import { crossThreads } from "../engine/thread-errors.js";
+import { makeFolder } from "./make-folder.js";
 
 /** A folder or file that Slicestack must not write into or replace. */
 export class FolderError extends Error {
@@ -156,7 +157,7 @@ export function refuseForeign(folder: string, kind: FolderKind, isKnown = false)
 /** Creates the folder if it is missing, and marks it before anything else is written. @throws FolderError as refuseForeign */
 export function claimFolder(folder: string, kind: FolderKind, isKnown = false): void {
   refuseForeign(folder, kind, isKnown);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   markFolder(folder, kind);
 }
 

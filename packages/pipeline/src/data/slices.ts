@@ -2,7 +2,7 @@
  * Writes a data set in the published layouts: train|val|test/class_k/NAME_INDEX.npy, each a slice (H, W), or NAME.npy,
  * each a volume (H, W, slices).
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeNpy } from "@slicestack/volume/node";
 import type { Progress } from "../engine/progress.js";
@@ -13,6 +13,7 @@ import { PARTS, type Part } from "./split/parts.js";
 import { readSplit, splitPath } from "./split/split.js";
 import { readStored, type Dataset } from "./store.js";
 import type { VolumeRecord } from "./volume-record.js";
+import { makeFolder } from "./make-folder.js";
 
 export interface SlicesOptions {
   /** Folder to create. */
@@ -51,7 +52,7 @@ export async function writeSlices(dataset: Dataset, options: SlicesOptions): Pro
       const part = partOf === null ? "" : partOf.get(volume.id);
       if (part === undefined) continue;
       const into = join(folder.path, part, `class_${volume.label}`);
-      mkdirSync(into, { recursive: true });
+      makeFolder(into);
       const stem = join(into, names.get(volume.id)!);
       slices +=
         options.volumes === true ? await writeVolume(dataset, volume, stem) : await writeEach(dataset, volume, stem);

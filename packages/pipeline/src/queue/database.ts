@@ -2,7 +2,7 @@
  * Opens and checks the file of a queue, writes it in transactions, and turns SQLite's errors into ones that name the
  * file.
  */
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { createRequire } from "node:module";
 import { explained } from "../engine/system-errors.js";
@@ -10,6 +10,7 @@ import { QueueError } from "./errors.js";
 import { refuseNetworkDisk } from "./local-disk.js";
 import { APPLICATION_ID, TABLES, VERSION } from "./schema.js";
 import type { Sqlite, SqliteClass, Statement } from "./sqlite.js";
+import { makeFolder } from "../data/make-folder.js";
 
 export interface DatabaseOptions {
   /** Whether to refuse to create a missing file. Default false. */
@@ -51,7 +52,7 @@ export class QueueDatabase implements Disposable {
     const isThere = existsSync(file);
     if (!isThere && mustExist) throw new QueueError(file, "not found", "Check the path.");
     return inWords(file, () => {
-      if (!isThere) mkdirSync(dirname(file), { recursive: true });
+      if (!isThere) makeFolder(dirname(file));
       refuseNetworkDisk(file);
       const sqlite = new (sqliteOf(file))(file, { timeout: patience });
       try {

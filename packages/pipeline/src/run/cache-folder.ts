@@ -1,10 +1,11 @@
 /** The cache folder of this user. Its content can be computed again, so that work continues even if it cannot be written. */
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isSystemError, naming, systemText } from "../engine/system-errors.js";
 import { notice } from "../engine/notices.js";
 import { cacheDirectory, homeFolder } from "../engine/cache-location.js";
+import { makeFolder } from "../data/make-folder.js";
 
 /** A subfolder of this user's cache. */
 export const cacheSubfolder = (part: string): string => join(cacheDirectory(process.env, homeFolder()), part);
@@ -13,10 +14,14 @@ export const cacheSubfolder = (part: string): string => join(cacheDirectory(proc
 export function writableCache(cache: string, part: string): string {
   const wanted = join(cache, part);
   const isKept = tryToKeep(() => {
-    mkdirSync(wanted, { recursive: true });
+    makeFolder(wanted);
     accessSync(wanted, constants.W_OK | constants.X_OK);
   });
-  return isKept ? wanted : join(tmpdir(), "slicestack", part);
+  if (isKept) return wanted;
+  // Of this user alone: what somebody else wrote there would be taken for features of this model.
+  const own = join(tmpdir(), `slicestack-${process.getuid?.() ?? "user"}`);
+  const isOwn = tryToKeep(() => makeFolder(own, 0o700)) && lstatSync(own).uid === (process.getuid?.() ?? 0);
+  return join(isOwn ? own : mkdtempSync(join(tmpdir(), "slicestack-")), part);
 }
 
 /** Runs code that writes into the cache. A full disk or an unwritable folder only gives a notice. @returns whether it was written */

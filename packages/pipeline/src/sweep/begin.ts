@@ -1,5 +1,5 @@
 /** Locates a sweep by its file or folder, plans it, and starts it. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathWord, shownPath } from "../command-line.js";
 import { readSource } from "../config/document.js";
@@ -19,6 +19,7 @@ import { loadSweepFile, type SweepSpec } from "./sweep-file.js";
 import { sweepPaths } from "./sweep-folder.js";
 import { isBegun, writeSweepRecord } from "./sweep-record.js";
 import { Sweep } from "./sweep.js";
+import { makeFolder } from "../data/make-folder.js";
 
 export interface SweepTarget {
   /** Prepared data set; default: the one named in the file. */
@@ -77,7 +78,7 @@ export async function beginSweep(given: string, target: SweepTarget & { command?
   const { seeds, folds, splits } = repeatsOf(spec, base, dataset);
   const paths = sweepPaths(found.folder);
   claimFolder(paths.root, "sweep");
-  mkdirSync(paths.trials, { recursive: true });
+  makeFolder(paths.trials);
   writeFileAtomic(paths.file, spec.text);
   writeFileAtomic(paths.base, base.text);
   writeSweepRecord(paths.root, {

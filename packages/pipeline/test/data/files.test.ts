@@ -13,6 +13,7 @@ import {
   refuseExistingFile,
   refuseOccupied,
 } from "../../src/data/owned-folder.js";
+import { makeFolder } from "../../src/data/make-folder.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("csv: values with commas, quotes, line breaks and leading zeros come back as they were", (t) => {
@@ -128,6 +129,17 @@ test("a file system that cannot sync a folder: the file is written anyway; a bro
   } finally {
     restore();
   }
+});
+
+test("makeFolder creates what is missing, takes what is there, and ends below a folder that takes none", (t) => {
+  const folder = temporaryFolder(t);
+  makeFolder(join(folder, "a/b/c"));
+  makeFolder(join(folder, "a/b/c"));
+  assert.deepEqual(readdirSync(join(folder, "a/b")), ["c"]);
+  writeFileSync(join(folder, "file"), "");
+  assert.throws(() => makeFolder(join(folder, "file/x")), { code: "ENOTDIR" });
+  // Node's recursive mkdir never returns there.
+  if (existsSync("/proc/self")) assert.throws(() => claimFolder("/proc/nothing/run", "run"), { code: "ENOENT" });
 });
 
 test("a scored run and a scored group contain only files that we write; a note among them belongs to the user", (t) => {

@@ -2,23 +2,14 @@
  * A data set under construction: slices and a journal of the finished volumes, in a folder beside the destination, so that
  * a killed preparation can be resumed.
  */
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { encodeNpyHeader } from "@slicestack/volume";
 import { codeOf } from "../error-code.js";
 import { naming } from "../../engine/system-errors.js";
 import { storeBytes, type StoreDtype } from "../store.js";
 import type { VolumeRecord } from "../volume-record.js";
+import { makeFolder } from "../make-folder.js";
 
 /** What the volumes of one data set have in common. */
 export interface Frame {
@@ -83,7 +74,7 @@ export class Journal {
 
   private constructor(folder: string, path: string, key: string, lines: readonly Buffer[]) {
     const slices = join(dataFolder(folder), "slices.npy");
-    mkdirSync(dataFolder(folder), { recursive: true });
+    makeFolder(dataFolder(folder));
     this.#journalFile = path;
     this.#slicesFile = slices;
     this.#slices = openSync(slices, existsSync(slices) ? "r+" : "w+");
