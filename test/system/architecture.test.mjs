@@ -37,7 +37,7 @@ const arrows = {
   audit: "page data engine",
   export: "trained evaluate predict models input weights run data engine config",
   scan: "dicom-out explain trained predict models input dicomweb run data engine config",
-  "dicom-out": "explain run data",
+  "dicom-out": "explain run data engine",
   explain: "trained page predict inspect input models run data engine config",
   evaluate: "page predict input models run command-line.ts data engine config",
   train: "trained predict models input augment weights run command-line.ts data engine config",

@@ -1,3 +1,5 @@
+import { crossThreads } from "../engine/thread-errors.js";
+
 /** A report or a heat-map cannot be written for a scan; the scan itself was predicted. */
 export class DicomOutputError extends Error {
   override readonly name = "DicomOutputError";
@@ -14,3 +16,5 @@ export class DicomOutputError extends Error {
     super(`${problem}. ${remedy}`, options);
   }
 }
+
+crossThreads(import.meta.url, DicomOutputError);
