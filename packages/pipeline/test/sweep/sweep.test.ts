@@ -1,6 +1,6 @@
 /** A sweep that has begun: its folder, its points, what it proposes, what is refused. */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { ConfigError } from "../../src/config/errors.js";
@@ -169,7 +169,9 @@ test("a sweep goes on as it began: another budget is taken, other settings are r
   await assert.rejects(beginSweep(file, { data, out }), SweepError);
   assert.equal((await beginSweep(out)).points.length, 5);
   assert.deepEqual(locateSweep(out), { file: null, folder: out, isBegun: true });
-  assert.throws(() => locateSweep(folder), /no sweep has been started there/);
+  const empty = join(folder, "empty"); // a folder of YAML files is a sweep itself
+  mkdirSync(empty);
+  assert.throws(() => locateSweep(empty), /no sweep has been started there/);
 });
 
 test("every point is checked before anything runs, and told with its key and line", async () => {
