@@ -36,7 +36,8 @@ export async function initModelOf({ initFrom }: RunConfig): Promise<InitModel | 
   return (await holdsBundle(initFrom)) ? bundledModel(initFrom) : modelOfRun(initFrom);
 }
 
-function modelOfRun(run: string): InitModel {
+/** The model of a run folder. @throws RunError if it is none */
+export function modelOfRun(run: string): InitModel {
   const config = readRunConfig(run);
   const stages = stagesOf(config);
   return {

@@ -12,6 +12,7 @@ import { sha256Of } from "../../src/data/sealed-json.js";
 import { readSafetensors } from "../../src/weights/safetensors.js";
 import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open-run.js";
+import { modelOfRun } from "../../src/train/init-from.js";
 import { job as trainJob, type TrainJob, type TrainOutcome } from "../../src/train/train-job.js";
 import { alone } from "../../src/train/world.js";
 
@@ -173,7 +174,7 @@ export function trainHere(
     stage: "all",
     resume: true,
     pretrained: null,
-    initFrom: null,
+    initFrom: compute.initFrom === null ? null : modelOfRun(compute.initFrom),
     world: alone,
     compute,
     saveSeconds,
