@@ -24,7 +24,7 @@ export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } fr
 export { bytesText, cacheText, parseBytes } from "./run/cache-entries.js";
 export { findDataset } from "./run/dataset-location.js";
 export { selectionsOf } from "./run/epoch-selection.js";
-export { QueueError, QueueFullError } from "./queue/errors.js";
+export { LeaseLostError, QueueError, QueueFullError } from "./queue/errors.js";
 export type { Job as QueueJob, Lease } from "./queue/jobs.js";
 export { LeaseQueue } from "./queue/lease-queue.js";
 export { Slurm } from "./slurm/client.js";

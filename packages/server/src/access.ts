@@ -43,6 +43,8 @@ function sender({ tokens }: Service, request: FastifyRequest): string {
  * the name that it made point here, gives it away.
  */
 function refuseForeignPages({ headers }: FastifyRequest): void {
+  if (FORWARDED.some((name) => headers[name] !== undefined))
+    throw new Problem("forbidden", "The request comes through a proxy, and no tokens are required", "Pass --tokens.");
   const host = hostOf(headers.host ?? "");
   if (host === null || !isLoopback(host))
     throw new Problem("forbidden", "The request names a host that is not this machine", "Use http://127.0.0.1.");
@@ -52,6 +54,9 @@ function refuseForeignPages({ headers }: FastifyRequest): void {
   if (from !== headers.host)
     throw new Problem("forbidden", "The request comes from a page of another site", "Use the API from a program.");
 }
+
+/** What most proxies add: behind one, any machine can send requests. */
+const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
 function hostOf(header: string): string | null {
   if (!URL.canParse(`http://${header}`)) return null;

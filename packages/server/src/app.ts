@@ -1,4 +1,5 @@
 /** The HTTP application: plug-ins, access, limits, problems and routes. */
+import type { IncomingMessage } from "node:http";
 import helmet from "@fastify/helmet";
 import multipart from "@fastify/multipart";
 import rateLimit from "@fastify/rate-limit";
@@ -86,8 +87,9 @@ const kindOf = (error: unknown): string => {
 };
 
 /** A line for each request. The route, not the address: an address may hold what a client calls a patient. */
-function logRequests(app: FastifyInstance, { log, metrics }: Service): void {
+function logRequests(app: FastifyInstance, { log, metrics, settings }: Service): void {
   app.addHook("onResponse", (request, reply, done) => {
+    endLate(request.raw, settings.uploadStall);
     const route = request.routeOptions.url ?? "none";
     const seconds = reply.elapsedTime / 1000;
     metrics.request(request.method, route, reply.statusCode, seconds);
@@ -101,6 +103,13 @@ function logRequests(app: FastifyInstance, { log, metrics }: Service): void {
       });
     done();
   });
+}
+
+/** The rest of a body whose request was answered without it is discarded, but not for ever. */
+function endLate(request: IncomingMessage, milliseconds: number): void {
+  if (request.complete) return;
+  const timer = setTimeout(() => request.socket.destroy(), milliseconds).unref();
+  request.once("close", () => clearTimeout(timer));
 }
 
 const round = (seconds: number): number => Number(seconds.toFixed(4));

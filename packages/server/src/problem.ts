@@ -8,7 +8,7 @@ const TITLES = {
   forbidden: { status: 403, title: "The request is refused" },
   "not-found": { status: 404, title: "There is no such thing here" },
   "request-timeout": { status: 408, title: "The request took too long" },
-  "not-ready": { status: 409, title: "The prediction has not ended" },
+  "not-ready": { status: 409, title: "The prediction has no result" },
   "already-in-progress": { status: 409, title: "A request with this key is in progress" },
   "too-large": { status: 413, title: "The upload exceeds a limit" },
   "unsupported-media-type": { status: 415, title: "This kind of upload is not accepted" },

@@ -1,4 +1,5 @@
 /** Starts a server: its data folder, its workers, its queue, its address. */
+import { chmodSync } from "node:fs";
 import { resolve } from "node:path";
 import { claimFolder, FolderLock, refuseForeign } from "@slicestack/pipeline/internal";
 import { createApp } from "./app.js";
@@ -37,6 +38,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const tokens = settings.tokens === null ? null : new Tokens(settings.tokens);
   refuseForeign(data, "server");
   claimFolder(data, "server");
+  hide(data);
   const closing = new Closing();
   try {
     return await started(settings, data, tokens, closing);
@@ -54,17 +56,18 @@ async function started(settings: Settings, data: string, tokens: Tokens | null, 
   const predictions = new Predictions(data, settings);
   closing.add(() => predictions[Symbol.dispose]());
   const metrics = new Metrics(predictions, pool);
+  const log = logOf(settings);
   const dispatcher = new Dispatcher(predictions.queue, pool, {
     timeout: settings.timeout,
     folderOf: (id) => predictions.folderOf(id).path,
     on: predictions.listener,
+    log,
   });
   closing.add(() => dispatcher.stop(settings.grace));
   const audit = new AuditLog(data);
-  const log = logOf(settings);
   const service: Service = { settings, pool, predictions, dispatcher, metrics, audit, tokens, log, isStopping: false };
   const app = await createApp(service);
-  closing.add(() => app.close());
+  closing.add(() => stopApp(app, service));
   const expiring = setInterval(() => expire(service), EXPIRE_MS);
   closing.add(() => clearInterval(expiring));
   closing.add(() => void (service.isStopping = true));
@@ -89,6 +92,15 @@ async function started(settings: Settings, data: string, tokens: Tokens | null, 
   };
 }
 
+/** Makes the folder readable by its owner alone, as far as it is this user's. */
+function hide(folder: string): void {
+  try {
+    chmodSync(folder, 0o700);
+  } catch {
+    // Another user's: the folders of uploads and predictions in it are hidden nevertheless.
+  }
+}
+
 /** What must end, in the reverse order of its beginning. */
 class Closing {
   #ends: (() => Promise<void> | void)[] = [];
@@ -100,7 +112,15 @@ class Closing {
 
   close(): Promise<void> {
     this.#closed ??= (async () => {
-      for (const end of this.#ends) await end();
+      const failures: unknown[] = [];
+      for (const end of this.#ends) {
+        try {
+          await end();
+        } catch (error) {
+          failures.push(error); // what is left must end nevertheless
+        }
+      }
+      if (failures.length > 0) throw failures[0];
     })();
     return this.#closed;
   }
@@ -114,6 +134,25 @@ function startPool({ models, allowPlugins, workers, device, threads, precision }
   };
   const paths = [...models].map(([name, path]) => ({ name, path: resolve(path) }));
   return WorkerPool.start({ models: paths, allowPlugins, compute }, workers);
+}
+
+/** The longest that answers may take once no prediction runs any more. */
+const ANSWER_MS = 2000;
+
+/**
+ * Takes no more requests, and lets running predictions end. Whoever waits for another one then hears how it is; uploads
+ * that have not arrived by then are cut off.
+ */
+async function stopApp(
+  app: Awaited<ReturnType<typeof createApp>>,
+  { dispatcher, predictions, settings }: Service,
+): Promise<void> {
+  const closed = app.close();
+  await dispatcher.stop(settings.grace);
+  predictions.stop();
+  const late = setTimeout(() => app.server.closeAllConnections(), ANSWER_MS);
+  await closed;
+  clearTimeout(late);
 }
 
 async function listen(app: Awaited<ReturnType<typeof createApp>>, { host, port }: Settings): Promise<string> {
@@ -132,12 +171,17 @@ async function listen(app: Awaited<ReturnType<typeof createApp>>, { host, port }
 
 function expire({ predictions, audit, log }: Service): void {
   try {
-    for (const { id, who, model } of predictions.expire())
-      audit.write({ who, action: "expire", prediction: id, model });
+    for (const one of predictions.expire()) {
+      if ("error" in one) notRemoved(log, one.error);
+      else audit.write({ who: one.who, action: "expire", prediction: one.id, model: one.model });
+    }
   } catch (error) {
-    log("error", "expired predictions could not be removed", { code: (error as NodeJS.ErrnoException).code });
+    notRemoved(log, error);
   }
 }
+
+const notRemoved = (log: Log, error: unknown): void =>
+  log("error", "an expired prediction could not be removed", { code: (error as NodeJS.ErrnoException).code });
 
 /** Lines of JSON without patient data: no names of files, no ids of scans. */
 const logOf =

@@ -9,12 +9,17 @@ import { ServeError } from "./options.js";
 export class Tokens {
   #lines: { name: string; hash: Buffer }[];
 
-  /** @throws ServeError if the file cannot be read or has no usable line */
+  /** @throws ServeError if the file cannot be read, or has no token or an unusable line */
   constructor(private readonly file: string) {
     this.#lines = readTokens(file);
+    if (this.#lines.length === 0) throw new ServeError(`${file} has no token`, "Add one line for each.");
   }
 
-  /** Reads the file again; the tokens stay as they were if it cannot be read. @throws ServeError */
+  /**
+   * Reads the file again; the tokens stay as they were if it cannot be read. Without a line, none is accepted any more:
+   * the last token can be revoked, too.
+   * @throws ServeError
+   */
   reload(): void {
     this.#lines = readTokens(this.file);
   }
@@ -40,7 +45,7 @@ function readTokens(file: string): { name: string; hash: Buffer }[] {
     throw new ServeError(`${file} cannot be read (${(error as Error).message})`, "Name a file of tokens.");
   }
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
-  const tokens = lines.map((line, k) => {
+  return lines.map((line, k) => {
     const [, name, hex] = LINE.exec(line.trim()) ?? [];
     if (name === undefined)
       throw new ServeError(
@@ -49,6 +54,4 @@ function readTokens(file: string): { name: string; hash: Buffer }[] {
       );
     return { name, hash: Buffer.from(hex!, "hex") };
   });
-  if (tokens.length === 0) throw new ServeError(`${file} has no token`, "Add one line for each.");
-  return tokens;
 }

@@ -83,7 +83,11 @@ async function runServe(given: string[], flags: ServeFlags, session: Session): P
     url: server.url,
     models: server.models.map(({ name, sha256 }) => ({ name, sha256 })),
   });
-  await new Promise<void>((resolve) => session.signal.addEventListener("abort", () => resolve(), { once: true }));
+  await new Promise<void>((resolve) => {
+    if (session.signal.aborted)
+      resolve(); // while the models were being opened
+    else session.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
   process.off("SIGHUP", reload);
   await server.close();
   return {

@@ -36,8 +36,8 @@ export function parseAddress(text: string): DicomWebAddress {
   if (path === undefined || study === undefined) return refuse("does not name a study");
   if ([study, series, instance].some((uid) => (uid?.length ?? 0) > LONGEST_UID))
     refuse("has a UID of more than 64 characters");
-  const { username, password } = url;
-  const login = username === "" ? null : { user: decodeURIComponent(username), password: decodeURIComponent(password) };
+  const login = loginOf(url);
+  if (login === "damaged") return refuse("has a user name or password with % that does not begin a code such as %40");
   return {
     root: `${url.protocol}//${url.host}${path}`,
     place: { study, ...(series === undefined ? {} : { series }), ...(instance === undefined ? {} : { instance }) },
@@ -48,5 +48,14 @@ export function parseAddress(text: string): DicomWebAddress {
 export const placePath = ({ study, series, instance }: Place): string =>
   `/studies/${study}${series === undefined ? "" : `/series/${series}`}${instance === undefined ? "" : `/instances/${instance}`}`;
 
-/** For messages: an address must not show a password. */
-export const withoutLogin = (text: string): string => text.replace(/^(https?:\/\/)[^@/]*@/i, "$1");
+function loginOf({ username, password }: URL): DicomWebAddress["login"] | "damaged" {
+  if (username === "") return null;
+  try {
+    return { user: decodeURIComponent(username), password: decodeURIComponent(password) };
+  } catch {
+    return "damaged";
+  }
+}
+
+/** For messages: an address must not show a password, even one that holds an @. */
+export const withoutLogin = (text: string): string => text.replace(/^(https?:\/\/)[^/?#]*@/i, "$1");

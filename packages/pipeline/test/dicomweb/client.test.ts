@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { parseAddress } from "../../src/dicomweb/address.js";
+import { parseAddress, withoutLogin } from "../../src/dicomweb/address.js";
 import { DicomWebClient } from "../../src/dicomweb/client.js";
 import { downloadStudy } from "../../src/dicomweb/download.js";
 import { DicomWebError, type DicomWebFault } from "../../src/dicomweb/errors.js";
@@ -93,6 +93,8 @@ test("a token of the environment, or a login of the address, is sent; a password
   ] as const)
     await fails(downloadStudy(text), "address", message);
   assert.deepEqual(parseAddress("https://h/a/b/studies/1.2/series/3.4/").place, { study: "1.2", series: "3.4" });
+  assert.equal(withoutLogin("https://me:sec@ret@h/studies/1.2"), "https://h/studies/1.2");
+  assert.throws(() => parseAddress("https://me:%zz@h/studies/1.2"), { name: "DicomWebError" });
 });
 
 test("credentials over http to another machine give a notice", async (t) => {

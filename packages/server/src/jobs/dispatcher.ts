@@ -1,14 +1,18 @@
 /** Gives waiting predictions to workers. One that loses its worker is tried once more; one that fails by itself is not. */
-import type { LeaseQueue, Lease } from "@slicestack/pipeline/internal";
+import { LeaseLostError, type Lease, type LeaseQueue } from "@slicestack/pipeline/internal";
 import { Problem } from "../problem.js";
+import type { Log } from "../service.js";
 import type { StageSeconds } from "../worker/messages.js";
 import { PredictionFailedError, WorkerDiedError, type Progress } from "../worker/model-worker.js";
+import { Naps } from "./naps.js";
 import type { WorkerPool } from "./worker-pool.js";
 
 /** How often a prediction is begun: once more after its worker died. */
 export const ATTEMPTS = 2;
 const HEARTBEAT_MS = 10_000;
 const IDLE_MS = 1000;
+/** The longest delay that a timer takes; a longer one would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 export interface DispatcherEvents {
   started(id: string): void;
@@ -28,22 +32,21 @@ export class Dispatcher {
   readonly #loops: Promise<void>[];
   readonly #heartbeat: NodeJS.Timeout;
   #isStopping = false;
-  #wake: () => void = () => undefined;
-  #woken = this.#sleeping();
+  #stopped: Promise<void> | null = null;
+  readonly #naps = new Naps();
 
   constructor(
     private readonly queue: LeaseQueue,
     private readonly pool: WorkerPool,
-    private readonly options: { timeout: number; folderOf: (id: string) => string; on: DispatcherEvents },
+    private readonly options: { timeout: number; folderOf: (id: string) => string; on: DispatcherEvents; log: Log },
   ) {
-    queue.reclaim();
     this.#loops = Array.from({ length: pool.size }, (_, slot) => this.#serve(slot));
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
   }
 
   /** Looks for waiting predictions now. */
   wake(): void {
-    this.#wake();
+    this.#naps.end();
   }
 
   get running(): string[] {
@@ -56,21 +59,26 @@ export class Dispatcher {
   }
 
   /** Takes no more predictions, and waits up to `grace` milliseconds for those that run; the rest waits for the next start. */
-  async stop(grace: number): Promise<void> {
+  stop(grace: number): Promise<void> {
+    return (this.#stopped ??= this.#stop(grace));
+  }
+
+  async #stop(grace: number): Promise<void> {
     this.#isStopping = true;
-    clearInterval(this.#heartbeat);
+    this.pool.stopStarting(); // a loop may be waiting for one that cannot be started
     this.wake();
-    const late = setTimeout(() => this.running.forEach((id) => this.#abort(id, "stop")), grace);
+    const late = setTimeout(() => this.running.forEach((id) => this.#abort(id, "stop")), Math.min(grace, LONGEST_MS));
     await Promise.all(this.#loops);
     clearTimeout(late);
+    clearInterval(this.#heartbeat);
   }
 
   async #serve(slot: number): Promise<void> {
     while (!this.#isStopping) {
       const worker = await this.pool.worker(slot);
       if (worker === null || this.#isStopping) return;
-      const [lease] = this.queue.lease();
-      if (lease === undefined) await this.#rest();
+      const lease = this.#attempt(() => this.queue.lease()[0]);
+      if (lease === undefined) await this.#naps.take(IDLE_MS);
       else await this.#run(worker, lease);
     }
   }
@@ -80,20 +88,58 @@ export class Dispatcher {
     const { on, folderOf, timeout } = this.options;
     const running: Running = { token, controller: new AbortController(), why: null };
     this.#running.set(id, running);
-    const late = setTimeout(() => this.#abort(id, "timeout"), timeout);
-    on.started(id);
+    const late = setTimeout(() => this.#abort(id, "timeout"), Math.min(timeout, LONGEST_MS));
+    this.#attempt(() => on.started(id));
+    let seconds: StageSeconds | null = null;
+    let end: () => "done" | "failed" | "cancelled" | "queued";
     try {
       const signal = running.controller.signal;
       const onProgress = (progress: Progress) => on.progress(id, progress);
-      const seconds = await worker.predict(id, folderOf(id), { signal, onProgress });
-      this.queue.complete(token);
-      on.ended(id, "done", seconds);
+      seconds = await worker.predict(id, folderOf(id), { signal, onProgress });
+      end = () => {
+        this.queue.complete(token);
+        return "done";
+      };
     } catch (error) {
-      on.ended(id, this.#record(running, error), null);
+      end = () => this.#record(running, error);
+      if (running.why !== "cancel" && running.why !== "stop")
+        this.options.log("warn", "a prediction failed", { prediction: id, kind: kindOf(error), why: running.why });
     } finally {
       clearTimeout(late);
-      this.#running.delete(id);
     }
+    const state = await this.#recorded(end);
+    this.#running.delete(id);
+    if (state !== null) this.#attempt(() => on.ended(id, state, seconds));
+  }
+
+  /**
+   * Records how a prediction has ended, once the queue can be written: its disk may be full for a while.
+   * @returns null if its lease was lost, or the server stops before; it then runs after the next start
+   */
+  async #recorded<T>(end: () => T): Promise<T | null> {
+    for (;;) {
+      try {
+        return end();
+      } catch (error) {
+        this.#report(error);
+        if (error instanceof LeaseLostError || this.#isStopping) return null;
+        await this.#naps.take(IDLE_MS);
+      }
+    }
+  }
+
+  /** A queue or an audit log that cannot be written must not end the server. */
+  #attempt<T>(body: () => T): T | undefined {
+    try {
+      return body();
+    } catch (error) {
+      this.#report(error);
+      return undefined;
+    }
+  }
+
+  #report(error: unknown): void {
+    this.options.log("error", "the queue could not be read or written", { kind: kindOf(error) });
   }
 
   /** @returns the state that the prediction is in after it failed */
@@ -120,23 +166,15 @@ export class Dispatcher {
 
   #beat(): void {
     const tokens = [...this.#running.values()].map(({ token }) => token);
-    if (tokens.length > 0) this.queue.heartbeat(tokens);
+    if (tokens.length > 0) this.#attempt(() => this.queue.heartbeat(tokens));
   }
+}
 
-  async #rest(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([this.#woken, new Promise((resolve) => (timer = setTimeout(resolve, IDLE_MS)))]);
-    clearTimeout(timer);
-  }
-
-  #sleeping(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#woken = this.#sleeping();
-        resolve();
-      };
-    });
-  }
+/** For the log: never the message, which may name files of a patient. */
+function kindOf(error: unknown): string {
+  if (error instanceof PredictionFailedError) return error.kind;
+  const { name = "Error", code } = error as NodeJS.ErrnoException;
+  return code === undefined ? name : `${name} ${code}`;
 }
 
 const tooSlow = (timeout: number) =>

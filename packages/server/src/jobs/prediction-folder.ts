@@ -37,6 +37,11 @@ export class PredictionFolder {
     return this.#read<Asked>("request.json");
   }
 
+  /** Whether it was written completely, and its removal has not begun. */
+  get isWhole(): boolean {
+    return existsSync(join(this.path, "request.json"));
+  }
+
   writeAsked(asked: Asked): void {
     this.#write("request.json", asked);
   }

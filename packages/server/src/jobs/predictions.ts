@@ -14,7 +14,7 @@ import type { Upload } from "../upload/receive.js";
 import type { StageSeconds } from "../worker/messages.js";
 import type { Progress } from "../worker/model-worker.js";
 import { ATTEMPTS, type DispatcherEvents } from "./dispatcher.js";
-import { PredictionFolder } from "./prediction-folder.js";
+import { PredictionFolder, type Asked } from "./prediction-folder.js";
 
 export interface Changed {
   id: string;
@@ -26,12 +26,24 @@ export interface Changed {
   seconds: StageSeconds | null;
   /** Ids of the scans; empty before its end. */
   scans: string[];
+  /** Of the model that made the results; null if there are none. */
+  modelSha256: string | null;
 }
 
 interface Events {
   changed: [Changed];
   /** Emitted for one id when its state or progress changes. */
   [id: `id:${string}`]: [];
+}
+
+interface Gone {
+  id: string;
+  who: string;
+  model: string;
+}
+
+interface Stuck {
+  error: unknown;
 }
 
 export interface NewPrediction {
@@ -50,6 +62,7 @@ export class Predictions implements Disposable {
   readonly #progress = new Map<string, Progress>();
   readonly #receiving = new Set<string>();
   readonly #removing = new Set<string>();
+  #isStopped = false;
   /** Mean seconds of a prediction, for Retry-After. */
   #meanSeconds = 10;
 
@@ -63,11 +76,12 @@ export class Predictions implements Disposable {
     rmSync(this.uploads, { recursive: true, force: true }); // left by a crash in the middle of an upload
     for (const folder of [this.#folder, this.uploads]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.queue = LeaseQueue.open(join(data, "queue.sqlite"), { maxWaiting: options.queue });
+    this.queue.reclaim(); // what a crash of the server interrupted
     // An upload whose id was not given out: the server crashed before the job was in the queue.
-    const folders = new Set(readdirSync(this.#folder));
-    for (const id of folders) if (this.queue.find(id) === null) this.#removeFolder(id);
+    for (const id of readdirSync(this.#folder)) if (this.queue.find(id) === null) this.#removeFolder(id);
     // A prediction that was being deleted.
-    const torn = this.queue.list().flatMap(({ key }) => (folders.has(key) ? [] : [key]));
+    const torn = this.queue.list().flatMap(({ key }) => (this.folderOf(key).isWhole ? [] : [key]));
+    for (const id of torn) this.#removeFolder(id);
     this.queue.cancel(torn);
     this.queue.forget(torn);
   }
@@ -94,11 +108,8 @@ export class Predictions implements Disposable {
       try {
         const fingerprint = sha256(JSON.stringify([model, options, upload.sha256]));
         if (this.queue.find(id) !== null) return this.#sameRequest(id, fingerprint);
-        const folder = this.folderOf(id);
-        mkdirSync(folder.path, { mode: 0o700 });
-        renameSync(upload.folder, folder.input);
-        folder.writeAsked({ who, model, options, files: upload.files, fingerprint });
-        this.#enqueue(id, model);
+        this.#store(id, upload, { who, model, options, files: upload.files, fingerprint });
+        this.#changed(id, null);
         return id;
       } finally {
         await rm(upload.folder, { recursive: true, force: true });
@@ -108,14 +119,18 @@ export class Predictions implements Disposable {
     }
   }
 
-  #enqueue(id: string, model: string): void {
+  /** Moves the upload to its place, and adds the job. Nothing stays if either fails. */
+  #store(id: string, upload: Upload, asked: Asked): void {
+    const folder = this.folderOf(id);
     try {
-      this.queue.add([{ key: id, kind: model, payload: null, attempts: ATTEMPTS }]);
+      mkdirSync(folder.path, { mode: 0o700 });
+      renameSync(upload.folder, folder.input);
+      folder.writeAsked(asked);
+      this.queue.add([{ key: id, kind: asked.model, payload: null, attempts: ATTEMPTS }]);
     } catch (error) {
       this.#removeFolder(id);
       throw error instanceof QueueFullError ? this.#full() : error;
     }
-    this.#changed(id, null);
   }
 
   #sameRequest(id: string, fingerprint: string): string {
@@ -178,22 +193,33 @@ export class Predictions implements Disposable {
 
   /** Removes everything of a prediction; one that runs is cancelled first. @throws Problem if there is none */
   async remove(id: string, who: string, cancel: (id: string) => void): Promise<void> {
-    this.#job(id, who);
+    const { ended } = this.#job(id, who);
     this.#removing.add(id);
-    this.queue.cancel([id]);
-    cancel(id);
-    await this.ended(id, Infinity);
-    this.#forget(id);
+    try {
+      if (ended === null) {
+        this.queue.cancel([id]);
+        cancel(id);
+        await this.ended(id, Infinity);
+      }
+      this.#forget(id);
+    } finally {
+      this.#removing.delete(id);
+    }
   }
 
-  /** Removes predictions that ended longer ago than they are kept. @returns what they were */
-  expire(now = Date.now()): { id: string; who: string; model: string }[] {
+  /** Removes predictions that ended longer ago than they are kept. @returns what they were, or why one is still there */
+  expire(now = Date.now()): (Gone | Stuck)[] {
     const ended = this.queue.list({ states: ["done", "failed", "cancelled"] });
     const old = ended.filter((job) => job.ended !== null && job.ended + this.options.keep <= now);
-    return old.map(({ key: id }) => {
-      const { who, model } = this.folderOf(id).asked;
-      this.#forget(id);
-      return { id, who, model };
+    return old.map(({ key: id, kind: model }) => {
+      try {
+        const folder = this.folderOf(id);
+        const who = folder.isWhole ? folder.asked.who : "";
+        this.#forget(id);
+        return { id, who, model };
+      } catch (error) {
+        return { error }; // the others must not be kept because of this one
+      }
     });
   }
 
@@ -202,7 +228,7 @@ export class Predictions implements Disposable {
     const until = Date.now() + milliseconds;
     while (!this.#hasEnded(id)) {
       const left = Math.min(until - Date.now(), 5000);
-      if (left <= 0 || signal?.aborted === true) return false;
+      if (left <= 0 || signal?.aborted === true || this.#isStopped) return false;
       await this.changed(id, left, signal);
     }
     return true;
@@ -221,6 +247,16 @@ export class Predictions implements Disposable {
       this.events.on(`id:${id}`, end);
       signal?.addEventListener("abort", end);
     });
+  }
+
+  /** Ends all waiting: nothing changes any more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const name of this.events.eventNames()) if (isOfId(name)) this.events.emit(name);
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   /** What the dispatcher reports. */
@@ -243,8 +279,10 @@ export class Predictions implements Disposable {
     const { model, who } = this.folderOf(id).asked;
     const [first] = state === "queued" ? [] : this.queue.attempts(id);
     const waited = first === undefined ? null : first.started - job.created;
-    const scans = state === "done" ? (this.folderOf(id).outcome?.results ?? []).map((result) => result.id) : [];
-    this.events.emit("changed", { id, model, who, state, waited, seconds, scans });
+    const results = state === "done" ? (this.folderOf(id).outcome?.results ?? []) : [];
+    const scans = results.map((result) => result.id);
+    const modelSha256 = results[0]?.model.sha256 ?? null;
+    this.events.emit("changed", { id, model, who, state, waited, seconds, scans, modelSha256 });
     this.events.emit(`id:${id}`);
   }
 
@@ -267,7 +305,6 @@ export class Predictions implements Disposable {
   #forget(id: string): void {
     this.#removeFolder(id); // first, so that a crash between the two leaves a row without a folder, which can be removed
     this.queue.forget([id]);
-    this.#removing.delete(id);
     this.events.emit(`id:${id}`);
   }
 
@@ -296,6 +333,8 @@ const stateOf = ({ state }: QueueJob): Prediction["state"] => STATES[state];
 const timeOf = (time: number | null): string | null => (time === null ? null : new Date(time).toISOString());
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+const isOfId = (name: unknown): name is `id:${string}` => typeof name === "string" && name.startsWith("id:");
 
 /** A UUID (version 8: made by our own rule) from who sent a key and the key. */
 function idOfKey(who: string, key: string): string {

@@ -1,6 +1,7 @@
 /** Keeps a number of workers alive: one that dies is replaced, and all are replaced when the models are read again. */
 import type { ServedModel } from "../schema.js";
 import type { OpenModels } from "../worker/messages.js";
+import { Naps } from "./naps.js";
 import { ModelWorker } from "../worker/model-worker.js";
 
 type Wanted = Omit<OpenModels, "type">;
@@ -13,7 +14,8 @@ export class WorkerPool {
   #slots: (ModelWorker | null)[];
   #models: readonly ServedModel[];
   #restarts = 0;
-  #isClosed = false;
+  #isEnding = false;
+  readonly #naps = new Naps();
 
   private constructor(
     private readonly wanted: Wanted,
@@ -58,19 +60,20 @@ export class WorkerPool {
     return this.#slots.flatMap((worker) => (worker?.isAlive === true ? [worker.pid] : []));
   }
 
-  /** The worker of a slot, which is started again if it died; null once the pool is closed. */
+  /** The worker of a slot, which is started again if it died; null once no more are started. */
   async worker(slot: number): Promise<ModelWorker | null> {
-    for (let delay = FIRST_DELAY; !this.#isClosed; delay = Math.min(MOST_DELAY, delay * 2)) {
+    for (let delay = FIRST_DELAY; !this.#isEnding; delay = Math.min(MOST_DELAY, delay * 2)) {
       const worker = this.#slots[slot];
       if (worker?.isAlive === true) return worker;
       try {
         const started = await ModelWorker.start(this.wanted);
-        if (this.#isClosed) started.kill();
+        // A reload may have filled the slot in the meantime.
+        if (this.#isEnding || this.#slots[slot]?.isAlive === true) started.kill();
         else this.#slots[slot] = started;
         this.#restarts++;
       } catch {
         // The files of a model may be in the middle of a change; health says that no worker is alive.
-        await new Promise((resolve) => setTimeout(resolve, delay));
+        await this.#naps.take(delay);
       }
     }
     return null;
@@ -79,14 +82,21 @@ export class WorkerPool {
   /** Opens the models again in new processes, which take over once all of them are ready. @throws as `start` */
   async reload(): Promise<void> {
     const next = await WorkerPool.start(this.wanted, this.size);
+    if (this.#isEnding) return next.close();
     const before = this.#slots;
     this.#slots = next.#slots;
     this.#models = next.models;
     for (const worker of before) void worker?.retire();
   }
 
+  /** Those that are alive go on until `close`. */
+  stopStarting(): void {
+    this.#isEnding = true;
+    this.#naps.end();
+  }
+
   close(): void {
-    this.#isClosed = true;
+    this.stopStarting();
     for (const worker of this.#slots) worker?.kill();
   }
 }

@@ -8,6 +8,7 @@ import type { Service } from "../service.js";
 import { receiveUpload } from "../upload/receive.js";
 import { sendEvents } from "./events.js";
 import { findModel } from "./models.js";
+import { recordRead } from "./record-read.js";
 
 type ById = { Params: { id: string } };
 
@@ -24,12 +25,16 @@ const idempotencyKey = z
   .describe("Any text that is unique to this request: a request that is repeated with it makes no second prediction");
 
 export function addPredictionRoutes(app: FastifyInstance, service: Service): void {
-  const { predictions, dispatcher, audit, pool } = service;
+  const { predictions, dispatcher, audit } = service;
   app.post("/v1/predictions", { schema: POST_SCHEMA }, (request, reply) => post(service, request, reply));
   app.get<ById>(
     "/v1/predictions/:id",
     { schema: { tags, security, summary: "A prediction", params, response: { 200: predictionJson(), ...problems } } },
-    ({ params: { id }, who }) => predictions.of(id, who),
+    ({ params: { id }, who }) => {
+      const prediction = predictions.of(id, who);
+      recordRead(service, who, prediction);
+      return prediction;
+    },
   );
   app.get<ById>(
     "/v1/predictions/:id/events",
@@ -51,10 +56,11 @@ export function addPredictionRoutes(app: FastifyInstance, service: Service): voi
       },
     },
     ({ params: { id }, who }) => {
-      const { results, state, model, problem } = predictions.of(id, who);
+      const prediction = predictions.of(id, who);
+      const { results, state, problem } = prediction;
       if (results === null)
         throw new Problem("not-ready", `The prediction is ${state}`, problem?.detail ?? "Ask again when it is done.");
-      audit.write({ who, action: "read", prediction: id, model, modelSha256: hashOf(service, model) });
+      recordRead(service, who, prediction);
       return results;
     },
   );
@@ -70,6 +76,7 @@ export function addPredictionRoutes(app: FastifyInstance, service: Service): voi
     },
     ({ params: { id, number }, who }, reply) => {
       const { path } = predictions.map(id, who, Number(number));
+      recordRead(service, who, predictions.of(id, who));
       const headers = { "content-disposition": `attachment; filename="map-${Number(number)}.nii.gz"` };
       return reply.headers(headers).type("application/gzip").send(createReadStream(path));
     },
@@ -84,17 +91,11 @@ export function addPredictionRoutes(app: FastifyInstance, service: Service): voi
       return reply.status(204).send();
     },
   );
-  predictions.events.on("changed", ({ id, model, who, state, scans }) => {
+  predictions.events.on("changed", ({ id, model, who, state, scans, modelSha256 }) => {
     if (state !== "done" && state !== "failed") return;
-    const { sha256 = null } = pool.models.find(({ name }) => name === model) ?? {};
-    audit.write({
-      who,
-      action: state,
-      prediction: id,
-      model,
-      modelSha256: sha256,
-      scans: scans.map((scan) => audit.hashed(scan)),
-    });
+    const sha256 = modelSha256 ?? hashOf(service, model);
+    const hashes = scans.map((scan) => audit.hashed(scan));
+    audit.write({ who, action: state, prediction: id, model, modelSha256: sha256, scans: hashes });
   });
 }
 
@@ -127,7 +128,7 @@ async function post(service: Service, request: FastifyRequest, reply: FastifyRep
   });
   audit.write({ who, action: "predict", prediction: id, model: model.name, modelSha256: model.sha256 });
   dispatcher.wake();
-  const hasEnded = wait !== null && (await predictions.ended(id, wait * 1000, closedSignal(request)));
+  const hasEnded = wait !== null && (await predictions.ended(id, wait * 1000, closedSignal(reply)));
   void reply.status(hasEnded ? 200 : 202).header("location", `/v1/predictions/${id}`);
   if (wait !== null) void reply.header("preference-applied", `wait=${wait}`);
   return predictions.of(id, who);
@@ -140,9 +141,10 @@ function waitOf(prefer: string | string[] | undefined): number | null {
 }
 
 /** Aborted when the client goes away. */
-function closedSignal(request: FastifyRequest): AbortSignal {
+function closedSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  request.raw.socket.once("close", () => controller.abort());
+  if (reply.raw.destroyed) controller.abort(); // it left during the upload
+  reply.raw.once("close", () => controller.abort()); // of the answer: a connection may carry thousands
   return controller.signal;
 }
 

@@ -43,7 +43,8 @@ export async function receiveUpload(request: FastifyRequest, parent: string, lim
   }
 }
 
-async function* streamsOf(request: FastifyRequest, { maxUpload, maxFiles }: UploadLimits): AsyncGenerator<Readable> {
+async function* streamsOf(request: FastifyRequest, limits: UploadLimits): AsyncGenerator<Readable> {
+  const { maxUpload, maxFiles, uploadStall } = limits;
   if (!request.isMultipart()) {
     if (request.body === undefined || request.body === null)
       throw new Problem("invalid-request", "The request has no body", "Send the files as a form, or one as the body.");
@@ -51,7 +52,10 @@ async function* streamsOf(request: FastifyRequest, { maxUpload, maxFiles }: Uplo
     return;
   }
   const parts = request.parts({ limits: { files: maxFiles, fileSize: maxUpload, fields: 20, parts: maxFiles + 20 } });
-  for await (const part of parts) {
+  for (;;) {
+    const next = await inTime(parts.next(), uploadStall).catch(refuseForm);
+    if (next.done === true) return;
+    const part = next.value;
     if (part.type === "field")
       throw new Problem(
         "invalid-request",
@@ -123,19 +127,38 @@ const tooManyBytes = ({ maxUpload }: UploadLimits) =>
 async function* withoutStalls(stream: Readable, stall: number): AsyncGenerator<Buffer> {
   const pieces = stream.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
   for (;;) {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(stalled(stall)), stall)));
+    let next: IteratorResult<Buffer, undefined>;
     try {
-      const { value, done } = (await Promise.race([pieces.next(), late])) as IteratorResult<Buffer, undefined>;
-      if (done === true) return;
-      yield value;
+      next = (await inTime(pieces.next(), stall)) as IteratorResult<Buffer, undefined>;
     } catch (error) {
       if (error instanceof Problem || !isEarlyEnd(error)) throw error;
       throw new Problem("invalid-request", "The upload ended before it was complete", "Send it again.");
-    } finally {
-      clearTimeout(timer);
     }
+    if (next.done === true) return;
+    yield next.value;
   }
+}
+
+/** @throws Problem if it takes longer than `stall` milliseconds */
+async function inTime<T>(arriving: Promise<T>, stall: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(stalled(stall)), stall)));
+  try {
+    return await Promise.race([arriving, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What the parser of forms throws is a plain error, unless a limit is exceeded. */
+function refuseForm(error: unknown): never {
+  if (error instanceof Problem || (error as { statusCode?: number }).statusCode !== undefined) throw error;
+  throw new Problem(
+    "invalid-request",
+    `The form cannot be read (${(error as Error).message})`,
+    "Send multipart/form-data with a boundary, and all of it.",
+    CLOSE,
+  );
 }
 
 /** The rest of such an upload is not read, so the connection cannot be used again. */

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { modelCardOf, predictWith } from "@slicestack/pipeline/internal";
-import { Predictor, type ScanResult } from "@slicestack/pipeline";
+import { PredictError, Predictor, type ScanResult } from "@slicestack/pipeline";
 import { PredictionFolder, type Asked } from "../jobs/prediction-folder.js";
 import type { MAP_KINDS, ServedModel } from "../schema.js";
 import type { FromWorker, OpenModels, StageSeconds, ToWorker } from "./messages.js";
@@ -57,7 +57,9 @@ async function predicted({ id, folder: path }: { id: string; folder: string }): 
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    const { results, failed } = await predictWith(models.get(name)!, {
+    const model = models.get(name);
+    if (model === undefined) throw new PredictError(`The model ${name} is no longer served`, "Choose another.");
+    const { results, failed } = await predictWith(model, {
       inputs: files.length === 1 ? [join(folder.input, files[0]!)] : [folder.input],
       out: folder.output,
       ...optionsOf(options),
