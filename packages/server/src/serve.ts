@@ -7,10 +7,11 @@ import { AuditLog } from "./audit-log.js";
 import { Dispatcher } from "./jobs/dispatcher.js";
 import { Predictions } from "./jobs/predictions.js";
 import { WorkerPool } from "./jobs/worker-pool.js";
+import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { ServeError, settingsOf, type ServeOptions, type Settings } from "./options.js";
 import type { ServedModel } from "./schema.js";
-import type { Log, Service } from "./service.js";
+import type { Service } from "./service.js";
 import { Tokens } from "./tokens.js";
 
 const EXPIRE_MS = 60_000;

@@ -3,11 +3,10 @@ import type { AuditLog } from "./audit-log.js";
 import type { Dispatcher } from "./jobs/dispatcher.js";
 import type { Predictions } from "./jobs/predictions.js";
 import type { WorkerPool } from "./jobs/worker-pool.js";
+import type { Log } from "./log.js";
 import type { Metrics } from "./metrics.js";
 import type { Settings } from "./options.js";
 import type { Tokens } from "./tokens.js";
-
-export type Log = (level: "info" | "warn" | "error", message: string, facts?: Record<string, unknown>) => void;
 
 export interface Service {
   settings: Settings;

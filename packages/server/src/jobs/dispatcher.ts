@@ -1,7 +1,7 @@
 /** Gives waiting predictions to workers. One that loses its worker is tried once more; one that fails by itself is not. */
 import { LeaseLostError, type Lease, type LeaseQueue } from "@slicestack/pipeline/internal";
+import type { Log } from "../log.js";
 import { Problem } from "../problem.js";
-import type { Log } from "../service.js";
 import type { StageSeconds } from "../worker/messages.js";
 import { PredictionFailedError, WorkerDiedError, type Progress } from "../worker/model-worker.js";
 import { Naps } from "./naps.js";
@@ -139,7 +139,7 @@ export class Dispatcher {
   }
 
   #report(error: unknown): void {
-    this.options.log("error", "the queue could not be read or written", { kind: kindOf(error) });
+    this.options.log("error", "the queue or the audit log could not be read or written", { kind: kindOf(error) });
   }
 
   /** @returns the state that the prediction is in after it failed */

@@ -282,8 +282,11 @@ export class Predictions implements Disposable {
     const results = state === "done" ? (this.folderOf(id).outcome?.results ?? []) : [];
     const scans = results.map((result) => result.id);
     const modelSha256 = results[0]?.model.sha256 ?? null;
-    this.events.emit("changed", { id, model, who, state, waited, seconds, scans, modelSha256 });
-    this.events.emit(`id:${id}`);
+    try {
+      this.events.emit("changed", { id, model, who, state, waited, seconds, scans, modelSha256 });
+    } finally {
+      this.events.emit(`id:${id}`); // whoever waits must hear of it even if it cannot be recorded
+    }
   }
 
   #job(id: string, who: string): QueueJob {
