@@ -1,6 +1,6 @@
 /** The volumes of a data set for a model that was trained on another one: classes by name, the parts of its split, remarks. */
 import { existsSync } from "node:fs";
-import { checkSplit, readSplit, splitPath } from "../data/split/split.js";
+import { checkSplit, readSplit, readSplits, splitPath } from "../data/split/split.js";
 import type { Part } from "../data/split/parts.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
@@ -57,17 +57,21 @@ export function volumesForSpec(path: string, spec: ModelSpec, other: OtherData):
           "It was trained on volumes of this data set, whose split.json is not the one of the training: volumes that it was trained on make these numbers too optimistic.",
         ]
       : []),
+    ...(isOfTraining ? [] : [UNKNOWN]),
     ...absentClasses(names, volumes),
     ...preparationNotes(prepared.recipe, dataset),
   ];
   return { dataset, volumes, notes };
 }
 
-/** The training and validation volumes by the split of the data set; null where it has another split. */
+const UNKNOWN =
+  "A bundle does not list the scans of its training: if some of them are in this data set, prepared in another way or in another selection, these numbers are too optimistic.";
+
+/** The training and validation volumes by the split of the data set, or by the fold of it; null where it has another split. */
 function seenByModel(dataset: Dataset, splitHash: string): Set<string> | null {
   if (!existsSync(splitPath(dataset))) return null;
-  const split = readSplit(splitPath(dataset));
-  return split.hash === splitHash ? new Set([...split.parts.train, ...split.parts.val]) : null;
+  const split = readSplits(splitPath(dataset)).find(({ hash }) => hash === splitHash);
+  return split === undefined ? null : new Set([...split.parts.train, ...split.parts.val]);
 }
 
 /** @throws RunError if the values have another unit than those of the training */

@@ -3,7 +3,7 @@ import type { MetricName, RunSpread } from "@slicestack/stats";
 import { alignedTable, formatEstimate, formatNumber } from "../page/format.js";
 import { headlineMetrics, METRIC_NAMES, modelName, SHORT_NAMES } from "../evaluate/metric-names.js";
 import type { ModelSummary } from "../evaluate/summary.js";
-import type { Combination } from "../evaluate/group/ensemble.js";
+import { POOLED_FOLDS, type Combination } from "../evaluate/group/ensemble.js";
 
 export interface MembersInput {
   /** "5 folds x 3 seeds" */
@@ -22,7 +22,7 @@ export function combinationText({ combination: { kind, membersPerVolume: members
   if (kind === "mean")
     return `The numbers are those of the ensemble: each volume's probabilities are the mean over ${all === 1 ? "one member" : `the ${all} members`}.`;
   const predictors = membersEach === 1 ? "one member" : `the mean of the ${membersEach} members`;
-  return `The numbers are those of the out-of-fold predictions: each volume is predicted once, by ${predictors} with the volume in the test part, without use of it for training or for choosing the epoch.`;
+  return `The numbers are those of the out-of-fold predictions: each volume is predicted once, by ${predictors} with the volume in the test part, without use of it for training or for choosing the epoch. ${POOLED_FOLDS}`;
 }
 
 const SPREAD: { name: string; of: (spread: RunSpread) => number }[] = [

@@ -8,6 +8,7 @@ import type {
   RepeatedMetric,
   RepeatedSummary,
 } from "../evaluate/compare/repeated.js";
+import { POOLED_FOLDS } from "../evaluate/group/ensemble.js";
 import { formatEstimate, formatNumber, formatP, formatSigned } from "../page/format.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/metric-names.js";
 import type { Block, StudyTable } from "../report/render-blocks.js";
@@ -95,7 +96,7 @@ export function provenance({ ablation, part, dataset, splits, comparison }: Prov
   const { volumes, subjects } = comparison;
   return (
     `Part ${part} of ${dataset.name} (${dataset.hash.slice(0, 12)}): ${volumes} volumes of ${subjects} subjects, ${how}; ` +
-    `seeds ${ablation.seeds.join(", ")}.`
+    `seeds ${ablation.seeds.join(", ")}.${splits.length === 1 ? "" : ` ${POOLED_FOLDS}`}`
   );
 }
 

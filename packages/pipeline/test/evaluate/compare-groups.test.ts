@@ -108,6 +108,7 @@ test("groups of the same folds: mean difference of the folds by the corrected t-
   assert.equal(pairs.volumes, 84, "all folds together");
   assert.match(table, /^over folds +accuracy[^]*corrected resampled t-test/m);
   assert.ok(notes.some((note) => note.includes("Two tests answer two questions")));
+  assert.ok(notes.some((note) => note.includes("models of two folds may have different scales")));
   for (const name of ["comparison.md", "comparison.tex", "comparison.html"])
     assert.match(readFileSync(join(folder, "out", name), "utf8"), /corrected resampled t-test/, name);
 });

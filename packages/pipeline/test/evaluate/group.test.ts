@@ -106,6 +106,7 @@ test("the report and the terminal show each member, mean and SD, and what the nu
   assert.ok(report.includes("No subject is in two parts of a split."));
   assert.match(report, /<h3>All pairs<\/h3>/);
   assert.match(report, /<h2 id="ranking">[^]*ROC curves[^]*Precision-recall curves/);
+  assert.match(report, /rank those of all folds together: models of two folds may have different scales/);
   const lines = membersTable(members).split("\n");
   assert.match(lines.find((line) => line.startsWith("fold1")) ?? "", /^fold1 +0\.75 \[/);
   assert.match(lines.find((line) => line.startsWith("mean")) ?? "", /^mean +0\.75 /);

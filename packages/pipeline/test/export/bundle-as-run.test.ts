@@ -4,14 +4,17 @@ import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { stagesOf } from "../../src/config/stages.js";
+import { makeFolds } from "../../src/data/split/folds.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
 import { taskOf } from "../../src/data/task.js";
+import { volumesForSpec } from "../../src/evaluate/matched-volumes.js";
 import { externalFolder } from "../../src/evaluate/output-folder.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { exportBundle } from "../../src/export/bundle.js";
 import { configOfSpec } from "../../src/models/config-of-spec.js";
+import { readSpec } from "../../src/models/spec-file.js";
 import { specOfTraining } from "../../src/models/spec-of-training.js";
 import { readRecord, readRunConfig, RunError, runPaths } from "../../src/run/folder.js";
 import { Predictor } from "../../src/scan/scan-predictor.js";
@@ -105,6 +108,7 @@ test("evaluate: a bundle on another data set gives its run's predictions, in a r
   assert.deepEqual(predictions(out), predictions(run));
   assert.match(table, /Model of the bundle model\.slicestack, slice_cnn with the head attention \(2\.5d\)/);
   assert.match(table, /prepared differently from the training data \(depth 32, in training 8\)/);
+  assert.match(table, /A bundle does not list the scans of its training: .*too optimistic/);
   assert.equal(metrics.run.name, "small");
 });
 
@@ -122,11 +126,28 @@ test("evaluate on the data set of the training: its training and validation volu
   const known = await scored();
   assert.equal(known.volumes, parts.test.length);
   assert.match(known.table, new RegExp(`${seen} volumes were left out: the model was trained on, or chosen by, them`));
+  assert.doesNotMatch(known.table, /does not list/);
   rmSync(join(copy, "split.json"));
   writeSplit(dataset, makeSplit(dataset, { seed: 5 }));
   const unknown = await scored();
   assert.equal(unknown.volumes, dataset.volumes.length);
   assert.match(unknown.table, /whose split\.json is not the one of the training.*too optimistic/);
+});
+
+test("the volumes of a fold are left out where the data set has the folds of the training", () => {
+  const copy = join(folder, "folds");
+  cpSync(data, copy, { recursive: true });
+  rmSync(join(copy, "split.json"), { force: true });
+  const dataset = openDataset(copy);
+  const folds = makeFolds(dataset, { seed: 0, folds: 3, test: 0.2 });
+  writeSplit(dataset, folds);
+  const spec = readSpec(run)!;
+  const other = { directory: copy, part: "all", mapClasses: {} } as const;
+  const scoredBy = (hash: string) =>
+    volumesForSpec(copy, { ...spec, trainedOn: { ...spec.trainedOn!, split: hash } }, other);
+  for (const { hash, parts } of folds)
+    assert.deepEqual(scoredBy(hash).volumes.map(({ id }) => id).sort(), [...parts.test].sort());
+  assert.match(scoredBy("f".repeat(64)).notes.join(), /whose split\.json is not the one of the training/);
 });
 
 test("explain: a bundle and an imported run on a data set give the numbers of their run", async () => {

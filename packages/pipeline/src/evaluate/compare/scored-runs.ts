@@ -7,6 +7,7 @@ import { checkFile } from "../../run/checksums.js";
 import { runPaths } from "../../run/folder.js";
 import { groupPaths, isGroup } from "../../run/group.js";
 import { headlines } from "../analysis/headlines.js";
+import { POOLED_FOLDS } from "../group/ensemble.js";
 import { readGroupMetrics } from "../group/metrics-file.js";
 import { readMetrics, type MetricsFile } from "../metrics-file.js";
 import { readPredictions, type Predictions } from "../predictions.js";
@@ -155,6 +156,7 @@ function notesOf(scored: readonly Scored[], folds: FoldComparison | null): strin
       ({ name, run }) =>
         `${name} calls its classes ${classes(run)}: they are matched by their order, and every test volume has the same label in both.`,
     ),
+    ...(scored.some((one) => one.folds !== null) ? [POOLED_FOLDS] : []),
     ...(folds === null
       ? []
       : [

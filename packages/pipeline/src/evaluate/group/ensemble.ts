@@ -10,6 +10,10 @@ export interface Combination {
   membersPerVolume: number;
 }
 
+/** What a reader should know of scores over the volumes of several folds. */
+export const POOLED_FOLDS =
+  "Metrics that rank volumes, such as AUROC, rank those of all folds together: models of two folds may have different scales, so that these numbers can be lower than those within the folds, for one method more than for another.";
+
 interface Row {
   subject: string;
   label: number;
