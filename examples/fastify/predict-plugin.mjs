@@ -27,11 +27,14 @@ export default async function predictPlugin(app, { model: path, waiting = 8, bod
   app.get("/model", () => ({ classes: model.classes, calibrated: model.isCalibrated }));
 
   app.post("/predict", { bodyLimit }, async (request, reply) => {
+    const type = String(request.headers["content-type"]).split(";")[0].trim().toLowerCase();
+    // Fastify refuses other types of a body, but not a request without one.
+    if (!Object.hasOwn(NAMES, type)) return reply.code(415).send({ error: "expected a scan as the body" });
     if (requests >= waiting) return reply.code(429).header("retry-after", "10").send({ error: "busy" });
     requests++;
     const folder = await mkdtemp(join(tmpdir(), "slicestack-upload-"));
     try {
-      const file = join(folder, NAMES[request.headers["content-type"].split(";")[0]]);
+      const file = join(folder, NAMES[type]);
       await pipeline(request.body, limited(bodyLimit), createWriteStream(file));
       const answer = await predicted(file);
       reply.code(answer.results.length > 0 ? 200 : 422);

@@ -16,6 +16,8 @@ export class PredictionQueue {
   #waiting = [];
   #workers = new Set();
   #isClosed = false;
+  /** Why a worker ended without a scan. */
+  #fault = null;
 
   /** @param threads of each worker: workers x threads should not exceed the cores */
   constructor(model, { workers = 2, threads = 1 } = {}) {
@@ -26,6 +28,7 @@ export class PredictionQueue {
   /** Resolves to the results of all scans in a file or folder. */
   add(scan) {
     if (this.#isClosed) return Promise.reject(new Error("the queue is closed"));
+    if (this.#workers.size === 0) return Promise.reject(this.#fault);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ scan, resolve, reject, attempts: 0 });
       this.#next();
@@ -35,9 +38,10 @@ export class PredictionQueue {
   /** Waits for the scans that were added, and ends the workers. */
   async close() {
     this.#isClosed = true;
-    const ended = [...this.#workers].map(({ worker }) => new Promise((resolve) => worker.once("exit", resolve)));
     this.#next();
-    await Promise.all(ended);
+    // A worker that dies is replaced even now, so that its scan is tried once more.
+    while (this.#workers.size > 0)
+      await Promise.all([...this.#workers].map(({ worker }) => new Promise((resolve) => worker.once("exit", resolve))));
   }
 
   #start() {
@@ -74,8 +78,12 @@ export class PredictionQueue {
     if (job === null || ++job.attempts > 1) {
       // A worker that dies without a scan would die again: the model cannot be opened.
       const reason = error ?? new Error(`a worker ended with exit code ${code}`);
-      for (const one of job === null ? this.#waiting.splice(0) : [job]) one.reject(reason);
-      if (job === null) return;
+      if (job === null) {
+        this.#fault = reason;
+        if (this.#workers.size === 0) for (const one of this.#waiting.splice(0)) one.reject(reason);
+        return;
+      }
+      job.reject(reason);
     } else this.#waiting.unshift(job);
     this.#start();
   }

@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { Predictor } from "@slicestack/pipeline";
 import { PredictionQueue } from "../../examples/worker-queue/queue.mjs";
 import { smallModel } from "./small-model.mjs";
@@ -60,6 +61,7 @@ test("the Fastify plug-in predicts an upload, refuses what is no scan, and leave
     assert.equal(refused.status, 422);
     assert.doesNotMatch(await refused.text(), /uploads-/);
     assert.equal((await post("<x/>", "text/xml")).status, 415);
+    assert.equal((await globalThis.fetch(`${url}/predict`, { method: "POST" })).status, 415);
     assert.deepEqual(
       readdirSync(env.TMPDIR).filter((name) => name.startsWith("slicestack-upload-")),
       [],
@@ -85,6 +87,9 @@ test("the queue of workers gives each scan its results, and a bad scan its reaso
 
 test("a queue whose model cannot be opened says why, and ends", async () => {
   const queue = new PredictionQueue(join(folder, "missing.slicestack"), { workers: 1 });
+  await assert.rejects(queue.add(small.scan), /missing\.slicestack/);
+  // The worker that replaced the first two ends by itself; a scan that comes later is refused, too.
+  await setTimeout(500);
   await assert.rejects(queue.add(small.scan), /missing\.slicestack/);
   await queue.close();
 });

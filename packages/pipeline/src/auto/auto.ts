@@ -108,7 +108,7 @@ async function autoInSession(options: AutoOptions): Promise<AutoResult> {
   const selected = await chooseStep(way, dataset, planned);
   const test = await testStep(way, dataset, planned, selected);
   await reportStep(way, dataset, ({ summaries }) =>
-    writeAutoPage({ way, dataset, scans, audited, held, planned, selected, summaries }),
+    writeAutoPage({ way, dataset, scans, audited, held, planned, selected, test, summaries }),
   );
   const bundled = await bundleStep(way, planned, selected);
   return resultOf({ paths, journal, wishes, planned, selected, test, bundled });

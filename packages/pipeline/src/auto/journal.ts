@@ -53,6 +53,8 @@ export interface Step<R> {
   /** What its inputs are called in a message, if not by their name. */
   called?: Record<string, string>;
   result: z.ZodType<R>;
+  /** A file that is written again if it was removed since. */
+  writes?: string;
   /** When its work began (performance.now()), if that was before `run`. */
   since?: number;
   run: () => Promise<R> | R;
@@ -106,17 +108,18 @@ export class Journal {
   }
 
   /** The result of a step: that of an earlier call with the same inputs, or of its work now. @throws AutoError for changed inputs */
-  async step<R>({ name, inputs, called = {}, result, since, run }: Step<R>): Promise<R> {
+  async step<R>({ name, inputs, called = {}, result, writes, since, run }: Step<R>): Promise<R> {
     const before = this.find(name);
     if (before !== undefined) {
       this.refuseChanged(before, inputs, called);
-      return result.parse(before.result);
+      if (writes === undefined || existsSync(writes)) return result.parse(before.result);
     }
     const start = since ?? performance.now();
     const value = await run();
     const seconds = (performance.now() - start) / 1000;
     const entry: Entry = { step: name, inputs, seconds, finished: new Date().toISOString(), result: value };
-    this.content = { ...this.content, steps: [...this.content.steps, entry] };
+    const others = this.content.steps.filter(({ step }) => step !== name);
+    this.content = { ...this.content, steps: [...others, entry] };
     writeFileAtomic(this.paths.journal, sealedJson(this.content));
     return value;
   }

@@ -13,9 +13,9 @@ import type { Block } from "../report/render-blocks.js";
 import { studyPage } from "../report/study-page.js";
 import { TITLES } from "./folder.js";
 import type { Held } from "./folds.js";
-import { candidateRows, choiceText, testRows, titleOf } from "./result-text.js";
+import { candidateRows, choiceText, readsText, testRows, titleOf } from "./result-text.js";
 import { scoresOf } from "./read-test.js";
-import type { Planned } from "./results.js";
+import { preparedSchema, type Planned, type Tested } from "./results.js";
 import { subjectsOf } from "./scans.js";
 import type { Selected } from "./select.js";
 import { membersOf, type Way } from "./steps.js";
@@ -28,6 +28,7 @@ interface Told {
   held: Held;
   planned: Planned;
   selected: Selected;
+  test: Tested;
   summaries: ModelSummary[];
 }
 
@@ -35,7 +36,13 @@ export async function writeAutoPage(told: Told): Promise<void> {
   const { way, audited, held, planned, selected, summaries } = told;
   const { paths, wishes } = way;
   const leaks = audited.leaks.map((text) => `Continued in spite of a leak (--allow-leaks): ${text}`);
-  const notes = [...leaks, ...audited.warnings, ...held.warnings, ...planned.warnings].map((note) => ({ note }));
+  const notes = [
+    ...leaks,
+    ...preparationNotes(way),
+    ...audited.warnings,
+    ...held.warnings,
+    ...planned.warnings,
+  ].map((note) => ({ note }));
   const named = summaries.map((summary) => ({ ...summary, model: titleOf(summary.model) }));
   const models = await forestFigure(named);
   const page = studyPage({
@@ -47,7 +54,14 @@ export async function writeAutoPage(told: Told): Promise<void> {
   writeFileAtomic(paths.report, page);
 }
 
-function blocksOf({ way, dataset, scans, held, planned, selected, summaries }: Told): Block[] {
+/** Such as that volumes without a subject count as persons, so that one person may be in both train and test. */
+function preparationNotes({ journal }: Way): string[] {
+  const { quarantined, warnings } = preparedSchema.parse(journal.find("prepare")?.result);
+  const left = `${quarantined} scans could not be read and are left out; data/dataset.json names them.`;
+  return quarantined === 0 ? warnings : [left, ...warnings];
+}
+
+function blocksOf({ way, dataset, scans, held, planned, selected, test, summaries }: Told): Block[] {
   const { paths, journal, wishes } = way;
   const [final] = summaries;
   const groups = membersOf(selected, planned).map((name) =>
@@ -77,7 +91,7 @@ function blocksOf({ way, dataset, scans, held, planned, selected, summaries }: T
       table: {
         label: "test",
         title: "Test set",
-        caption: `${final!.volumes} volumes of ${final!.subjects} subjects${held.origin === "official" ? ", the test set that came with the data" : ", drawn by subject before anything was trained"}. Read once, after the choice: the ledger of each run says when. 95 % intervals over subjects. A model is the mean of the ${planned.folds} that were trained on the folds.`,
+        caption: `${final!.volumes} volumes of ${final!.subjects} subjects${held.origin === "official" ? ", the test set that came with the data" : ", drawn by subject before anything was trained"}. After the choice, it was ${readsText(test.reads)}: the ledger of each run says when. 95 % intervals over subjects. A model is the mean of the ${planned.folds} that were trained on the folds.`,
         columns: testHead!,
         rows: tests,
       },

@@ -79,7 +79,9 @@ export function choiceText({ scores, best, limit, chosen, ensemble, final, metri
   return `${rule} ${interval}. ${
     final === "ensemble"
       ? "The interval is above zero, so that the mean of all methods is used."
-      : `The interval is not above zero, so that ${TITLES[chosen]} alone is used.`
+      : difference.low === null
+        ? `It has no interval, so that ${TITLES[chosen]} alone is used.`
+        : `The interval is not above zero, so that ${TITLES[chosen]} alone is used.`
   }`;
 }
 
@@ -92,6 +94,12 @@ export function testRows(models: readonly ModelScores[]): string[][] {
   ]);
   return [head, ...rows];
 }
+
+/** "read once" */
+export const readsText = (reads: number): string =>
+  reads <= 1
+    ? "read once"
+    : `read ${reads} times, by a call that was stopped in the middle of it or by slicestack evaluate`;
 
 interface Shown {
   selected: Selected;
@@ -109,7 +117,7 @@ export function resultText({ selected, planned, test, bundled, seconds, budget }
     alignedTable(candidateRows(selected)),
     choiceText(selected),
     "",
-    `Test set, ${test.volumes} volumes of ${test.subjects} subjects, read once, with 95 % intervals:`,
+    `Test set, ${test.volumes} volumes of ${test.subjects} subjects, ${readsText(test.reads)}, with 95 % intervals:`,
     alignedTable(testRows(test.models)),
     `Took ${minutes(seconds)}${of}. The bundle holds ${bundled.models} models, whose probabilities are averaged.`,
   ].join("\n");

@@ -71,7 +71,13 @@ export const modelScoresSchema = z.strictObject({
 });
 export type ModelScores = z.output<typeof modelScoresSchema>;
 
-export const testedSchema = z.strictObject({ models: z.array(modelScoresSchema), volumes: z.int(), subjects: z.int() });
+export const testedSchema = z.strictObject({
+  models: z.array(modelScoresSchema),
+  volumes: z.int(),
+  subjects: z.int(),
+  /** How often the run that read the test set most often did so, by its ledger: more than once after a kill in the middle. */
+  reads: z.int().default(1),
+});
 export type Tested = z.output<typeof testedSchema>;
 
 export const bundledSchema = z.strictObject({ bytes: z.int(), sha256: z.string(), models: z.int() });

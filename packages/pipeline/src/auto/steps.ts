@@ -18,7 +18,7 @@ import { writePredictions } from "../evaluate/predictions.js";
 import { exportBundle } from "../export/bundle.js";
 import { readRunConfig } from "../run/folder.js";
 import { groupPaths, isGroup, readGroup, splitsHash } from "../run/group.js";
-import { weightsOf } from "../run/ledger.js";
+import { readLedger, weightsOf } from "../run/ledger.js";
 import { stagesOf } from "../config/stages.js";
 import { prepare } from "../tasks/prepare.js";
 import { trainGroup } from "../study/train-group.js";
@@ -294,7 +294,8 @@ export async function testStep(way: Way, dataset: Dataset, planned: Planned, sel
       await readTestSet(paths, { final: selected.final, members }, { ...taskOptionsOf(way), command: wishes.command });
       const summaries = testSummaries(paths, { ...classesOf(way, dataset), seed: wishes.seed });
       const { volumes, subjects } = summaries[0]!;
-      return { models: scoresOf(summaries), volumes, subjects };
+      const reads = Math.max(...runsOf(paths, members).map((run) => readLedger(run).count));
+      return { models: scoresOf(summaries), volumes, subjects, reads };
     },
   });
 }
@@ -305,6 +306,7 @@ export async function bundleStep(way: Way, planned: Planned, selected: Selected)
   return journal.step({
     name: "bundle",
     inputs: { "trained models": await modelsHash(paths, members), choice: selected.final },
+    writes: paths.bundle,
     result: bundledSchema,
     run: async () => {
       const model = members.map((name) => paths.group(name));
@@ -321,6 +323,7 @@ export async function reportStep(way: Way, dataset: Dataset, write: (context: Re
     name: "report",
     inputs: { predictions: await fileHash(paths.predictions) },
     called: { predictions: paths.predictions },
+    writes: paths.report,
     result: z.null(),
     run: async () => {
       const classes = classesOf(way, dataset);

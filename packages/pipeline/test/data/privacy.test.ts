@@ -6,7 +6,9 @@ import { test } from "node:test";
 import type { Table } from "../../src/data/csv.js";
 import { furtherColumns } from "../../src/data/ingest/columns.js";
 import { isPersonal } from "../../src/data/ingest/personal-columns.js";
+import { subjectWarnings } from "../../src/data/ingest/placeholders.js";
 import { Pseudonyms, readSalt, saltPath } from "../../src/data/ingest/privacy.js";
+import type { LabelledVolume, SourceVolume } from "../../src/data/ingest/source.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("a pseudonym is HMAC-SHA-256 of the identifier under the salt: the same each time, different with another salt", () => {
@@ -28,6 +30,16 @@ test("the salt is created once, readable by its owner only, and reused afterward
   writeFileSync(short, "secret\n");
   assert.throws(() => readSalt(short), /at least 16 characters, found 6.*--salt-file/s);
   assert.throws(() => readSalt(folder), /EISDIR/);
+});
+
+test("a warning about volumes without a subject names a file, but not that of a DICOM series, whose folder may be a name", () => {
+  const of = (path: string, input: object) => ({ path, input, subject: path }) as unknown as LabelledVolume;
+  const dicom = of("DOE_JANE/CT (1.dcm …)", { kind: "dicom", series: "1.2", files: [] });
+  const array = of("0001.nii.gz", { kind: "file", path: "0001.nii.gz" });
+  const ofDicom = subjectWarnings([dicom], [dicom as unknown as SourceVolume]).join();
+  assert.match(ofDicom, /1 of 1 volumes have no subject in the labels file, and no PatientID: each counts/);
+  assert.doesNotMatch(ofDicom, /DOE/);
+  assert.match(subjectWarnings([array], [array as unknown as SourceVolume]).join(), /\(such as 0001\.nii\.gz\)/);
 });
 
 test("columns that identify a person or a study in hospital systems are personal, in any spelling", () => {

@@ -18,7 +18,11 @@ export function subjectWarnings(volumes: readonly LabelledVolume[], nameless: re
     ...(first === undefined
       ? []
       : [
-          `${nameless.length} of ${volumes.length} volumes have no subject in the labels file (such as ${first.path}): each counts as a separate person, so one person may be in both train and test`,
+          `${nameless.length} of ${volumes.length} volumes have no subject in the labels file${exampleOf(first)}: each counts as a separate person, so one person may be in both train and test`,
         ]),
   ];
 }
+
+/** Folders of DICOM files may have the names of patients, and warnings are kept. */
+const exampleOf = ({ path, input }: SourceVolume): string =>
+  input.kind === "dicom" ? ", and no PatientID" : ` (such as ${path})`;
