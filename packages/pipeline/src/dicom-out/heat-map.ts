@@ -74,7 +74,7 @@ export class HeatMap {
       BitsStored: 8,
       HighBit: 7,
       PixelRepresentation: 0,
-      BurnedInAnnotation: "NO",
+      BurnedInAnnotation: this.source.isAnnotated ? "YES" : "NO",
       PixelData: this.#pixels(slice, data),
     };
   }

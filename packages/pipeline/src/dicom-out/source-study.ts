@@ -23,6 +23,8 @@ export interface SourceStudy {
   time: string | null;
   /** Lossy compression of the source, which its derived images must not hide. */
   lossy: WrittenDataset;
+  /** Whether the source says that its pixels name the patient, which an image of these pixels must repeat. */
+  isAnnotated: boolean;
 }
 
 /** An archive files objects by these, so every byte is kept, even of a value that the standard does not allow. */
@@ -76,6 +78,7 @@ const NAMES: readonly WrittenName[] = [
   ...FILED_BY,
   ...(Object.keys(COPIED_IF_VALID) as (keyof typeof COPIED_IF_VALID)[]),
   ...LOSSY,
+  "BurnedInAnnotation",
 ];
 
 /**
@@ -107,6 +110,7 @@ export async function readSourceStudy(series: DicomSeries): Promise<SourceStudy>
     date: valid("StudyDate", text("StudyDate")),
     time: valid("StudyTime", text("StudyTime")),
     lossy: lossyOf(slices, found),
+    isAnnotated: text("BurnedInAnnotation").trim() === "YES",
   };
 }
 
