@@ -1,6 +1,6 @@
 /** slicestack auto, as a user types it: planned, killed, continued, refused; on phantoms of 3 subjects a class. */
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { generatePhantoms, readLedger, readPredictions, type AutoResult } from "@slicestack/pipeline";
@@ -99,6 +99,16 @@ test("a folder whose inputs have changed is refused by the name of the input; --
   const seeded = folder.run(...auto("alone/lung", "--seed", "1"));
   assert.equal(seeded.status, 3);
   assert.match(seeded.stderr, /was begun with --seed 0, received --seed 1/);
+  const bundle = readFileSync(at("alone/lung/model.slicestack"));
+  writeFileSync(at("alone/lung/model.slicestack"), "another model");
+  const replaced = folder.run(...auto("alone/lung"));
+  assert.equal(replaced.status, 3);
+  assert.match(replaced.stderr, /model\.slicestack: changed after the step "bundle" was finished\. Remove it/);
+  for (const name of ["model.slicestack", "report.html"]) rmSync(at("alone/lung", name));
+  folder.succeed(...auto("alone/lung"));
+  assert.ok(readFileSync(at("alone/lung/model.slicestack")).equals(bundle) && existsSync(at("alone/lung/report.html")));
+  rmSync(at("alone/lung/predictions.csv"));
+  assert.match(folder.run(...auto("alone/lung")).stderr, /predictions\.csv changed after the step "report"/);
   const foreign = folder.run(...auto("scans"));
   assert.equal(foreign.status, 3, "a folder of something else");
   assert.match(foreign.stderr, /expected a folder beside scans/);

@@ -1,5 +1,5 @@
 /** The steps of `auto`, each with what it depends on; the order is in auto.ts. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { audit } from "../audit/audit.js";
@@ -303,7 +303,7 @@ export async function testStep(way: Way, dataset: Dataset, planned: Planned, sel
 export async function bundleStep(way: Way, planned: Planned, selected: Selected) {
   const { paths, journal } = way;
   const members = membersOf(selected, planned);
-  return journal.step({
+  const bundled = await journal.step({
     name: "bundle",
     inputs: { "trained models": await modelsHash(paths, members), choice: selected.final },
     writes: paths.bundle,
@@ -314,6 +314,13 @@ export async function bundleStep(way: Way, planned: Planned, selected: Selected)
       return { bytes, sha256: await fileHash(paths.bundle), models: manifest.members.length };
     },
   });
+  if ((await fileHash(paths.bundle)) !== bundled.sha256)
+    throw new AutoError(
+      paths.bundle,
+      'changed after the step "bundle" was finished',
+      "Remove it: the same command then writes it again.",
+    );
+  return bundled;
 }
 
 /** The report of what happened so far; `write` makes the page. */
@@ -321,7 +328,7 @@ export async function reportStep(way: Way, dataset: Dataset, write: (context: Re
   const { paths, journal, wishes } = way;
   await journal.step({
     name: "report",
-    inputs: { predictions: await fileHash(paths.predictions) },
+    inputs: { predictions: existsSync(paths.predictions) ? await fileHash(paths.predictions) : "" },
     called: { predictions: paths.predictions },
     writes: paths.report,
     result: z.null(),
