@@ -146,7 +146,12 @@ test("the volumes of a fold are left out where the data set has the folds of the
   const scoredBy = (hash: string) =>
     volumesForSpec(copy, { ...spec, trainedOn: { ...spec.trainedOn!, split: hash } }, other);
   for (const { hash, parts } of folds)
-    assert.deepEqual(scoredBy(hash).volumes.map(({ id }) => id).sort(), [...parts.test].sort());
+    assert.deepEqual(
+      scoredBy(hash)
+        .volumes.map(({ id }) => id)
+        .sort(),
+      [...parts.test].sort(),
+    );
   assert.match(scoredBy("f".repeat(64)).notes.join(), /whose split\.json is not the one of the training/);
 });
 
