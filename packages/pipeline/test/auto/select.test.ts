@@ -70,7 +70,7 @@ test("the mean of all is used where it is better by its interval, and not where 
     options,
   );
   assert.deepEqual([same.chosen, same.final], ["2d", "2d"]);
-  assert.match(choiceText(same), /The interval is not above zero, so that 2D alone is used\.$/);
+  assert.match(choiceText(same), /It has no interval, so that 2D alone is used\.$/);
 });
 
 test("a fold whose models have another scale changes nothing: volumes are compared within their fold", () => {

@@ -36,10 +36,10 @@ test("a warning about volumes without a subject names a file, but not that of a 
   const of = (path: string, input: object) => ({ path, input, subject: path }) as unknown as LabelledVolume;
   const dicom = of("DOE_JANE/CT (1.dcm …)", { kind: "dicom", series: "1.2", files: [] });
   const array = of("0001.nii.gz", { kind: "file", path: "0001.nii.gz" });
-  const ofDicom = subjectWarnings([dicom], [dicom as unknown as SourceVolume]).join();
+  const ofDicom = subjectWarnings([dicom], [dicom]).join();
   assert.match(ofDicom, /1 of 1 volumes have no subject in the labels file, and no PatientID: each counts/);
   assert.doesNotMatch(ofDicom, /DOE/);
-  assert.match(subjectWarnings([array], [array as unknown as SourceVolume]).join(), /\(such as 0001\.nii\.gz\)/);
+  assert.match(subjectWarnings([array], [array]).join(), /\(such as 0001\.nii\.gz\)/);
 });
 
 test("columns that identify a person or a study in hospital systems are personal, in any spelling", () => {
