@@ -8,7 +8,7 @@ import { furtherColumns } from "../../src/data/ingest/columns.js";
 import { isPersonal } from "../../src/data/ingest/personal-columns.js";
 import { subjectWarnings } from "../../src/data/ingest/placeholders.js";
 import { Pseudonyms, readSalt, saltPath } from "../../src/data/ingest/privacy.js";
-import type { LabelledVolume, SourceVolume } from "../../src/data/ingest/source.js";
+import type { LabelledVolume } from "../../src/data/ingest/source.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("a pseudonym is HMAC-SHA-256 of the identifier under the salt: the same each time, different with another salt", () => {
