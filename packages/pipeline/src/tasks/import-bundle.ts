@@ -2,17 +2,14 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { loadPlugins } from "../config/plugins.js";
-import { writeFileAtomic } from "../data/atomic.js";
 import { fileHashSync } from "../data/hash.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
-import { sha256Of } from "../data/sealed-json.js";
 import { configOfSpec } from "../models/config-of-spec.js";
 import { writeDecision } from "../models/decision.js";
 import type { ModelSpec } from "../models/spec.js";
 import { writeSpec } from "../models/spec-file.js";
-import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
-import { softwareVersions } from "../run/software-versions.js";
-import { storedConfig } from "../run/stored-config.js";
+import { readRecord, RunError, runPaths } from "../run/folder.js";
+import { writeImportedRun } from "../run/imported-run.js";
 import { findTrained, oneMember } from "../trained/find-trained.js";
 import { hashOfWeights } from "../trained/trained-model.js";
 import { copyRecorded } from "../weights/recorded-hash.js";
@@ -55,25 +52,15 @@ export async function importBundle(options: ImportBundleOptions): Promise<Import
   }
   writeSpec(run, spec);
   if (decision !== null) writeDecision(runPaths(run).decision, decision);
-  const yaml = storedConfig(configOfSpec(spec, precision), run);
-  writeFileAtomic(runPaths(run).config, yaml);
-  const { names } = spec.classes;
   const described = modelText(spec);
-  writeRecord(run, {
-    version: 1,
-    dataset: null,
-    splitHash: "",
-    configSha256: sha256Of(yaml),
-    created: new Date().toISOString(),
-    status: "trained",
+  writeImportedRun(run, {
+    config: configOfSpec(spec, precision),
     command,
-    classes: names,
-    versions: softwareVersions(),
-    environment: { bundle: [`${file}, SHA-256 ${sha256}.`, ...notes].join(" ") },
-    testReads: 0,
-    imported: { file, sha256, model: described, classes: names.length, votes: true, notes },
+    classes: spec.classes.names,
+    from: "bundle",
+    imported: { file, sha256, model: described, classes: spec.classes.names.length, votes: true, notes },
   });
-  return { run, model: described, classes: names.length, notes };
+  return { run, model: described, classes: spec.classes.names.length, notes };
 }
 
 /** Whether a folder is a run that was made from exactly this file. */

@@ -5,8 +5,6 @@ import { noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig, RunConfigOf } from "../config/types.js";
-import { writeFileAtomic } from "../data/atomic.js";
-import { sha256Of } from "../data/sealed-json.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import { modelText } from "../models/describe-weights.js";
 import { checkRecorded, writeRecorded } from "../weights/recorded-hash.js";
@@ -14,9 +12,8 @@ import { readWeights } from "../weights/weights.js";
 import { loadInto } from "../models/load-weights.js";
 import { createHeadFor, createSliceModel, createVolumeModel } from "../models/create-by-name.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
-import { RunError, runPaths, writeRecord } from "../run/folder.js";
-import { softwareVersions } from "../run/software-versions.js";
-import { storedConfig } from "../run/stored-config.js";
+import { RunError, runPaths } from "../run/folder.js";
+import { writeImportedRun } from "../run/imported-run.js";
 import { recognise, type Recognised } from "../models/recognise.js";
 import { settingsOf, type Given, type Settings } from "../models/imported-settings.js";
 
@@ -63,20 +60,11 @@ export function importCheckpoint(options: ImportOptions): ImportResult {
       mkdirSync(runPaths(run).checkpoints(stage), { recursive: true });
       writeRecorded(runPaths(run).best(stage), state, { imported: file, sha256: hash });
     }
-    const yaml = storedConfig(config, run);
-    writeFileAtomic(runPaths(run).config, yaml);
-    writeRecord(run, {
-      version: 1,
-      dataset: null,
-      splitHash: "",
-      configSha256: sha256Of(yaml),
-      created: new Date().toISOString(),
-      status: "trained",
+    writeImportedRun(run, {
+      config,
       command,
       classes: config.task.classNames ?? Array.from({ length: classes }, (_, k) => String(k)),
-      versions: softwareVersions(),
-      environment: { checkpoint: [`${file}, SHA-256 ${hash}.`, ...notes].join(" ") },
-      testReads: 0,
+      from: "checkpoint",
       imported: { file, sha256: hash, model, classes, votes: found.votes, notes },
     });
     return { run, model, classes, notes };
