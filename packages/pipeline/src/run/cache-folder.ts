@@ -1,11 +1,12 @@
 /** The cache folder of this user. Its content can be computed again, so that work continues even if it cannot be written. */
-import { accessSync, constants, existsSync, lstatSync, mkdtempSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isSystemError, naming, systemText } from "../engine/system-errors.js";
 import { notice } from "../engine/notices.js";
 import { cacheDirectory, homeFolder } from "../engine/cache-location.js";
 import { makeFolder } from "../data/make-folder.js";
+import { isOfUserAlone, userFolder } from "../data/user-folder.js";
 
 /** A subfolder of this user's cache. */
 export const cacheSubfolder = (part: string): string => join(cacheDirectory(process.env, homeFolder()), part);
@@ -19,8 +20,8 @@ export function writableCache(cache: string, part: string): string {
   });
   if (isKept) return wanted;
   // Of this user alone: what somebody else wrote there would be taken for features of this model.
-  const own = join(tmpdir(), `slicestack-${process.getuid?.() ?? "user"}`);
-  const isOwn = tryToKeep(() => makeFolder(own, 0o700)) && lstatSync(own).uid === (process.getuid?.() ?? 0);
+  const own = userFolder("slicestack");
+  const isOwn = tryToKeep(() => makeFolder(own, 0o700)) && isOfUserAlone(own);
   return join(isOwn ? own : mkdtempSync(join(tmpdir(), "slicestack-")), part);
 }
 

@@ -2,11 +2,11 @@
  * Finds free GPUs, from the memory and processes that the driver reports, and from those held by this user's sweeps.
  */
 import { mkdirSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FolderLock, isHeld, LockedError } from "../../data/lock.js";
 import { readNvidia, type NvidiaState } from "../../engine/doctor/gpu.js";
 import { systemProbe, type Probe } from "../../engine/doctor/probe.js";
+import { userFolder } from "../../data/user-folder.js";
 
 export interface GpuOptions {
   /** Indices that may be used; default all. */
@@ -33,7 +33,7 @@ export class GpuPool implements Disposable {
     this.allowed = options.allowed ?? null;
     this.memory = options.memory ?? null;
     this.probe = options.probe ?? systemProbe();
-    this.marks = options.marks ?? join(tmpdir(), `slicestack-gpus-${process.getuid?.() ?? "user"}`);
+    this.marks = options.marks ?? userFolder("slicestack-gpus");
   }
 
   /** Queries the driver. */

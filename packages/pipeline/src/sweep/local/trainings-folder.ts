@@ -3,11 +3,11 @@
  * is about, so that the folder of the results may be on a network disk and holds nothing but results. Removed at the end;
  * after a kill it tells the next call which processes still train.
  */
-import { existsSync, lstatSync, mkdirSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isGone } from "../../data/lock-owner.js";
 import { sha256Of } from "../../data/sealed-json.js";
+import { isOfUserAlone, userFolder } from "../../data/user-folder.js";
 import { QueueError } from "../../queue/errors.js";
 import { LeaseQueue } from "../../queue/lease-queue.js";
 import { SweepError } from "../errors.js";
@@ -19,9 +19,10 @@ export interface TrainingsFolder {
 
 /** @param results the folder whose trainings these are, locked by the caller   @throws SweepError, QueueError, SystemError */
 export function openTrainings(results: string): TrainingsFolder {
-  const user = join(tmpdir(), `slicestack-trainings-${process.getuid?.() ?? "user"}`);
+  const user = userFolder("slicestack-trainings");
   mkdirSync(user, { recursive: true, mode: 0o700 });
-  refuseForeign(user);
+  if (!isOfUserAlone(user))
+    throw new SweepError(user, "can be written to by another user", "Set TMPDIR to a folder of yours.");
   const root = join(user, sha256Of(realpathSync(results)).slice(0, 16));
   const file = join(root, "queue.sqlite");
   if (existsSync(root) && !hasRunning(file)) rmSync(root, { recursive: true, force: true });
@@ -45,11 +46,4 @@ function hasRunning(file: string): boolean {
     if (error instanceof QueueError) return false;
     throw error;
   }
-}
-
-/** The temporary folder is everybody's: whoever made this one could choose what is trained. */
-function refuseForeign(folder: string): void {
-  const { uid, mode } = lstatSync(folder);
-  if (process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0)) return;
-  throw new SweepError(folder, "can be written to by another user", "Set TMPDIR to a folder of yours.");
 }
