@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DicomFolder, type WrittenObjects } from "../../src/dicom-out/dicom-folder.js";
-import { Orthanc, skipOrthanc, type Resource } from "./orthanc.js";
+import { Orthanc, skipOrthanc, type Resource } from "../orthanc.js";
 import { requestsOf } from "./request.js";
 import { errorsIn, makeStudy, objectsIn, pydicom, skip as skipTools, temporaryFolder } from "./tools.js";
 

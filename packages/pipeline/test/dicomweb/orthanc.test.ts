@@ -13,9 +13,9 @@ import { predict } from "../../src/tasks/predict.js";
 import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "../train/support.js";
 import { writeCt, type CtSeries } from "./ct-files.js";
-import { noOrthanc, Orthanc } from "./orthanc.js";
+import { Orthanc, skipOrthanc } from "../orthanc.js";
 
-const skip = noOrthanc;
+const skip = skipOrthanc;
 const folder = scratch();
 const study = "1.2.826.0.1.1";
 const chest: CtSeries = { study, series: `${study}.1`, slices: 12, size: 48 };

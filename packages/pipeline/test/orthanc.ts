@@ -1,4 +1,4 @@
-/** An Orthanc server (Debian: orthanc, orthanc-dicomweb) with a database of its own, for one test file. */
+/** A real Orthanc (Debian: orthanc, orthanc-dicomweb) with its DICOMweb plug-in and a database of its own, for one test file. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -26,7 +26,8 @@ export interface Resource {
   Instances?: string[];
 }
 
-const USER = { name: "tester", password: "secret" };
+/** Its password has characters that an address must encode. */
+const LOGIN = { user: "tester", password: "se/cr:et" };
 
 export class Orthanc implements AsyncDisposable {
   private constructor(
@@ -52,7 +53,7 @@ export class Orthanc implements AsyncDisposable {
       DicomAlwaysAllowStore: true,
       RemoteAccessAllowed: false,
       AuthenticationEnabled: true,
-      RegisteredUsers: { [USER.name]: USER.password },
+      RegisteredUsers: { [LOGIN.user]: LOGIN.password },
       OverwriteInstances: false,
       DicomWeb: { Enable: true, Root: "/dicom-web/", Host: `127.0.0.1:${http}`, Ssl: false },
     };
@@ -79,9 +80,22 @@ export class Orthanc implements AsyncDisposable {
     return `http://127.0.0.1:${this.httpPort}`;
   }
 
+  readonly login = LOGIN;
+
+  /** Its DICOMweb service. */
+  get root(): string {
+    return `${this.url}/dicom-web`;
+  }
+
+  /** The same with user name and password. */
+  get rootWithLogin(): string {
+    const { user, password } = this.login;
+    return this.root.replace("://", `://${user}:${encodeURIComponent(password)}@`);
+  }
+
   /** As `curl -u` takes it. */
   get credentials(): string {
-    return `${USER.name}:${USER.password}`;
+    return `${LOGIN.user}:${LOGIN.password}`;
   }
 
   async get<T>(path: string): Promise<T> {
