@@ -37,19 +37,15 @@ export function volumesForSpec(path: string, spec: ModelSpec, other: OtherData):
   const classOf = matchedClasses(path, dataset, other.mapClasses, names, (name) =>
     names.includes(name) ? names.indexOf(name) : undefined,
   );
-  const requested = volumesOf(dataset, other.part, classOf);
   const isOfTraining = trainedOn?.dataset.hash === dataset.info.hash;
   const seen = isOfTraining ? seenByModel(dataset, trainedOn.split) : null;
-  const volumes = requested.filter(({ id }) => seen?.has(id) !== true);
-  if (volumes.length === 0)
-    throw new RunError(
-      path,
-      requested.length === 0
-        ? `finds no volume of its task in ${partText(other.part)} of ${dataset.directory}`
-        : `was trained on, or chosen by, all ${requested.length} volumes of ${dataset.directory}`,
-      "Choose another part or data set.",
-    );
-  const leftOut = requested.length - volumes.length;
+  const requested = volumesOf(dataset, other.part, classOf);
+  const remedy = "Choose another part or data set.";
+  const { volumes, leftOut } = unseenVolumes(path, dataset, other, {
+    requested,
+    isSeen: ({ id }) => seen?.has(id) === true,
+    remedy,
+  });
   const notes = [
     ...(leftOut > 0 ? [`${leftOut} volumes were left out: the model was trained on, or chosen by, them.`] : []),
     ...(isOfTraining && seen === null
@@ -62,6 +58,22 @@ export function volumesForSpec(path: string, spec: ModelSpec, other: OtherData):
     ...preparationNotes(prepared.recipe, dataset),
   ];
   return { dataset, volumes, notes };
+}
+
+/** The requested volumes without those that the model has seen. @throws RunError with the remedy if none is left */
+export function unseenVolumes(
+  path: string,
+  { directory }: Dataset,
+  { part }: OtherData,
+  { requested, isSeen, remedy }: { requested: TaskVolume[]; isSeen: (volume: TaskVolume) => boolean; remedy: string },
+): { volumes: TaskVolume[]; leftOut: number } {
+  const volumes = requested.filter((volume) => !isSeen(volume));
+  if (volumes.length > 0) return { volumes, leftOut: requested.length - volumes.length };
+  const problem =
+    requested.length === 0
+      ? `finds no volume of its task in ${partText(part)} of ${directory}`
+      : `was trained on, or chosen by, all ${requested.length} volumes of ${directory}`;
+  throw new RunError(path, problem, remedy);
 }
 
 const UNKNOWN =

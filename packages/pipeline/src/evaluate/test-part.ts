@@ -14,6 +14,7 @@ import {
   matchedClasses,
   partText,
   preparationNotes,
+  unseenVolumes,
   volumesForSpec,
   volumesOf,
   type OtherData,
@@ -49,22 +50,15 @@ function externalPart(run: string, other: OtherData): TestPart {
     known.includes(name) ? (mapping.get(known.indexOf(name)) ?? null) : undefined,
   );
   const requested = volumesOf(dataset, other.part, classOf);
-  const seen = seenInTraining(opened);
-  const volumes = requested.filter((volume) => !seen(volume));
-  if (volumes.length === 0)
-    throw new RunError(
-      run,
-      requested.length === 0
-        ? `finds no volume of its task in ${partText(other.part)} of ${dataset.directory}`
-        : `was trained on, or chosen by, all ${requested.length} volumes of ${dataset.directory}`,
-      "Use a data set of other volumes; slicestack evaluate RUN scores the run's own test part.",
-    );
+  const { volumes, leftOut } = unseenVolumes(run, dataset, other, {
+    requested,
+    isSeen: seenInTraining(opened),
+    remedy: "Use a data set of other volumes; slicestack evaluate RUN scores the run's own test part.",
+  });
   const notes = [
     `External validation: ${partText(other.part)} of data set ${dataset.info.name}, ${volumes.length} volumes; the run was trained on ${opened.dataset.info.name}.`,
-    ...(volumes.length < requested.length
-      ? [
-          `${requested.length - volumes.length} volumes were left out: the run was trained on, or chosen by, the same files or voxels.`,
-        ]
+    ...(leftOut > 0
+      ? [`${leftOut} volumes were left out: the run was trained on, or chosen by, the same files or voxels.`]
       : []),
     ...absentClasses(names, volumes),
     ...preparationNotes(opened.dataset.info.recipe, dataset),
