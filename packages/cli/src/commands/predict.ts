@@ -2,9 +2,10 @@ import type { PredictOptions, PredictSummary, ScanResult } from "@slicestack/pip
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { addComputeOptions, type ComputeFlags } from "./compute-options.js";
 import { counted, parseCount } from "./numbers.js";
 
-interface PredictFlags extends CommonOptions {
+interface PredictFlags extends CommonOptions, ComputeFlags {
   out?: string;
   explain?: boolean;
   dicom?: string;
@@ -13,9 +14,6 @@ interface PredictFlags extends CommonOptions {
   mask?: string;
   operatingPoint?: "youden" | "sensitivity" | "specificity" | "none";
   jobs?: number;
-  device?: string;
-  threads?: number;
-  precision?: "auto" | "float32" | "bfloat16";
 }
 
 export function addPredict(program: Command, start: Start): void {
@@ -52,16 +50,8 @@ export function addPredict(program: Command, start: Start): void {
       "--jobs <number>",
       "number of threads that read and prepare scans (default: the available cores)",
       parseCount,
-    )
-    .option("--device <name>", "cpu, cuda:N or mps (default: auto)")
-    .option("--threads <number>", "number of threads that compute (default: the available cores)", parseCount)
-    .addOption(
-      new Option("--precision <type>", "precision of the computation (default: as the model was trained)").choices([
-        "auto",
-        "float32",
-        "bfloat16",
-      ]),
     );
+  addComputeOptions(command, { threads: "number of threads that compute" });
   addCommon(command, {
     example:
       "slicestack predict runs/lung scan.nii.gz\nslicestack predict runs/lung export.zip --out predicted --explain\nslicestack predict runs/lung export.zip --dicom objects",

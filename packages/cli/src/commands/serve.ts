@@ -3,9 +3,10 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { pathWord } from "../shell.js";
+import { addComputeOptions, type ComputeFlags } from "./compute-options.js";
 import { parseCount, parseDuration } from "./numbers.js";
 
-interface ServeFlags extends CommonOptions {
+interface ServeFlags extends CommonOptions, ComputeFlags {
   data: string;
   host: string;
   port: number;
@@ -13,13 +14,10 @@ interface ServeFlags extends CommonOptions {
   workers: number;
   queue: number;
   keep: number;
-  maxUpload: number;
+  maxUpload: string;
   timeout: number;
   rate: number;
   allowPlugins?: boolean;
-  device?: string;
-  threads?: number;
-  precision?: "auto" | "float32" | "bfloat16";
 }
 
 export function addServe(program: Command, start: Start): void {
@@ -39,23 +37,11 @@ export function addServe(program: Command, start: Start): void {
     .option("--workers <number>", "processes that predict", parseCount, 1)
     .option("--queue <number>", "most predictions that wait; more are answered with 429", parseCount, 100)
     .addOption(ofTime("--keep <time>", "how long the files and results of a prediction are kept", 24 * 3600, "24h"))
-    .addOption(
-      new Option("--max-upload <size>", "most bytes of an upload, e.g. 500MB")
-        .argParser(parseSizeInBytes)
-        .default(4 * 2 ** 30, "4GiB"),
-    )
+    .addOption(new Option("--max-upload <size>", "most bytes of an upload, e.g. 500MB").default("4GiB"))
     .addOption(ofTime("--timeout <time>", "how long a prediction may take", 600, "10m"))
     .option("--rate <number>", "most requests of one client a minute", parseCount, 1200)
-    .option("--allow-plugins", "run the plug-ins in bundles with your permissions")
-    .option("--device <name>", "cpu, cuda:N or mps (default: auto)")
-    .option("--threads <number>", "threads that compute in each process (default: the available cores)", parseCount)
-    .addOption(
-      new Option("--precision <type>", "precision of the computation (default: as the model was trained)").choices([
-        "auto",
-        "float32",
-        "bfloat16",
-      ]),
-    );
+    .option("--allow-plugins", "run the plug-ins in bundles with your permissions");
+  addComputeOptions(command, { threads: "threads that compute in each process" });
   addCommon(command, {
     example:
       "slicestack serve lung.slicestack\nslicestack serve lung=runs/lung severity=mosmed.slicestack --port 9000 --keep 1h",
@@ -67,11 +53,12 @@ export function addServe(program: Command, start: Start): void {
 
 async function runServe(given: string[], flags: ServeFlags, session: Session): Promise<Outcome> {
   const { serve } = await import("@slicestack/server");
-  const { json: _json, verbose: _verbose, keep, timeout, ...rest } = flags;
+  const { json: _json, verbose: _verbose, keep, timeout, maxUpload, ...rest } = flags;
   session.onFailure(() => "Predictions that were accepted are kept; start the same command again.");
   await using server = await serve({
     models: namedModels(given),
     ...rest,
+    maxUpload: await bytesOf(maxUpload),
     keep: keep * 1000,
     timeout: timeout * 1000,
     log: (line) => session.log(line.trimEnd()),
@@ -117,17 +104,19 @@ const defaultName = (path: string): string =>
     .replaceAll(/[^A-Za-z0-9._-]+/g, "-")
     .replace(/^[^A-Za-z0-9]+/, "") || "model";
 
+/** @throws UsageError */
+async function bytesOf(maxUpload: string): Promise<number> {
+  const { parseBytes } = await import("@slicestack/pipeline/internal");
+  try {
+    return parseBytes(maxUpload, "--max-upload");
+  } catch (error) {
+    throw new UsageError((error as RangeError).message);
+  }
+}
+
 function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) < 65536) return Number(text);
   throw new InvalidArgumentError("Expected a port from 0 to 65535.");
-}
-
-const UNITS: Record<string, number> = { "": 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
-
-function parseSizeInBytes(text: string): number {
-  const [, number, unit = ""] = /^(\d+(?:\.\d+)?) *([kKmMgG]i?[bB])?$/.exec(text) ?? [];
-  if (number !== undefined) return Math.round(Number(number) * UNITS[unit.toUpperCase()]!);
-  throw new InvalidArgumentError("Expected a size such as 500MB or 4GiB.");
 }
 
 const ofTime = (flags: string, description: string, seconds: number, words: string): Option =>
