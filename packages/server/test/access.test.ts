@@ -49,7 +49,7 @@ test("with tokens: none and a wrong one are refused, each sees its own predictio
   assert.doesNotMatch(lines.join(""), /Bearer|"one"/);
 });
 
-test("an address that others can reach needs tokens; a port in use, a model that is none, and a name are refused", async () => {
+test("an address that others can reach needs tokens; a port in use, a folder without a model, and a wrong name are refused", async () => {
   const models = new Map([["small", trained.run]]);
   const at = (name: string) => join(trained.folder, name);
   await assert.rejects(serve({ models, data: at("a"), host: "0.0.0.0" }), /--tokens/);

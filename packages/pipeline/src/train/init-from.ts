@@ -36,7 +36,7 @@ export async function initModelOf({ initFrom }: RunConfig): Promise<InitModel | 
   return (await holdsBundle(initFrom)) ? bundledModel(initFrom) : modelOfRun(initFrom);
 }
 
-/** The model of a run folder. @throws RunError if it is none */
+/** The model of a run folder. @throws RunError if the folder is not a run */
 export function modelOfRun(run: string): InitModel {
   const config = readRunConfig(run);
   const stages = stagesOf(config);

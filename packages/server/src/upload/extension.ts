@@ -17,5 +17,5 @@ export function extensionOf(head: Uint8Array): string {
   if (/^(ObjectType|NDims|Comment|DimSize)\s*=/.test(text(0, 40))) return ".mha";
   if (text(0, 6) === "\x93NUMPY") return ".npy";
   if (/^(n\+1|ni1)\0$/.test(text(344, 348)) || /^(n\+2|ni2)\0/.test(text(4, 8))) return ".nii";
-  return ".dcm"; // DICOM without a preamble; what is none of the formats is refused when it is read
+  return ".dcm"; // DICOM without a preamble; an unknown format is refused when the file is read
 }
