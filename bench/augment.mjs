@@ -25,8 +25,12 @@ function rate(samples, calls, body) {
 const { published, strong } = augmentPresets();
 console.log(
   JSON.stringify({
-    "published, 32 slices of 128 x 128": rate(32, 30, (random) => augmentSlices(slices_BCHW, published, random)),
+    "published, 32 slices of 128 x 128": rate(32, 30, (random) =>
+      augmentSlices(slices_BCHW, published, random),
+    ),
     "strong, 32 slices of 128 x 128": rate(32, 30, (random) => augmentSlices(slices_BCHW, strong, random)),
-    "published, 2 volumes of 128 x 128 x 64": rate(2, 8, (random) => augmentVolumes(volumes_BCHWD, published, random)),
+    "published, 2 volumes of 128 x 128 x 64": rate(2, 8, (random) =>
+      augmentVolumes(volumes_BCHWD, published, random),
+    ),
   }),
 );

@@ -67,7 +67,9 @@ async function costOf(method, size) {
   const run = join(out, "runs", name);
   const trainingSeconds = command("train", "--config", config, "--data", data, "--out", run);
   command("evaluate", run, "--no-images");
-  const { secondsAVolume, multiplyAdds, trainingPeakMemory } = JSON.parse(readFileSync(join(run, "cost.json"), "utf8"));
+  const { secondsAVolume, multiplyAdds, trainingPeakMemory } = JSON.parse(
+    readFileSync(join(run, "cost.json"), "utf8"),
+  );
   const cost = { method, ...size, trainingSeconds, secondsAVolume, multiplyAdds, trainingPeakMemory };
   mkdirSync(dirname(kept), { recursive: true });
   writeFileSync(kept, JSON.stringify(cost));
@@ -151,4 +153,7 @@ const alternative = {
   title: "Cost of training by method",
   description: `Seconds and memory of training by slices, pixels and volumes. ${examples.join("; ")}.`,
 };
-writeFileSync(join(out, "complexity.svg"), (await drawSvg(spec, alternative)).replaceAll("currentColor", "#24292f"));
+writeFileSync(
+  join(out, "complexity.svg"),
+  (await drawSvg(spec, alternative)).replaceAll("currentColor", "#24292f"),
+);

@@ -19,7 +19,8 @@ const { values: options } = parseArgs({
   },
 });
 const here = (name) => new URL(name, import.meta.url).pathname;
-const run = (command, args) => execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+const run = (command, args) =>
+  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
 const python = (script, ...args) => run("/usr/bin/python3", ["-W", "ignore", here(script), ...args]);
 
 const folder = mkdtempSync(join(tmpdir(), "slicestack-dicom-"));
@@ -43,7 +44,8 @@ try {
   for (const { name, results } of entrants) {
     const middle = (key) => median(results.map((result) => result[key]));
     // The ratio is taken within each round first, so that a slow minute of the machine affects both sides.
-    const ratio = (key) => median(results.map((result, round) => result[key] / own.results[round][key])).toFixed(2);
+    const ratio = (key) =>
+      median(results.map((result, round) => result[key] / own.results[round][key])).toFixed(2);
     const all = results.map(({ prepared }) => prepared.toFixed(2)).join(" ");
     console.log(
       `${name.padEnd(18)}${middle("scan").toFixed(2).padStart(8)}${middle("seconds").toFixed(2).padStart(8)}${middle("prepared").toFixed(2).padStart(8)}${middle("megabytes").toFixed(0).padStart(8)}   ${ratio("seconds")}x ${ratio("prepared")}x   [${all}]`,

@@ -77,7 +77,15 @@ async function pair(command, args) {
   const { port } = server.address();
   server.close();
   await once(server, "close");
-  const place = (rank) => [...args, "--rank", String(rank), "--port", String(port), "--values", String(VALUES)];
+  const place = (rank) => [
+    ...args,
+    "--rank",
+    String(rank),
+    "--port",
+    String(port),
+    "--values",
+    String(VALUES),
+  ];
   const ranks = [0, 1].map((k) => spawn(command, place(k), { stdio: ["ignore", "pipe", "inherit"] }));
   const texts = await Promise.all(
     ranks.map(async ({ stdout }) => {
@@ -94,7 +102,11 @@ async function compare() {
   for (let k = 0; k < Number(options.rounds); k++) {
     rounds.ours.push(await pair(process.execPath, [fileURLToPath(import.meta.url)]));
     rounds.peer.push(
-      await pair("/usr/bin/python3", ["-W", "ignore", fileURLToPath(new URL("peer_distributed.py", import.meta.url))]),
+      await pair("/usr/bin/python3", [
+        "-W",
+        "ignore",
+        fileURLToPath(new URL("peer_distributed.py", import.meta.url)),
+      ]),
     );
   }
   console.log(
@@ -114,4 +126,7 @@ async function compare() {
 
 if (options.rank !== undefined) rank();
 else if (distributed.available()) await compare();
-else console.log(`\nSeveral processes: ${distributed.availability().reason}. ${distributed.availability().remedy}`);
+else
+  console.log(
+    `\nSeveral processes: ${distributed.availability().reason}. ${distributed.availability().remedy}`,
+  );

@@ -44,7 +44,13 @@ const peer = (...args) => JSON.parse(python("peer_predict.py", at("weights.safet
 /** A ResNet-18 with the weights that it starts from: as fast as a trained one. */
 async function makeModel() {
   const { generatePhantoms } = await import("@slicestack/pipeline");
-  await generatePhantoms({ destination: at("scans"), counts: [4, 4, 0, 0, 0], seed: 1, size: 64, workers: 2 });
+  await generatePhantoms({
+    destination: at("scans"),
+    counts: [4, 4, 0, 0, 0],
+    seed: 1,
+    size: 64,
+    workers: 2,
+  });
   ours("prepare", at("scans"), at("data"), "--size", "128,128", "--depth", "64");
   writeFileSync(
     at("c.yaml"),
@@ -56,7 +62,8 @@ async function makeModel() {
 
 function inTurn(title, entrants) {
   const seconds = entrants.map(() => []);
-  for (let pair = 0; pair < Number(options.pairs); pair++) entrants.forEach((measure, k) => seconds[k].push(measure()));
+  for (let pair = 0; pair < Number(options.pairs); pair++)
+    entrants.forEach((measure, k) => seconds[k].push(measure()));
   const ratios = seconds[0].map((own, pair) => seconds[1][pair] / own);
   const text = (values) => values.map((value) => value.toFixed(2)).join(" ");
   console.log(`\n${title}`);
@@ -96,7 +103,11 @@ async function warm() {
   inTurn(`A loop over ${count} volumes of 256 x 256 with an open model`, [
     () =>
       Number(
-        run(process.execPath, [program, at("run"), ...files], allocator === undefined ? {} : { LD_PRELOAD: allocator }),
+        run(
+          process.execPath,
+          [program, at("run"), ...files],
+          allocator === undefined ? {} : { LD_PRELOAD: allocator },
+        ),
       ),
     () => peer("warm", ...files).seconds,
   ]);

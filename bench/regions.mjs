@@ -33,6 +33,14 @@ for (const size of sizes) {
   const [lungSeconds, lungCpu] = timed(() => findLungs(scan));
   const [bodySeconds, bodyCpu] = timed(() => findBody(scan));
   console.log(
-    JSON.stringify({ size, spacing, lungSeconds, lungCpu, bodySeconds, bodyCpu, lungMl: Math.round(lungs.totalMl) }),
+    JSON.stringify({
+      size,
+      spacing,
+      lungSeconds,
+      lungCpu,
+      bodySeconds,
+      bodyCpu,
+      lungMl: Math.round(lungs.totalMl),
+    }),
   );
 }

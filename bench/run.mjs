@@ -74,7 +74,9 @@ function benchAugment() {
     ours("augment.mjs", [], fast),
     peer(["augment"], fast),
   ]);
-  console.log(`\nAugmentation on the CPU: samples per second (medians; alternating, ${rounds.length} rounds)`);
+  console.log(
+    `\nAugmentation on the CPU: samples per second (medians; alternating, ${rounds.length} rounds)`,
+  );
   console.log(`${"".padEnd(40)}${"ours".padStart(9)}${"PyTorch".padStart(10)}${"ratio".padStart(8)}`);
   for (const name of Object.keys(rounds[0][0])) {
     const [us, them] = [0, 1].map((side) => median(rounds.map((round) => round[side][name])));

@@ -36,6 +36,12 @@ export function sliceNet() {
       width = channels;
     }
   }
-  const head = [new nn.Linear(512, 512), new nn.ReLU(), new nn.Linear(512, 256), new nn.ReLU(), new nn.Linear(256, 5)];
+  const head = [
+    new nn.Linear(512, 512),
+    new nn.ReLU(),
+    new nn.Linear(512, 256),
+    new nn.ReLU(),
+    new nn.Linear(256, 5),
+  ];
   return new nn.Sequential(...layers, new nn.AdaptiveAvgPool2d(1), new nn.Flatten(), ...head);
 }

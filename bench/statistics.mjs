@@ -38,7 +38,9 @@ for (const [subjects, classes] of [
   const name = `${subjects} subjects, ${classes} classes`;
   rows[`every metric with its interval, ${name}`] = milliseconds(() => summarise([a], options));
   rows[`paired bootstrap of two, ${name}`] = milliseconds(() => compareModels(a, b, options));
-  rows[`all pairs of three, ${name}`] = milliseconds(() => compareAllPairs([a, b, c], ["accuracy", "auroc"], options));
+  rows[`all pairs of three, ${name}`] = milliseconds(() =>
+    compareAllPairs([a, b, c], ["accuracy", "auroc"], options),
+  );
   rows[`permutation test of two, ${name}`] = milliseconds(() => permuteModels(a, b, options));
 }
 const many = [simulate("a", 40000, 2), simulate("b", 40000, 2)];

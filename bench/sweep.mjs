@@ -18,7 +18,8 @@ const room = (name) => import(new URL(`../packages/pipeline/dist/src/${name}.js`
 const { LeaseQueue } = await room("queue/lease-queue");
 const memory = () => `${Math.round(process.memoryUsage().rss / 1e6)} MB resident`;
 /** A machine that does other things, too, takes longer than this. */
-const cpu = () => `${(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6).toFixed(1)} s of CPU so far`;
+const cpu = () =>
+  `${(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6).toFixed(1)} s of CPU so far`;
 const print = (name, text) => console.log(`${name.padEnd(14)} ${text}`);
 const { values: sizes, positionals } = parseArgs({
   allowPositionals: true,
@@ -70,7 +71,8 @@ async function list(folder, count = 10_000) {
     name: "bench",
   });
   const file = join(folder, "sweep.yaml");
-  const space = "{slice.learning_rate: {float: [0.0001, 0.1], log: true}, head.model: [attention, mean, max]}";
+  const space =
+    "{slice.learning_rate: {float: [0.0001, 0.1], log: true}, head.model: [attention, mean, max]}";
   writeFileSync(file, `name: bench\nspace: ${space}\nsearch: random\nbudget: {points: ${count}}\n`);
   const [{ beginSweep }, { addTrials }, { statusOf }] = await Promise.all([
     room("sweep/begin"),
@@ -174,7 +176,8 @@ async function crowd(folder) {
           idle.add(child);
         };
         const dies =
-          killed + [...held.keys()].filter((one) => one.dies).length < deaths && Math.random() < (2 * deaths) / jobs;
+          killed + [...held.keys()].filter((one) => one.dies).length < deaths &&
+          Math.random() < (2 * deaths) / jobs;
         child.dies = dies;
         const end = dies ? (Math.random() < 0.5 ? "early" : "late") : "";
         child.line = `${payload} ${end}\n`;

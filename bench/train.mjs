@@ -36,7 +36,9 @@ function readFlags() {
 
 function step(x) {
   const scope = new torch.Scope();
-  const loss = torch.autocast({ enabled }, () => crossEntropy(net.forward(x).to({ dtype: "float32" }), labels));
+  const loss = torch.autocast({ enabled }, () =>
+    crossEntropy(net.forward(x).to({ dtype: "float32" }), labels),
+  );
   optimizer.zeroGrad();
   loss.backward();
   optimizer.step();

@@ -10,7 +10,9 @@ const seconds = (body) => {
 };
 
 const rows = zeros([2000, 67_109]); // 0.5 GB
-console.log(`2000 selects of 0.5 GB: ${seconds(() => Array.from({ length: 2000 }, (_, k) => rows.select(0, k)))} s`);
+console.log(
+  `2000 selects of 0.5 GB: ${seconds(() => Array.from({ length: 2000 }, (_, k) => rows.select(0, k)))} s`,
+);
 rows.dispose();
 const flat = zeros([200_000]);
 console.log(`split(1) of 200 000 values: ${seconds(() => flat.split(1))} s`);

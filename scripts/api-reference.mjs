@@ -25,7 +25,9 @@ function entryPoints() {
       const { exports = {} } = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"));
       return Object.entries(exports)
         .filter(([name, entry]) => entry.types !== undefined && !/^\.\/internal(\/|$)/.test(name))
-        .map(([, { types }]) => join("packages", name, types.replace("/dist/", "/").replace(/\.d\.ts$/, ".ts")));
+        .map(([, { types }]) =>
+          join("packages", name, types.replace("/dist/", "/").replace(/\.d\.ts$/, ".ts")),
+        );
     });
 }
 
@@ -56,7 +58,8 @@ async function generate(out) {
     skipErrorChecking: true, // the build checks types
   });
   const project = await app.convert();
-  if (project === undefined || app.logger.hasErrors()) throw new Error("typedoc could not read the sources; see above");
+  if (project === undefined || app.logger.hasErrors())
+    throw new Error("typedoc could not read the sources; see above");
   nameModules(project);
   removeInherited(project);
   removeReexported(project);
@@ -73,12 +76,14 @@ function nameModules(project) {
 /** What a class has from the class that it extends is documented there. */
 function removeInherited(project) {
   const inherited = Object.values(project.reflections).filter(
-    ({ inheritedFrom, parent }) => inheritedFrom !== undefined && parent?.kindOf(ReflectionKind.ClassOrInterface),
+    ({ inheritedFrom, parent }) =>
+      inheritedFrom !== undefined && parent?.kindOf(ReflectionKind.ClassOrInterface),
   );
   for (const reflection of inherited) {
     const { parent } = reflection;
     project.removeReflection(reflection);
-    for (const group of parent.groups ?? []) group.children = group.children.filter((child) => child !== reflection);
+    for (const group of parent.groups ?? [])
+      group.children = group.children.filter((child) => child !== reflection);
     parent.groups = parent.groups?.filter(({ children }) => children.length > 0);
   }
 }

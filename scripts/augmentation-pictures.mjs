@@ -8,7 +8,11 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { augmentSlices, augmentStacks, augmentVolumes } from "../packages/pipeline/dist/src/augment/augment.js";
+import {
+  augmentSlices,
+  augmentStacks,
+  augmentVolumes,
+} from "../packages/pipeline/dist/src/augment/augment.js";
 import { augmentations, valueMargin } from "../packages/pipeline/dist/src/augment/catalogue.js";
 import "../packages/pipeline/dist/src/models/catalogue.js";
 import { augmentPresets } from "../packages/pipeline/dist/src/config/augment.js";
@@ -140,11 +144,15 @@ function volumes({ hu_DHW, depth, spacing }) {
   const x_BCHWD = wide(hu_DHW.permute(1, 2, 0).unsqueeze(0).unsqueeze(0), config);
   const four = cat([
     x_BCHWD,
-    augmentVolumes(x_BCHWD.expand(3, -1, -1, -1, -1), config, new Random(23), { spacing: [spacing, spacing, spacing] }),
+    augmentVolumes(x_BCHWD.expand(3, -1, -1, -1, -1), config, new Random(23), {
+      spacing: [spacing, spacing, spacing],
+    }),
   ]);
   // The head is at the top: the highest slice comes first. The planes are stretched to squares, so that they fit in one row.
   const square = (plane) =>
-    functional.interpolate(plane.unsqueeze(0).unsqueeze(0), [size, size], { mode: "bilinear" }).view(size, size);
+    functional
+      .interpolate(plane.unsqueeze(0).unsqueeze(0), [size, size], { mode: "bilinear" })
+      .view(size, size);
   const middle = (volume) => [
     volume.select(2, Math.floor(depth / 2)),
     square(
@@ -169,7 +177,9 @@ function volumes({ hu_DHW, depth, spacing }) {
 
 /** Two slices, then the result of each kind of mixing. */
 function mixed(first_HW, second_HW) {
-  const pair = cat([first_HW, second_HW].map((slice) => wide(slice, augmentPresets().none).view(1, 1, size, size)));
+  const pair = cat(
+    [first_HW, second_HW].map((slice) => wide(slice, augmentPresets().none).view(1, 1, size, size)),
+  );
   const labels = fromTypedArray(Float32Array.of(1, 0, 0, 1), [2, 2]);
   for (const name of ["mixup", "cutmix"]) {
     const settings = { mixup: 0, cutmix: 0, [name]: 1 };

@@ -17,7 +17,15 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -79,7 +87,8 @@ const cases = {
   },
 };
 
-const work = options.keep === undefined ? mkdtempSync(join(tmpdir(), "slicestack-golden-")) : resolve(options.keep);
+const work =
+  options.keep === undefined ? mkdtempSync(join(tmpdir(), "slicestack-golden-")) : resolve(options.keep);
 mkdirSync(work, { recursive: true });
 process.env.XDG_CACHE_HOME = join(work, "cache");
 process.env.OMP_WAIT_POLICY ??= "passive";
@@ -111,7 +120,10 @@ function metricsHash(path) {
 
 function resultsOf(run) {
   const stages = readdirSync(join(run, "checkpoints")).sort();
-  const weights = stages.map((stage) => [stage, weightsHash(join(run, "checkpoints", stage, "best.safetensors"))]);
+  const weights = stages.map((stage) => [
+    stage,
+    weightsHash(join(run, "checkpoints", stage, "best.safetensors")),
+  ]);
   return {
     weights: Object.fromEntries(weights),
     predictions: sha256(readFileSync(join(run, "predictions.csv"))),
@@ -125,7 +137,16 @@ function runCase(name, precision) {
   const given = cases[name];
   const keys = { threads: 1, ...common[given.method ?? "2.5d"], ...given, precision };
   const flags = Object.entries(keys).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  slicestack("train", "--config", join(root, "configs/demo.yaml"), "--data", "demo/data", "--out", out, ...flags);
+  slicestack(
+    "train",
+    "--config",
+    join(root, "configs/demo.yaml"),
+    "--data",
+    "demo/data",
+    "--out",
+    out,
+    ...flags,
+  );
   slicestack("evaluate", out, "--no-images");
   return resultsOf(join(work, out));
 }

@@ -26,7 +26,8 @@ const documented = new Map([...rows].map(([, name, version]) => [name, version])
 
 const troubles = [];
 for (const [name, { version, path }] of used) {
-  if (!documented.has(name)) troubles.push(`${path}: ${name} has no row in ${page} (name, version, licence, reason)`);
+  if (!documented.has(name))
+    troubles.push(`${path}: ${name} has no row in ${page} (name, version, licence, reason)`);
   else if (documented.get(name) !== version) {
     troubles.push(`${path}: ${name} is pinned to ${version}, ${page} says ${documented.get(name)}`);
   }

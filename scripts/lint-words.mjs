@@ -31,10 +31,13 @@ for (const file of files) {
   if (bytes.subarray(0, 8192).includes(0)) continue; // binary
   const lines = bytes.toString("utf8").split("\n");
   const rules =
-    file === "package-lock.json" ? [...forbidden, ["a host that is not the public registry", registry]] : forbidden;
+    file === "package-lock.json"
+      ? [...forbidden, ["a host that is not the public registry", registry]]
+      : forbidden;
   lines.forEach((line, index) => {
     for (const [what, pattern] of rules) {
-      if (pattern.test(line)) troubles.push(`${file}:${index + 1}: names ${what}: ${line.trim().slice(0, 120)}`);
+      if (pattern.test(line))
+        troubles.push(`${file}:${index + 1}: names ${what}: ${line.trim().slice(0, 120)}`);
     }
   });
 }

@@ -18,7 +18,9 @@ if (!process.argv.includes("--clean")) {
   for (const name of readdirSync("dist/src", { recursive: true, encoding: "utf8" })) {
     const [, stem] = /^(.*)\.(?:js|d\.ts)(?:\.map)?$/.exec(name) ?? [];
     const isStale =
-      stem !== undefined && !existsSync(join("src", `${stem}.ts`)) && !existsSync(join("src", `${stem}.d.ts`));
+      stem !== undefined &&
+      !existsSync(join("src", `${stem}.ts`)) &&
+      !existsSync(join("src", `${stem}.d.ts`));
     if (isStale) rmSync(join("dist/src", name));
   }
 }

@@ -36,7 +36,8 @@ if (values.keep !== undefined) {
   chmodSync(values.keep, 0o777);
 }
 becomeOrdinaryUser();
-const folder = values.keep === undefined ? mkdtempSync(join(tmpdir(), "slicestack-published-")) : resolve(values.keep);
+const folder =
+  values.keep === undefined ? mkdtempSync(join(tmpdir(), "slicestack-published-")) : resolve(values.keep);
 const clusterFolder = mkdtempSync(join(tmpdir(), "slicestack-cluster-"));
 let cluster;
 try {

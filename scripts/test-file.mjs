@@ -12,7 +12,8 @@ import { inspect } from "node:util";
 export async function runTestFile(file, timeoutSeconds) {
   const started = performance.now();
   const tally = new Tally(file);
-  for await (const event of run({ files: [file], concurrency: 1, timeout: timeoutSeconds * 1000 })) tally.add(event);
+  for await (const event of run({ files: [file], concurrency: 1, timeout: timeoutSeconds * 1000 }))
+    tally.add(event);
   return { ...tally.finish(), seconds: (performance.now() - started) / 1000 };
 }
 
@@ -62,7 +63,8 @@ class Tally {
     const fullName = [...this.#path.slice(0, nesting), name].join(" > ");
     const error = details.error;
     if (skip !== undefined) this.skips.push({ name: fullName, reason: reasonOf(skip) });
-    else if (todo !== undefined && isLeaf) this.skips.push({ name: fullName, reason: `todo: ${reasonOf(todo)}` });
+    else if (todo !== undefined && isLeaf)
+      this.skips.push({ name: fullName, reason: `todo: ${reasonOf(todo)}` });
     else if (failed && error?.failureType !== "subtestsFailed") {
       this.failures.push({ name: fullName, text: describeError(error) });
     } else if (!failed && isLeaf) this.passed++;
@@ -89,5 +91,9 @@ const reasonOf = (flag) => (typeof flag === "string" && flag !== "" ? flag : "no
 
 function describeError(error) {
   const cause = error?.cause ?? error;
-  return cause instanceof Error ? (cause.stack ?? cause.message) : typeof cause === "string" ? cause : inspect(cause);
+  return cause instanceof Error
+    ? (cause.stack ?? cause.message)
+    : typeof cause === "string"
+      ? cause
+      : inspect(cause);
 }

@@ -19,9 +19,16 @@ import { runTestFile } from "./test-file.mjs";
 
 const allowedSkips = ["CUDA", "MPS", "Debian 13", "Python index"];
 // libtorch and the CLI, which starts it, take the most time, so their files run after the others.
-const heavyModules = ["@slicestack/torch", "@slicestack/pipeline", "node:child_process", "node:worker_threads"];
+const heavyModules = [
+  "@slicestack/torch",
+  "@slicestack/pipeline",
+  "node:child_process",
+  "node:worker_threads",
+];
 
-const { values: options } = parseArgs({ options: { package: { type: "string" }, long: { type: "boolean" } } });
+const { values: options } = parseArgs({
+  options: { package: { type: "string" }, long: { type: "boolean" } },
+});
 const strict = process.env.STRICT === "1";
 const timeout = Number(process.env.SLICESTACK_TEST_TIMEOUT || (options.long ? 3600 : 600));
 if (options.long) process.env.SLICESTACK_LONG = "1";
@@ -49,7 +56,11 @@ function filesBelow(folder, ending, packageName) {
     .filter((name) => name.endsWith(ending))
     .sort()
     .map((name) => join(folder, name))
-    .map((file) => ({ file, package: packageName, source: file.replace("/dist/", "/").replace(/\.js$/, ".ts") }));
+    .map((file) => ({
+      file,
+      package: packageName,
+      source: file.replace("/dist/", "/").replace(/\.js$/, ".ts"),
+    }));
 }
 
 function isLight(found) {
@@ -72,14 +83,19 @@ async function runAll(tests, atOnce) {
 }
 
 function failSkips(result) {
-  const refused = result.skips.filter(({ reason }) => !allowedSkips.some((start) => reason.startsWith(start)));
+  const refused = result.skips.filter(
+    ({ reason }) => !allowedSkips.some((start) => reason.startsWith(start)),
+  );
   result.skips = result.skips.filter((skip) => !refused.includes(skip));
-  for (const { name, reason } of refused) result.failures.push({ name, text: `skipped under STRICT=1: ${reason}` });
+  for (const { name, reason } of refused)
+    result.failures.push({ name, text: `skipped under STRICT=1: ${reason}` });
 }
 
 function printFile({ source, passed, failures, skips, seconds, output }) {
   const mark = failures.length > 0 ? "FAIL" : "ok  ";
-  console.log(`${mark} ${source}  ${sumLine(passed, failures.length, skips.length)}  ${seconds.toFixed(1)} s`);
+  console.log(
+    `${mark} ${source}  ${sumLine(passed, failures.length, skips.length)}  ${seconds.toFixed(1)} s`,
+  );
   for (const { name, text } of failures) console.log(`\n  ✗ ${name}\n${indent(text)}\n`);
   if (failures.length > 0 && output !== "") console.log(`  its output:\n${indent(output.trimEnd())}\n`);
 }
@@ -104,7 +120,8 @@ function printSummary(tests) {
       console.log(`skipped: ${source}: ${name}: ${reason}${strict ? " (allowed under STRICT=1)" : ""}`);
     }
   }
-  for (const { source, failures } of tests) for (const { name } of failures) console.log(`failed: ${source}: ${name}`);
+  for (const { source, failures } of tests)
+    for (const { name } of failures) console.log(`failed: ${source}: ${name}`);
 }
 
 const tests = findTests();
@@ -112,7 +129,8 @@ const light = tests.filter(isLight);
 const heavy = tests.filter((found) => !light.includes(found));
 await runAll([...light, ...heavy], 2);
 printSummary(tests);
-if (tests.length === 0) console.log("no test file was found: run make build first, or check ONLY and --package");
+if (tests.length === 0)
+  console.log("no test file was found: run make build first, or check ONLY and --package");
 console.log(`took ${Math.round(performance.now() / 1000)} s`);
 console.log(sumOf(tests));
 process.exitCode = tests.length === 0 || tests.some((found) => found.failures.length > 0) ? 1 : 0;

@@ -44,7 +44,13 @@ head: {model: attention, epochs: 40, batch_size: 16, learning_rate: 0.003, sched
 `;
 const compute = { device: "cpu", bfloat16: false };
 
-const scans = await generatePhantoms({ destination: join(work, "scans"), subjects: 40, seed: 5, size: 64, workers: 1 });
+const scans = await generatePhantoms({
+  destination: join(work, "scans"),
+  subjects: 40,
+  seed: 5,
+  size: 64,
+  workers: 1,
+});
 const data = join(work, "data");
 await prepare({
   source: join(work, "scans"),
@@ -79,7 +85,13 @@ scope(() => {
     const x_BCHW = store.normalise(unit_BCHW, trunk.channels);
     const embedding_BE = trunk.embed(x_BCHW);
     const logits_BK = trunk.classify(embedding_BE);
-    Object.assign(shapes, { unit_BCHW, x_BCHW, maps_BFhw: trunk.featureMaps(x_BCHW), embedding_BE, logits_BK });
+    Object.assign(shapes, {
+      unit_BCHW,
+      x_BCHW,
+      maps_BFhw: trunk.featureMaps(x_BCHW),
+      embedding_BE,
+      logits_BK,
+    });
 
     const source = { model: trunk, weightsHash: trunkHash, store, datasetHash: opened.dataset.info.hash };
     const both = volumeEmbeddings(source, [volume, other], compute);
@@ -130,7 +142,8 @@ const wide = shown.embeddingWidth * zoom[1];
 for (let y = 0; y < shown.slices * zoom[0]; y++)
   for (let x = 0; x < wide; x++)
     heat[y * wide + x] = Math.round(
-      (255 * shown.embedding[Math.floor(y / zoom[0]) * shown.embeddingWidth + Math.floor(x / zoom[1])]) / most,
+      (255 * shown.embedding[Math.floor(y / zoom[0]) * shown.embeddingWidth + Math.floor(x / zoom[1])]) /
+        most,
     );
 write("embeddings.png", greyPng(heat, wide, shown.slices * zoom[0]));
 
@@ -168,7 +181,13 @@ const svg = await drawSvg(
     spacing: 24,
     vconcat: [
       panel("grade", "what each slice says: expected grade", PALETTE.green, names.length - 1, "d"),
-      panel("weight", "how much each slice counts: attention", PALETTE.blue, Math.max(0.2, ...shown.weights), ".2f"),
+      panel(
+        "weight",
+        "how much each slice counts: attention",
+        PALETTE.blue,
+        Math.max(0.2, ...shown.weights),
+        ".2f",
+      ),
     ],
   },
   { title: "Votes and weights of the slices", description: "Two bar charts over the slices of one volume." },

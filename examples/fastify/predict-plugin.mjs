@@ -14,7 +14,11 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Predictor } from "@slicestack/pipeline";
 
-const NAMES = { "application/zip": "scan.zip", "application/gzip": "scan.nii.gz", "application/octet-stream": "scan" };
+const NAMES = {
+  "application/zip": "scan.zip",
+  "application/gzip": "scan.nii.gz",
+  "application/octet-stream": "scan",
+};
 
 /** @param options `model`: run, group or bundle; `waiting`: most requests at once; `bodyLimit`: bytes of an upload */
 export default async function predictPlugin(app, { model: path, waiting = 8, bodyLimit = 2 ** 31 }) {

@@ -41,7 +41,9 @@ export class PredictionQueue {
     this.#next();
     // A worker that dies is replaced even now, so that its scan is tried once more.
     while (this.#workers.size > 0)
-      await Promise.all([...this.#workers].map(({ worker }) => new Promise((resolve) => worker.once("exit", resolve))));
+      await Promise.all(
+        [...this.#workers].map(({ worker }) => new Promise((resolve) => worker.once("exit", resolve))),
+      );
   }
 
   #start() {

@@ -1,6 +1,14 @@
 /** Who may import whom: the direction rules of the house, held by walking every import of packages/NAME/src. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
@@ -24,7 +32,8 @@ const mayImport = {
 const arrows = {
   "index.ts":
     "auto study sweep plan tasks report audit export scan dicom-out explain evaluate train trained predict models inspect input augment weights dicomweb run slurm data engine config",
-  "internal.ts": "sweep tasks audit explain evaluate train trained models inspect run queue slurm data engine config",
+  "internal.ts":
+    "sweep tasks audit explain evaluate train trained models inspect run queue slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
   auto: "study plan tasks report audit export evaluate page run command-line.ts data engine config",
@@ -80,7 +89,9 @@ test("the lines name every room, and lead downwards", () => {
 });
 
 test("no two files import each other, not even for a type or through a third", () => {
-  const found = readdirSync("packages").flatMap((name) => circles(join(process.cwd(), "packages", name, "src")));
+  const found = readdirSync("packages").flatMap((name) =>
+    circles(join(process.cwd(), "packages", name, "src")),
+  );
   assert.deepEqual(found, []);
 });
 
@@ -137,7 +148,10 @@ test("scripts, benchmarks and tests in JavaScript import compiled files whose so
   const compiled = files.flatMap((file) =>
     importsOf(file)
       .filter(({ name }) => name.startsWith(".") && name.includes("/dist/"))
-      .map(({ name }) => ({ file, source: join(dirname(file), name).replace("/dist/", "/").replace(/\.js$/, ".ts") })),
+      .map(({ name }) => ({
+        file,
+        source: join(dirname(file), name).replace("/dist/", "/").replace(/\.js$/, ".ts"),
+      })),
   );
   assert.ok(compiled.length > 50, "the imports were found");
   // a build folder keeps the output of a file that was moved, so only a clean clone would notice
@@ -194,7 +208,9 @@ test("each rule finds its breach (a tree made to break them)", (t) => {
     "train > config: allowed, but nothing uses it",
     "explain > evaluate: allowed, but nothing uses it",
   ]);
-  assert.deepEqual(circles(join(root, "packages/pipeline/src")), ["evaluate/a.ts explain/b.ts train/loop.ts"]);
+  assert.deepEqual(circles(join(root, "packages/pipeline/src")), [
+    "evaluate/a.ts explain/b.ts train/loop.ts",
+  ]);
   assert.deepEqual(browserTroubles(root), [
     "packages/stats/src/a.ts:1 node:crypto",
     "packages/volume/src/b.ts:1 node:fs",
@@ -243,7 +259,9 @@ function packageTroubles(root) {
     .filter(({ from, to }) => to !== undefined && to !== from)
     .filter(({ from, to }) => !(mayImport[from] ?? []).includes(to))
     .filter(({ from, to, file }) => !(from === "cli" && to === "server" && file.endsWith("/serve.ts")))
-    .filter(({ from, name, typeOnly }) => !(from === "viewer" && name === "@slicestack/server/schema" && typeOnly))
+    .filter(
+      ({ from, name, typeOnly }) => !(from === "viewer" && name === "@slicestack/server/schema" && typeOnly),
+    )
     .map(({ where, to }) => `${where} imports ${to}`);
 }
 
@@ -263,12 +281,15 @@ function roomTroubles(root, lines, exceptions) {
   for (const file of sourcesBelow(source))
     for (const next of nextFiles(file)) {
       const [from, to] = [roomOf(source, file), roomOf(source, next)];
-      if (from !== to) used.set(`${from} > ${to}`, [from, to, relative(source, file), relative(source, next)]);
+      if (from !== to)
+        used.set(`${from} > ${to}`, [from, to, relative(source, file), relative(source, next)]);
     }
   const refused = [...used].filter(([arrow]) => !allowed.has(arrow));
   return [
     ...refused.map(([, [from, to, file, next]]) => `${from} may not import ${to}: ${file} > ${next}`),
-    ...[...allowed].filter((arrow) => !used.has(arrow)).map((arrow) => `${arrow}: allowed, but nothing uses it`),
+    ...[...allowed]
+      .filter((arrow) => !used.has(arrow))
+      .map((arrow) => `${arrow}: allowed, but nothing uses it`),
   ];
 }
 
@@ -297,7 +318,9 @@ function browserTroubles(root) {
   const ofNode = (file) => /^packages\/volume\/src\/node(\/|\.ts$)/.test(relative(root, file));
   return allImports(root)
     .filter(({ from, file }) => ["volume", "stats"].includes(from) && file.includes("/src/") && !ofNode(file))
-    .filter(({ file, name }) => isBuiltin(name) || (name.startsWith(".") && ofNode(join(dirname(file), name))))
+    .filter(
+      ({ file, name }) => isBuiltin(name) || (name.startsWith(".") && ofNode(join(dirname(file), name))),
+    )
     .map(({ where, name }) => `${where} ${name}`);
 }
 

@@ -36,8 +36,12 @@ test("the script draws every picture of the page anew, as it is kept, each below
     assert.ok(statSync(join(kept, name)).size < 200_000, `${name} is too large`);
     const [now, then] = [greyOf(join(out, name)), greyOf(join(kept, name))];
     assert.deepEqual([now.width, now.height], [then.width, then.height], name);
-    const difference = now.grey.reduce((sum, value, k) => sum + Math.abs(value - then.grey[k]), 0) / now.grey.length;
+    const difference =
+      now.grey.reduce((sum, value, k) => sum + Math.abs(value - then.grey[k]), 0) / now.grey.length;
     // Another libtorch rounds otherwise; another transform or draw moves the mean by several grey values.
-    assert.ok(difference < 0.5, `${name} differs by ${difference} grey values: node scripts/augmentation-pictures.mjs`);
+    assert.ok(
+      difference < 0.5,
+      `${name} differs by ${difference} grey values: node scripts/augmentation-pictures.mjs`,
+    );
   }
 });

@@ -30,7 +30,9 @@ function sources() {
 }
 
 test("a built-in trunk, head, network, loss or metric is named in one file, its own, and listed in the catalogue", () => {
-  const files = sources().filter(({ place }) => place !== "models/catalogue.ts" && !configurations.includes(place));
+  const files = sources().filter(
+    ({ place }) => place !== "models/catalogue.ts" && !configurations.includes(place),
+  );
   const components = [...trunks, ...heads, ...networks, ...losses, ...metrics];
   const names = new Set(components.map(({ name }) => name).filter((name) => !commonWords.has(name)));
   for (const name of names) {
@@ -51,17 +53,23 @@ test("a built-in augmentation is one file, which the catalogue lists; no other f
     readdirSync(folder, { recursive: true })
       .filter((place) => place.endsWith(".ts"))
       .filter((place) =>
-        importsOf(join(folder, place)).some(({ name }) => resolveRelative(join(folder, place), name) === file),
+        importsOf(join(folder, place)).some(
+          ({ name }) => resolveRelative(join(folder, place), name) === file,
+        ),
       );
   for (const { name, step } of augmentations) {
     // The displacement field is a part of the one interpolation.
-    const expected = step === "field" ? ["augment/catalogue.ts", "augment/warp.ts"] : ["augment/catalogue.ts"];
+    const expected =
+      step === "field" ? ["augment/catalogue.ts", "augment/warp.ts"] : ["augment/catalogue.ts"];
     assert.deepEqual(importing(join(folder, "augment", `${name}.ts`)).sort(), expected, name);
     const quoted = new RegExp(`["'\`]${name}["'\`]`);
     const naming = files.filter(({ text }) => quoted.test(text)).map(({ place }) => place);
     assert.ok(naming.includes(`augment/${name}.ts`), name);
-    if (!commonTransforms.has(name)) assert.equal(naming.length, 1, `${name} is named in ${naming.join(", ")}`);
+    if (!commonTransforms.has(name))
+      assert.equal(naming.length, 1, `${name} is named in ${naming.join(", ")}`);
   }
-  const defining = files.filter(({ text }) => /= define(Affine|Change|Field)\(/.test(text)).map(({ place }) => place);
+  const defining = files
+    .filter(({ text }) => /= define(Affine|Change|Field)\(/.test(text))
+    .map(({ place }) => place);
   assert.equal(defining.length, augmentations.length, "every definition is listed");
 });

@@ -63,7 +63,12 @@ const settings = {
     module: "NodeNext",
     moduleResolution: "NodeNext",
   },
-  bundler: { ...strict, lib: ["ES2023", "ESNext.Disposable", "DOM"], module: "ESNext", moduleResolution: "bundler" },
+  bundler: {
+    ...strict,
+    lib: ["ES2023", "ESNext.Disposable", "DOM"],
+    module: "ESNext",
+    moduleResolution: "bundler",
+  },
 };
 
 let packed;
@@ -73,7 +78,9 @@ before(async () => {
   packed = packAll(folder);
   installAll(project, packed);
   small = await smallModel(join(folder, "small"));
-  const lines = sevenLines.replace('"lung.slicestack"', "process.argv[2]!").replace('"scan/"', "process.argv[3]!");
+  const lines = sevenLines
+    .replace('"lung.slicestack"', "process.argv[2]!")
+    .replace('"scan/"', "process.argv[3]!");
   assert.match(lines, /Predictor\.open\(process\.argv\[2\]!\)[^]*predict\(process\.argv\[3\]!\)/);
   writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
   writeFileSync(join(project, "predict.ts"), lines + MORE);
@@ -81,14 +88,19 @@ before(async () => {
 });
 
 function run(script, ...args) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { cwd: project, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
+    cwd: project,
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 }
 
 for (const [name, compilerOptions] of Object.entries(settings))
   test(`${name}: the declarations of all packages are checked, strictly, and the seven lines compile`, () => {
     const everything = [...packed.keys()].flatMap((dependency) => {
-      const manifest = JSON.parse(readFileSync(join(project, "node_modules", dependency, "package.json"), "utf8"));
+      const manifest = JSON.parse(
+        readFileSync(join(project, "node_modules", dependency, "package.json"), "utf8"),
+      );
       return Object.keys(manifest.exports).map((entry) => `${dependency}${entry.slice(1)}`);
     });
     assert.ok(everything.includes("@slicestack/volume/onnx") && everything.length > 15, everything.join());
@@ -96,7 +108,11 @@ for (const [name, compilerOptions] of Object.entries(settings))
     writeFileSync(join(project, "everything.ts"), imports);
     const config = { compilerOptions, files: ["predict.ts", "page.ts", "everything.ts"] };
     writeFileSync(join(project, `tsconfig.${name}.json`), JSON.stringify(config));
-    const { status, stdout } = run(join(root, "node_modules/typescript/bin/tsc"), "-p", `tsconfig.${name}.json`);
+    const { status, stdout } = run(
+      join(root, "node_modules/typescript/bin/tsc"),
+      "-p",
+      `tsconfig.${name}.json`,
+    );
     assert.equal(stdout, "");
     assert.equal(status, 0);
   });
@@ -114,7 +130,8 @@ test("without a built addon the first use says what was found, what is missing, 
     renameSync(`${addon}-away`, addon);
   }
   const native = readdirSync(join(root, "packages/torch/native")).filter((file) => /\.(cpp|h)$/.test(file));
-  for (const file of native) assert.ok(existsSync(join(project, "node_modules/@slicestack/torch/native", file)), file);
+  for (const file of native)
+    assert.ok(existsSync(join(project, "node_modules/@slicestack/torch/native", file)), file);
 });
 
 test("the seven lines predict, and the result is typed", () => {

@@ -3,7 +3,15 @@
  * off. Its probabilities are those of Node's Predictor with the bundle of the same model.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, extname, join } from "node:path";
@@ -17,7 +25,13 @@ import { smallModel, writeDicomSeries } from "./small-model.mjs";
 
 const CHROMIUM = "/usr/bin/chromium";
 const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing: apt-get install chromium`;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+];
 const PATIENCE = 240_000;
 const root = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "slicestack-browser-"));
@@ -58,12 +72,19 @@ before(async () => {
   await writeDicomSeries(small.scan, dicom);
   model = await Predictor.open(small.bundle, { precision: "float32" });
   const site = join(folder, "site");
-  await build({ root: join(root, "examples/browser"), logLevel: "error", build: { outDir: site, emptyOutDir: true } });
+  await build({
+    root: join(root, "examples/browser"),
+    logLevel: "error",
+    build: { outDir: site, emptyOutDir: true },
+  });
   server = createServer((request, response) => {
     const path = join(site, request.url === "/" ? "index.html" : decodeURIComponent(request.url));
     const body = existsSync(path) ? readFileSync(path) : null;
     const type = TYPES[extname(path)] ?? "application/octet-stream";
-    response.writeHead(body === null ? 404 : 200, { "content-type": type, "content-security-policy": POLICY });
+    response.writeHead(body === null ? 404 : 200, {
+      "content-type": type,
+      "content-security-policy": POLICY,
+    });
     response.end(body);
   });
   await new Promise((resolve) => void server.listen(0, "127.0.0.1", resolve));
@@ -97,7 +118,9 @@ const status = (text) => page.locator("#status").getByText(text, { exact: true }
 /** What the page says of these files, by the field that takes them. */
 async function predicted(field, files) {
   await page.setInputFiles(field, files);
-  await page.waitForFunction(() => /predicted\.$/.test(globalThis.document.querySelector("#status").textContent));
+  await page.waitForFunction(() =>
+    /predicted\.$/.test(globalThis.document.querySelector("#status").textContent),
+  );
   return page.locator("article").evaluateAll((cards) =>
     cards.map(({ dataset, innerText }) => ({
       id: dataset.id ?? null,
@@ -118,24 +141,31 @@ function assertSame(card, result) {
   assert.match(card.text, /Slice \d+ of 8, from the feet, weight 0\.\d{3}/);
 }
 
-test("a DICOM folder, the same in a zip, and NIfTI: probabilities and decisions are Node's", { skip }, async () => {
-  const [expected] = await model.predict(dicom, { jobs: 1 });
-  const [card, ...others] = await predicted("#folder", join(folder, "study"));
-  assert.deepEqual(others, []);
-  assertSame(card, expected);
-  const zip = join(folder, "study.zip");
-  const members = readdirSync(dicom).map((name) => ({ name: `CT/${name}`, data: readFileSync(join(dicom, name)) }));
-  writeFileSync(zip, zipOf(members));
-  const cards = await predicted("#files", [zip, small.scan, small.other]);
-  const files = await model.predict([small.scan, small.other], { jobs: 1 });
-  for (const result of [expected, ...files])
-    assertSame(
-      cards.find(({ id }) => id === result.id),
-      result,
-    );
-  const [one, other] = files.map(({ probabilities }) => probabilities.clear);
-  assert.ok(Math.abs(one - other) > 0.002, "the comparison tells scans from each other");
-});
+test(
+  "a DICOM folder, the same in a zip, and NIfTI: probabilities and decisions are Node's",
+  { skip },
+  async () => {
+    const [expected] = await model.predict(dicom, { jobs: 1 });
+    const [card, ...others] = await predicted("#folder", join(folder, "study"));
+    assert.deepEqual(others, []);
+    assertSame(card, expected);
+    const zip = join(folder, "study.zip");
+    const members = readdirSync(dicom).map((name) => ({
+      name: `CT/${name}`,
+      data: readFileSync(join(dicom, name)),
+    }));
+    writeFileSync(zip, zipOf(members));
+    const cards = await predicted("#files", [zip, small.scan, small.other]);
+    const files = await model.predict([small.scan, small.other], { jobs: 1 });
+    for (const result of [expected, ...files])
+      assertSame(
+        cards.find(({ id }) => id === result.id),
+        result,
+      );
+    const [one, other] = files.map(({ probabilities }) => probabilities.clear);
+    assert.ok(Math.abs(one - other) > 0.002, "the comparison tells scans from each other");
+  },
+);
 
 const real = join(root, "../shared/data/dicom_lung_pet_ct_dx/philips_chest_5mm");
 const withoutReal = existsSync(real) ? skip : "no ../shared/data/dicom_lung_pet_ct_dx";
@@ -157,26 +187,34 @@ test("compressed DICOM is read under the policy, without the network", { skip },
   assertSame(card, expected);
 });
 
-test("what is no scan has its reason, and what is no graph is refused; the page goes on", { skip }, async () => {
-  const [card] = await predicted("#files", {
-    name: "notes.txt",
-    mimeType: "text/plain",
-    buffer: Buffer.from("no scan"),
-  });
-  assert.match(card.text, /notes\.txt\s+Not predicted: /);
-  await page.setInputFiles("#model", { name: "other.onnx", mimeType: "", buffer: Buffer.from("no graph") });
-  await page
-    .locator("#status")
-    .getByText(/not a whole ONNX graph|no metadata of Slicestack/)
-    .waitFor();
-  await page.setInputFiles("#model", small.graph);
-  await status("Choose scans.");
-});
+test(
+  "what is no scan has its reason, and what is no graph is refused; the page goes on",
+  { skip },
+  async () => {
+    const [card] = await predicted("#files", {
+      name: "notes.txt",
+      mimeType: "text/plain",
+      buffer: Buffer.from("no scan"),
+    });
+    assert.match(card.text, /notes\.txt\s+Not predicted: /);
+    await page.setInputFiles("#model", { name: "other.onnx", mimeType: "", buffer: Buffer.from("no graph") });
+    await page
+      .locator("#status")
+      .getByText(/not a whole ONNX graph|no metadata of Slicestack/)
+      .waitFor();
+    await page.setInputFiles("#model", small.graph);
+    await status("Choose scans.");
+  },
+);
 
-test("the page keeps to itself: no request after it was loaded, no complaint of the browser", { skip }, () => {
-  assert.deepEqual(
-    requests.filter((url) => !/^(data|blob):|^http:\/\/127\.0\.0\.1:/.test(url)),
-    [],
-  );
-  assert.deepEqual(complaints, []);
-});
+test(
+  "the page keeps to itself: no request after it was loaded, no complaint of the browser",
+  { skip },
+  () => {
+    assert.deepEqual(
+      requests.filter((url) => !/^(data|blob):|^http:\/\/127\.0\.0\.1:/.test(url)),
+      [],
+    );
+    assert.deepEqual(complaints, []);
+  },
+);

@@ -100,5 +100,8 @@ test("a head of one's own is trained, bundled with its code and predicted; the c
   const { class: decided, probabilities } = JSON.parse(text.trim().split("\n").at(-1));
   assert.ok(decided in probabilities);
   assert.ok(Math.abs(Object.values(probabilities).reduce((a, b) => a + b, 0) - 1) < 1e-6);
-  await assert.rejects(Predictor.open(join(out, "smooth-max.slicestack")), /smooth-max\.mjs.*--allow-plugins/);
+  await assert.rejects(
+    Predictor.open(join(out, "smooth-max.slicestack")),
+    /smooth-max\.mjs.*--allow-plugins/,
+  );
 });

@@ -39,7 +39,9 @@ test("each package holds its readme, the licence and what runs, and nothing else
     );
     const stale = files.filter((file) => {
       const stem = /^dist\/(src\/.*?)(\.d\.ts|\.js)$/.exec(file)?.[1];
-      return stem !== undefined && ![".ts", ".d.ts"].some((ending) => existsSync(join(source, stem + ending)));
+      return (
+        stem !== undefined && ![".ts", ".d.ts"].some((ending) => existsSync(join(source, stem + ending)))
+      );
     });
     assert.deepEqual(stale, [], `${name}: compiled files without a source`);
     for (const copy of ["LICENSE", "configs"])

@@ -1,6 +1,15 @@
 /** Projects outside of the repository that depend on the packed tarballs of its packages. Nothing is downloaded. */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 export const root = join(import.meta.dirname, "../..");
@@ -72,7 +81,9 @@ const isOurs = (name) => name === "slicestack" || name.startsWith("@slicestack/"
 /** Installs all packages; the addon is compiled at a real install, here the one of the repository is taken. */
 export function installAll(project, packed) {
   const linked = readdirSync(join(root, "node_modules")).flatMap((name) =>
-    name.startsWith("@") ? readdirSync(join(root, "node_modules", name)).map((inner) => `${name}/${inner}`) : [name],
+    name.startsWith("@")
+      ? readdirSync(join(root, "node_modules", name)).map((inner) => `${name}/${inner}`)
+      : [name],
   );
   const foreign = linked.filter((name) => !isOurs(name) && !name.startsWith("."));
   for (const [name, { filename }] of packed) install(project, filename, name, { linked: foreign });

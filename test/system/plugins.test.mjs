@@ -88,7 +88,10 @@ test("2.5D: trunk, head, loss, augmentation and metric from outside train, resum
     worst_class: { label: "worst sensitivity", lowerIsBetter: false },
   });
   const { plugins, trunk, head } = json("run/model.json");
-  assert.deepEqual([trunk.name, trunk.loss, head.name, head.options], ["tiny", "brier", "median", { width: 8 }]);
+  assert.deepEqual(
+    [trunk.name, trunk.loss, head.name, head.options],
+    ["tiny", "brier", "median", { width: 8 }],
+  );
   assert.deepEqual(
     plugins.map(({ file }) => file),
     ["../median.mjs", "../more.mjs"],
@@ -110,7 +113,15 @@ test("3D: a network from outside trains and is evaluated", () => {
 test("a plug-in that throws, takes a name, or is missing is named, and one that changed is refused", () => {
   const train = (text) => {
     writeFileSync(join(project, "refused.yaml"), text);
-    const { status, stderr } = slicestack("train", "--config", "refused.yaml", "--data", "data", "--out", "refused");
+    const { status, stderr } = slicestack(
+      "train",
+      "--config",
+      "refused.yaml",
+      "--data",
+      "data",
+      "--out",
+      "refused",
+    );
     assert.notEqual(status, 0);
     return stderr;
   };
@@ -119,7 +130,10 @@ test("a plug-in that throws, takes a name, or is missing is named, and one that 
       join(project, name),
       `import { defineHead } from "@slicestack/pipeline/plugins";\nexport default defineHead(${body});\n`,
     );
-  define("throws.mjs", `{ name: "throws", source: "own", create: () => { throw new RangeError("no such width"); } }`);
+  define(
+    "throws.mjs",
+    `{ name: "throws", source: "own", create: () => { throw new RangeError("no such width"); } }`,
+  );
   const small = "slice: { model: slice_cnn, epochs: 1 }\n";
   assert.match(
     train(`plugins: [./throws.mjs]\n${small}head: { model: throws }\n`),
@@ -135,7 +149,10 @@ test("a plug-in that throws, takes a name, or is missing is named, and one that 
     train(`plugins: [./median.mjs]\nhead: { model: { median: { width: 0 } } }\n`),
     /head\.model\.median\.width/,
   );
-  assert.match(train(`head: { model: median }\n`), /head\.model: expected flatten, .* received the text "median"/);
+  assert.match(
+    train(`head: { model: median }\n`),
+    /head\.model: expected flatten, .* received the text "median"/,
+  );
 
   appendFileSync(join(project, "median.mjs"), "// changed\n");
   const { status, stderr } = slicestack("evaluate", "run");
@@ -177,7 +194,10 @@ test("a run is moved with its plug-in, is refused without it, and notices a chan
     return stderr;
   };
   renameSync(join(project, "there/runs/wide"), join(project, "alone"));
-  assert.match(refused("alone"), /wide\.mjs is missing\. Put it back\. A run names its plug-ins .* move both together/);
+  assert.match(
+    refused("alone"),
+    /wide\.mjs is missing\. Put it back\. A run names its plug-ins .* move both together/,
+  );
   renameSync(join(project, "alone"), join(project, "there/runs/wide"));
   writeFileSync(join(project, "there/widths.mjs"), "export const width = 9;\n");
   assert.match(refused("there/runs/wide"), /wide\.mjs has changed, or a file that it imports has/);

@@ -25,7 +25,8 @@ export function entries(root) {
 const isValue = (symbol) => (symbol.flags & ts.SymbolFlags.Value) !== 0;
 /** `export type { SomeClass }` gives the type of a class, and not the class. */
 const isTypeOnly = ({ declarations }) =>
-  declarations?.some((at) => ts.isExportSpecifier(at) && (at.isTypeOnly || at.parent.parent.isTypeOnly)) ?? false;
+  declarations?.some((at) => ts.isExportSpecifier(at) && (at.isTypeOnly || at.parent.parent.isTypeOnly)) ??
+  false;
 
 /** Reads the compiled declarations of the entries. */
 export function readApi(root) {
@@ -97,7 +98,10 @@ function mentioned(node) {
   const names = [];
   const visit = (at) => {
     // What a class keeps to itself.
-    if (ts.canHaveModifiers(at) && ts.getCombinedModifierFlags(at) & ts.ModifierFlags.NonPublicAccessibilityModifier)
+    if (
+      ts.canHaveModifiers(at) &&
+      ts.getCombinedModifierFlags(at) & ts.ModifierFlags.NonPublicAccessibilityModifier
+    )
       return;
     if (ts.isTypeReferenceNode(at)) names.push(at.typeName);
     if (ts.isImportTypeNode(at) && at.qualifier !== undefined && !at.isTypeOf) names.push(at.qualifier);

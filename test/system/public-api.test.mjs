@@ -35,7 +35,14 @@ test("a type that a public function or class mentions can be imported, too", () 
 
 test("what is plumbing stays inside", () => {
   const names = namesOf(api)["@slicestack/pipeline"].values;
-  const plumbing = ["sparkline", "PEER_LOST", "writeFileAtomic", "endWithLauncher", "launchProcesses", "explained"];
+  const plumbing = [
+    "sparkline",
+    "PEER_LOST",
+    "writeFileAtomic",
+    "endWithLauncher",
+    "launchProcesses",
+    "explained",
+  ];
   assert.deepEqual(
     plumbing.filter((name) => names.includes(name)),
     [],
@@ -52,7 +59,10 @@ test("a type that nobody can import is found, and one of an internal module does
   const entry = (types) => ({ types, default: types.replace(/\.d\.ts$/, ".js") });
   const exported = { ".": entry("./dist/src/index.d.ts"), "./internal": entry("./dist/src/internal.d.ts") };
   write("packages/one/package.json", JSON.stringify({ name: "one", type: "module", exports: exported }));
-  write("packages/one/dist/src/hidden.d.ts", "export interface Hidden { a: 1 }\nexport interface Open { b: 2 }");
+  write(
+    "packages/one/dist/src/hidden.d.ts",
+    "export interface Hidden { a: 1 }\nexport interface Open { b: 2 }",
+  );
   write(
     "packages/one/dist/src/index.d.ts",
     `import type { Hidden, Open } from "./hidden.js";

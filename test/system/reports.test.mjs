@@ -10,7 +10,9 @@ const reports = readdirSync(folder, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
 const there = spawnSync("/usr/bin/python3", ["-c", "import sklearn, scipy"]).status === 0;
-const skip = there ? false : "python3-sklearn or python3-scipy is absent: scripts/setup.sh test installs them";
+const skip = there
+  ? false
+  : "python3-sklearn or python3-scipy is absent: scripts/setup.sh test installs them";
 const attributions = { adrenalmnist3d: "CC BY 4.0", lidc_nodules: "CC BY 3.0" };
 
 test("the phantom and both real data sets have a report, linked from its page", () => {

@@ -39,7 +39,14 @@ export async function smallModel(folder) {
   });
   const { labels } = phantoms;
   const data = join(folder, "data");
-  const dataset = await prepare({ source: scans, destination: data, labels, size: [32, 32], depth: 8, workers: 1 });
+  const dataset = await prepare({
+    source: scans,
+    destination: data,
+    labels,
+    size: [32, 32],
+    depth: 8,
+    workers: 1,
+  });
   writeSplit(dataset, makeSplit(dataset, { seed: 0, fractions: [0.5, 0.25, 0.25] }));
   const run = join(folder, "run");
   await train({ config: loadConfig({ text: CONFIG }), data, out: run });

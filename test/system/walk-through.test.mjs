@@ -9,13 +9,21 @@ import { test } from "node:test";
 test("the walk-through is written anew, word for word, with its pictures", (t) => {
   const docs = mkdtempSync(join(tmpdir(), "walk-through-docs-"));
   t.after(() => rmSync(docs, { recursive: true }));
-  execFileSync(process.execPath, ["scripts/walk-through.mjs", docs], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, ["scripts/walk-through.mjs", docs], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const name = join("explanation", "two-and-a-half-d.md");
   const page = readFileSync(join(docs, name), "utf8");
-  assert.equal(page, readFileSync(join("docs", name), "utf8"), "write it again: node scripts/walk-through.mjs");
+  assert.equal(
+    page,
+    readFileSync(join("docs", name), "utf8"),
+    "write it again: node scripts/walk-through.mjs",
+  );
 
   const pictures = join("images", "two-and-a-half-d");
-  const shown = [...page.matchAll(/\(\.\.\/images\/two-and-a-half-d\/([a-z]+\.png)\)/g)].map(([, file]) => file);
+  const shown = [...page.matchAll(/\(\.\.\/images\/two-and-a-half-d\/([a-z]+\.png)\)/g)].map(
+    ([, file]) => file,
+  );
   assert.deepEqual(readdirSync(join(docs, pictures)).sort(), shown.sort());
   assert.deepEqual(readdirSync(join("docs", pictures)).sort(), shown);
   for (const file of shown) {

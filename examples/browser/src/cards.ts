@@ -36,7 +36,10 @@ export function resultCard(result: OnnxResult, model: GraphFacts): HTMLElement {
   const rows = [
     ["Decided by", rule],
     ...(set === null ? [] : [["Prediction set", setText(set)] as const]),
-    ["Scan", `${scan.shape.join(" x ")} voxels of ${scan.spacing.map((mm) => Number(mm.toFixed(3))).join(" x ")} mm`],
+    [
+      "Scan",
+      `${scan.shape.join(" x ")} voxels of ${scan.spacing.map((mm) => Number(mm.toFixed(3))).join(" x ")} mm`,
+    ],
     ["Time", `${seconds.prepare.toFixed(1)} s to prepare, ${seconds.predict.toFixed(1)} s to predict`],
   ] as const;
   return node(
@@ -55,13 +58,26 @@ const setText = ({ classes, miss }: { classes: string[]; miss: number }): string
   `${classes.length === 0 ? "empty: unlike every validation scan" : classes.join(", ")} (misses the true class in ` +
   `about ${percent(miss)} of scans like those of validation)`;
 
-function probabilityTable(probabilities: Record<string, number>, decided: string, isCalibrated: boolean): HTMLElement {
+function probabilityTable(
+  probabilities: Record<string, number>,
+  decided: string,
+  isCalibrated: boolean,
+): HTMLElement {
   const rows = Object.entries(probabilities).map(([name, share]) => {
-    const meter = node("meter", { min: "0", max: "1", value: String(share), "aria-label": `Probability of ${name}` });
+    const meter = node("meter", {
+      min: "0",
+      max: "1",
+      value: String(share),
+      "aria-label": `Probability of ${name}`,
+    });
     const cells = [node("th", { scope: "row" }, name), node("td", {}, meter), node("td", {}, percent(share))];
     return node("tr", name === decided ? { class: "decided" } : {}, ...cells);
   });
-  const caption = node("caption", {}, isCalibrated ? "Calibrated probabilities" : "Probabilities, not calibrated");
+  const caption = node(
+    "caption",
+    {},
+    isCalibrated ? "Calibrated probabilities" : "Probabilities, not calibrated",
+  );
   return node("table", {}, caption, node("tbody", {}, ...rows));
 }
 

@@ -5,7 +5,9 @@ import type { Reply, Request } from "./messages.js";
 import type { GraphFacts } from "@slicestack/volume/onnx";
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
-const [modelInput, fileInput, folderInput] = ["model", "files", "folder"].map((id) => element<HTMLInputElement>(id));
+const [modelInput, fileInput, folderInput] = ["model", "files", "folder"].map((id) =>
+  element<HTMLInputElement>(id),
+);
 const [status, results, drop, facts] = ["status", "results", "drop", "facts"].map((id) => element(id));
 
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });

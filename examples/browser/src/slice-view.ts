@@ -9,7 +9,11 @@ export function sliceView({ prepared, slices }: OnnxResult, { input }: GraphFact
   const [count, height, width] = prepared.shape;
   const weights = axialWeights(slices, count);
   const first = weights === null ? Math.floor(count / 2) : weights.indexOf(Math.max(...weights));
-  const canvas = node("canvas", { width: String(width), height: String(height), role: "img" }) as HTMLCanvasElement;
+  const canvas = node("canvas", {
+    width: String(width),
+    height: String(height),
+    role: "img",
+  }) as HTMLCanvasElement;
   const slider = node("input", {
     type: "range",
     min: "0",
@@ -44,7 +48,11 @@ function axialWeights(slices: OnnxResult["slices"], count: number): number[] | n
   return weights;
 }
 
-function draw(canvas: HTMLCanvasElement, values: ArrayLike<number>, [low, high]: readonly [number, number]): void {
+function draw(
+  canvas: HTMLCanvasElement,
+  values: ArrayLike<number>,
+  [low, high]: readonly [number, number],
+): void {
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(canvas.width, canvas.height);
   for (let k = 0; k < values.length; k++) {

@@ -1,5 +1,14 @@
 /** The exit codes of every command; a contract (docs/reference/cli.md). */
-export const EXIT = { ok: 0, unexpected: 1, usage: 2, data: 3, partly: 4, engine: 5, peer: 6, stopped: 130 } as const;
+export const EXIT = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  data: 3,
+  partly: 4,
+  engine: 5,
+  peer: 6,
+  stopped: 130,
+} as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_MEANING: Record<ExitCode, string> = {
@@ -74,7 +83,11 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
 
 /** The exit code of an error, by its name or the classes it derives from, else by its cause. */
 export function exitCodeOf(error: unknown): ExitCode {
-  for (let current = error, depth = 0; current instanceof Error && depth < 10; current = current.cause, depth++)
+  for (
+    let current = error, depth = 0;
+    current instanceof Error && depth < 10;
+    current = current.cause, depth++
+  )
     for (const name of namesOf(current)) if (Object.hasOwn(CODE_OF_ERROR, name)) return CODE_OF_ERROR[name]!;
   return EXIT.unexpected;
 }

@@ -16,7 +16,8 @@ export function givenWords(command: Command, argv: readonly string[]): Given[] {
   const words = argv.slice(1);
   for (let k = 0; k < words.length; k++) {
     const word = words[k]!;
-    if (word === "--") return [...given, ...words.slice(k + 1).map((rest) => ({ name: null, words: [rest] }))];
+    if (word === "--")
+      return [...given, ...words.slice(k + 1).map((rest) => ({ name: null, words: [rest] }))];
     if (!word.startsWith("-") || word === "-") {
       given.push({ name: null, words: [word] });
       continue;

@@ -14,4 +14,5 @@ export function printable(text: string): string {
 /** JSON for a terminal: the same value, with those characters as JSON escapes. */
 export const printableJson = (value: unknown): string => replaceUnseen(JSON.stringify(value), asEscape);
 
-const escaped = (code: number): string => (code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : asEscape(code));
+const escaped = (code: number): string =>
+  code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : asEscape(code);

@@ -85,5 +85,7 @@ const asTyped: HelpConfiguration = {
 function packageVersion(): string {
   // The path is the same from dist/src and from the installed package.
   const record: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return typeof record === "object" && record !== null && "version" in record ? String(record.version) : "unknown";
+  return typeof record === "object" && record !== null && "version" in record
+    ? String(record.version)
+    : "unknown";
 }

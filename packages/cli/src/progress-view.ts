@@ -245,7 +245,8 @@ export function epochRow({
   ...rest
 }: EpochReport): string {
   const number = `${String(epoch).padStart(String(epochs).length)}/${epochs}`;
-  const bestWords = best.epoch === epoch ? "best so far" : `best ${fixed(best.score, 3)}, epoch ${best.epoch}`;
+  const bestWords =
+    best.epoch === epoch ? "best so far" : `best ${fixed(best.score, 3)}, epoch ${best.epoch}`;
   return [
     `${stage} epoch ${number}`,
     `train loss ${fixed(trainLoss, 4)}`,
@@ -256,7 +257,8 @@ export function epochRow({
   ].join("  ");
 }
 
-const fixed = (value: number, digits: number): string => (Number.isFinite(value) ? value.toFixed(digits) : "–");
+const fixed = (value: number, digits: number): string =>
+  Number.isFinite(value) ? value.toFixed(digits) : "–";
 
 /** Seconds as m:ss or h:mm:ss. */
 export function clock(seconds: number): string {

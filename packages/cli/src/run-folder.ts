@@ -6,7 +6,9 @@ import { UsageError } from "./exit-codes.js";
 export function freeRunFolder(name: string, isReused: boolean): string {
   const first = join("runs", name);
   if (relative("runs", first).split(sep)[0] === ".." || first === "runs")
-    throw new UsageError(`name: ${name} leads out of the folder runs; give the configuration another, or --out FOLDER`);
+    throw new UsageError(
+      `name: ${name} leads out of the folder runs; give the configuration another, or --out FOLDER`,
+    );
   if (isReused || !existsSync(first)) return first;
   for (let number = 2; ; number++) if (!existsSync(`${first}-${number}`)) return `${first}-${number}`;
 }

@@ -49,7 +49,10 @@ export type Start = (options: CommonOptions, job: (session: Session) => Promise<
  * Options that every command has, and the end of its help: examples, one per line, and exit codes. Notes are wrapped to
  * the terminal like the options.
  */
-export function addCommon(command: Command, help: { example: string; codes: ExitCode[]; notes?: string }): Command {
+export function addCommon(
+  command: Command,
+  help: { example: string; codes: ExitCode[]; notes?: string },
+): Command {
   const codes = help.codes.map((code) => `  ${String(code).padEnd(4)}${EXIT_MEANING[code]}`).join("\n");
   const examples = help.example.split("\n").map((line) => `  $ ${asStarted(line)}`);
   const end = `${examples.length > 1 ? "Examples" : "Example"}:\n${examples.join("\n")}\n\nExit codes:\n${codes}`;
@@ -61,4 +64,5 @@ export function addCommon(command: Command, help: { example: string; codes: Exit
     );
 }
 
-const wrapped = (text: string): string => new Help().boxWrap(text, process.stdout.isTTY ? process.stdout.columns : 80);
+const wrapped = (text: string): string =>
+  new Help().boxWrap(text, process.stdout.isTTY ? process.stdout.columns : 80);

@@ -10,7 +10,8 @@ export function trialText({ id, point, seed, fold }: Trial): string {
 }
 
 function valueText(value: unknown): string {
-  if (typeof value === "number") return String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
+  if (typeof value === "number")
+    return String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
@@ -56,7 +57,9 @@ const some = (count: number, word: string): string => (count === 0 ? "" : `${cou
 /** A row for each trial that runs. @param now milliseconds since 1970 */
 export function runningRows({ running }: SweepStatus, now: number): string[] {
   return running.map(({ trial, isSlice, started, attempt }) => {
-    const notes = [isSlice ? "slice stage" : "", attempt > 1 ? `attempt ${attempt}` : ""].filter(Boolean).join(", ");
+    const notes = [isSlice ? "slice stage" : "", attempt > 1 ? `attempt ${attempt}` : ""]
+      .filter(Boolean)
+      .join(", ");
     return `  ${clock((now - started) / 1000).padStart(8)}  ${trialText(trial)}${notes === "" ? "" : `  (${notes})`}`;
   });
 }

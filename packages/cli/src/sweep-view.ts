@@ -12,7 +12,10 @@ export interface SweepView {
 }
 
 /** @param now milliseconds since 1970 */
-export function createSweepView(stream: ViewStream & { columns?: number }, now: () => number = Date.now): SweepView {
+export function createSweepView(
+  stream: ViewStream & { columns?: number },
+  now: () => number = Date.now,
+): SweepView {
   return stream.isTTY === true ? new TableView(stream, now) : new LinesView(stream, now);
 }
 

@@ -14,7 +14,13 @@ const small = ["--size", "32", "--depth", "6", "--threads", "1"];
 const auto = (out: string, ...more: string[]) => ["auto", "scans", "--out", out, ...small, ...more];
 
 before(async () => {
-  await generatePhantoms({ destination: at("scans"), counts: [3, 0, 0, 3, 0], seed: 4, size: 32, workers: 1 });
+  await generatePhantoms({
+    destination: at("scans"),
+    counts: [3, 0, 0, 3, 0],
+    seed: 4,
+    size: 32,
+    workers: 1,
+  });
 });
 
 test("--dry-run lists the steps with their time, and writes nothing", () => {
@@ -94,7 +100,10 @@ test("a folder whose inputs have changed is refused by the name of the input; --
   writeFileSync(at("scans/labels.csv"), labels.replace(/,M,/, ",F,"));
   const changed = folder.run(...auto("alone/lung"));
   assert.equal(changed.status, 3);
-  assert.match(changed.stderr, /scans\/labels\.csv changed after the step "inspect" was finished\. .*--overwrite/);
+  assert.match(
+    changed.stderr,
+    /scans\/labels\.csv changed after the step "inspect" was finished\. .*--overwrite/,
+  );
   writeFileSync(at("scans/labels.csv"), labels);
   const seeded = folder.run(...auto("alone/lung", "--seed", "1"));
   assert.equal(seeded.status, 3);
@@ -103,10 +112,16 @@ test("a folder whose inputs have changed is refused by the name of the input; --
   writeFileSync(at("alone/lung/model.slicestack"), "another model");
   const replaced = folder.run(...auto("alone/lung"));
   assert.equal(replaced.status, 3);
-  assert.match(replaced.stderr, /model\.slicestack: changed after the step "bundle" was finished\. Remove it/);
+  assert.match(
+    replaced.stderr,
+    /model\.slicestack: changed after the step "bundle" was finished\. Remove it/,
+  );
   for (const name of ["model.slicestack", "report.html"]) rmSync(at("alone/lung", name));
   folder.succeed(...auto("alone/lung"));
-  assert.ok(readFileSync(at("alone/lung/model.slicestack")).equals(bundle) && existsSync(at("alone/lung/report.html")));
+  assert.ok(
+    readFileSync(at("alone/lung/model.slicestack")).equals(bundle) &&
+      existsSync(at("alone/lung/report.html")),
+  );
   rmSync(at("alone/lung/predictions.csv"));
   assert.match(folder.run(...auto("alone/lung")).stderr, /predictions\.csv changed after the step "report"/);
   const foreign = folder.run(...auto("scans"));
@@ -125,7 +140,10 @@ test("one scan under two subjects stops it before anything is trained; --allow-l
   const leaky = ["auto", "leaky", "--labels", "labels.csv", "--out", "leak", ...small];
   const stopped = folder.run(...leaky);
   assert.equal(stopped.status, 3);
-  assert.match(stopped.stderr, /1 pair of scans is the same scan under two subjects: (0001 and copy|copy and 0001)/);
+  assert.match(
+    stopped.stderr,
+    /1 pair of scans is the same scan under two subjects: (0001 and copy|copy and 0001)/,
+  );
   assert.match(stopped.stderr, /pass --allow-leaks/);
   assert.ok(existsSync(at("leak/audit.html")) && !existsSync(at("leak/runs")));
   const short = folder.run(...leaky, "--allow-leaks", "--budget", "1s");

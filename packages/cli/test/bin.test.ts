@@ -12,10 +12,14 @@ const folder = mkdtempSync(join(tmpdir(), "slicestack-cli-"));
 after(() => rmSync(folder, { recursive: true }));
 
 function slicestack(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(packageRoot, "bin/slicestack.js"), ...args], {
-    cwd: folder,
-    encoding: "utf8",
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(packageRoot, "bin/slicestack.js"), ...args],
+    {
+      cwd: folder,
+      encoding: "utf8",
+    },
+  );
   return { status, stdout, stderr };
 }
 
@@ -81,7 +85,10 @@ test("a wrong configuration is exit code 2 with file, line, column and the neare
   );
   assert.match(slicestack("train", "--config", config, "--data", "x", "--verbose").stderr, /\n +at /);
   const flag = slicestack("train", "--print-config", "--slice.epochs", "many");
-  assert.deepEqual([flag.status, flag.stderr.startsWith("slicestack train: --slice.epochs: expected")], [2, true]);
+  assert.deepEqual(
+    [flag.status, flag.stderr.startsWith("slicestack train: --slice.epochs: expected")],
+    [2, true],
+  );
   const json = slicestack("train", "--config", config, "--data", "x", "--json");
   const { error } = JSON.parse(json.stdout) as { error: { name: string; exitCode: number } };
   assert.deepEqual([error.name, error.exitCode], ["ConfigError", 2]);
@@ -122,7 +129,11 @@ test("doctor prints marks, or JSON with a status for each check; its code is 0, 
   const text = slicestack("doctor");
   assert.match(text.stdout, /^[✓!✗] libtorch /m);
   const { status, stdout } = slicestack("doctor", "--json");
-  const diagnosis = JSON.parse(stdout) as { status: string; libtorchFound: boolean; checks: { status: string }[] };
+  const diagnosis = JSON.parse(stdout) as {
+    status: string;
+    libtorchFound: boolean;
+    checks: { status: string }[];
+  };
   const expected = !diagnosis.libtorchFound ? 5 : diagnosis.status === "fail" ? 1 : 0;
   assert.deepEqual([status, text.status], [expected, expected]);
   assert.ok(diagnosis.checks.every((check) => ["ok", "warn", "fail"].includes(check.status)));
@@ -153,6 +164,9 @@ test("a limit of open files under which not even the command's modules can be re
     const args = ["-c", script, process.execPath, join(packageRoot, "bin/slicestack.js"), "models"];
     const { status, stdout, stderr } = spawnSync("bash", args, { cwd: folder, encoding: "utf8" });
     assert.deepEqual([status, stdout], [2, ""], stderr);
-    assert.equal(stderr, "slicestack: this process may open too few files (EMFILE). Raise the limit: ulimit -n 4096\n");
+    assert.equal(
+      stderr,
+      "slicestack: this process may open too few files (EMFILE). Raise the limit: ulimit -n 4096\n",
+    );
   }
 });

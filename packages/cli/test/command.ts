@@ -59,7 +59,11 @@ export class CommandFolder {
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
     child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
-    return { status: await new Promise<number | null>((resolve) => child.on("close", resolve)), stdout, stderr };
+    return {
+      status: await new Promise<number | null>((resolve) => child.on("close", resolve)),
+      stdout,
+      stderr,
+    };
   }
 
   /** Files and folders below `path`; none where it is not there. */

@@ -59,7 +59,9 @@ test("commands are shown with npx, or with the file that npx starts", () => {
 
 test("every shown option is one of its command, every shown key one of the configuration", () => {
   const keys = new Set(configKeys().map(({ key }) => key));
-  const commands = new Map(buildProgram(() => Promise.resolve()).commands.map((command) => [command.name(), command]));
+  const commands = new Map(
+    buildProgram(() => Promise.resolve()).commands.map((command) => [command.name(), command]),
+  );
   for (const { place, words } of shown) {
     const [, name = "", ...rest] = words;
     const flags = rewriteOverrides([name, ...rest]);

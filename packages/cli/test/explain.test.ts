@@ -18,7 +18,16 @@ before(async () => {
 });
 
 test("explain: table, checks and warnings on stdout, the files in the folder", () => {
-  const { status, stdout, stderr } = folder.run("explain", "run", "--id", "0001", "--out", "out", "--steps", "2");
+  const { status, stdout, stderr } = folder.run(
+    "explain",
+    "run",
+    "--id",
+    "0001",
+    "--out",
+    "out",
+    "--steps",
+    "2",
+  );
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^Explained: 2d_vote: .*\nGrad-CAM: bn3\. Integrated gradients: from air, 2 steps\./);
   assert.match(stdout, /^0001 +CT-[01] +CT-[01] +CT-[01] +\d\.\d\d /m);
@@ -33,7 +42,10 @@ test("explain: table, checks and warnings on stdout, the files in the folder", (
     "deletion-insertion.svg",
   ])
     assert.ok(existsSync(at("out", name)), name);
-  assert.match(readFileSync(at("out", "explain.json"), "utf8"), /"command": "slicestack explain run --id 0001/);
+  assert.match(
+    readFileSync(at("out", "explain.json"), "utf8"),
+    /"command": "slicestack explain run --id 0001/,
+  );
 });
 
 test("explain --json; a wrong id, layer or class ends with 3 and says what there is, no --out with 2", () => {
@@ -61,14 +73,30 @@ test("a bundle in place of the run: import, evaluate and explain; without a data
   for (const [args, message] of [
     [["import", "m.slicestack", "b2", "--config", "quick.yaml"], /a bundle has its own configuration/],
     [["evaluate", "m.slicestack"], /a bundle has no data set: name a prepared one with --data FOLDER/],
-    [["evaluate", "m.slicestack", "--data", "set", "--config", "quick.yaml"], /a bundle has its own, apart from --out/],
+    [
+      ["evaluate", "m.slicestack", "--data", "set", "--config", "quick.yaml"],
+      /a bundle has its own, apart from --out/,
+    ],
   ] as const) {
     const { status, stderr } = folder.run(...args);
     assert.equal(status, 2, stderr);
     assert.match(stderr, message);
   }
   const scored = folder.succeed("evaluate", "m.slicestack", "--data", "set", "--no-images");
-  assert.match(scored, /^Model of the bundle m\.slicestack, slice_cnn \(2d\)[^]*Report: runs\/m\/external\/set-/);
-  const args = ["explain", "m.slicestack", "--data", "set", "--out", "of bundle", "--maps", "gradcam", "--no-check"];
+  assert.match(
+    scored,
+    /^Model of the bundle m\.slicestack, slice_cnn \(2d\)[^]*Report: runs\/m\/external\/set-/,
+  );
+  const args = [
+    "explain",
+    "m.slicestack",
+    "--data",
+    "set",
+    "--out",
+    "of bundle",
+    "--maps",
+    "gradcam",
+    "--no-check",
+  ];
   assert.match(folder.succeed(...args, "--count", "1"), /Written: \d+ files in /);
 });

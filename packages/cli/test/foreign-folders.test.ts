@@ -32,7 +32,17 @@ before(async () => {
   );
   writeFileSync(at("sweep.yaml"), "name: votes\nconfig: small.yaml\nspace: {slice.vote: [mean, majority]}\n");
   folder.succeed("train", "--config", "small.yaml", "--data", "data", "--out", "run");
-  folder.succeed("prepare", "scans", "piece-1", "--labels", "scans/labels.csv", "--shard", "1/1", "--depth", "4");
+  folder.succeed(
+    "prepare",
+    "scans",
+    "piece-1",
+    "--labels",
+    "scans/labels.csv",
+    "--shard",
+    "1/1",
+    "--depth",
+    "4",
+  );
   mkdirSync(at("project/data"), { recursive: true });
   writeFileSync(at("project/config.yaml"), "mine: true\n");
   writeFileSync(at("project/split.json"), "{}\n");
@@ -51,7 +61,16 @@ const commands: Record<string, string[]> = {
   train,
   "a group of seeds": ["train", "--config", "small.yaml", "--data", "data", "--seeds", "2", "--out"],
   import: ["import", weights, "--config", "small.yaml"],
-  "evaluate --checkpoint": ["evaluate", "--checkpoint", weights, "--config", "small.yaml", "--data", "data", "--out"],
+  "evaluate --checkpoint": [
+    "evaluate",
+    "--checkpoint",
+    weights,
+    "--config",
+    "small.yaml",
+    "--data",
+    "data",
+    "--out",
+  ],
   ablate: ["ablate", "study.yaml", "--data", "data", "--out"],
   "learning-curve": ["learning-curve", "study.yaml", "--data", "data", "--shares", "0.5,1", "--out"],
   explain: ["explain", "run", "--out"],

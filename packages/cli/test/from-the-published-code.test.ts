@@ -6,7 +6,10 @@ import { before, test } from "node:test";
 import { generatePhantoms } from "@slicestack/pipeline";
 import { CommandFolder } from "./command.js";
 
-const page = readFileSync(join(import.meta.dirname, "../../../../docs/how-to/from-the-published-code.md"), "utf8");
+const page = readFileSync(
+  join(import.meta.dirname, "../../../../docs/how-to/from-the-published-code.md"),
+  "utf8",
+);
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
 
@@ -48,8 +51,21 @@ test("the page holds every script and file of the published project", () => {
     "launch.py --config Configs/config.yaml",
     "launch.py --config Configs/custom.yaml --batch_size 32 --learning_rate 1e-3",
     "evaluate.py --config C --checkpoint F",
-    ...["store_data_in_files.py --src", "store_slices.py --src", "train_val_save.py", "compare_2d_and_3d_data.py"],
-    ...["vis_scans.py", "vis_slices.py", "slider_analysis.py", "clock.py", "clock_2d.py", "syscheck.py", "notebook"],
+    ...[
+      "store_data_in_files.py --src",
+      "store_slices.py --src",
+      "train_val_save.py",
+      "compare_2d_and_3d_data.py",
+    ],
+    ...[
+      "vis_scans.py",
+      "vis_slices.py",
+      "slider_analysis.py",
+      "clock.py",
+      "clock_2d.py",
+      "syscheck.py",
+      "notebook",
+    ],
     ...["Severity Assessment With Preloaded Files", "config_generator.py", "scheduler.py", "launch_gpu.sh"],
     ...["`1v3.yaml`", "`first_two.yaml`", "`first_three.yaml`", "`resnet_no_dropout_multiclass.yaml`"],
   ];
@@ -59,7 +75,8 @@ test("the page holds every script and file of the published project", () => {
 test("every command of ours runs as the page has it, and leaves what the next one needs", () => {
   assert.ok(commands.length >= 14, `only ${commands.length} commands were found`);
   // The slices go out by their parts: the split, further down on the page, comes first.
-  const order = ({ words: [name] }: (typeof commands)[number]) => (name === "prepare" ? 0 : name === "split" ? 1 : 2);
+  const order = ({ words: [name] }: (typeof commands)[number]) =>
+    name === "prepare" ? 0 : name === "split" ? 1 : 2;
   const first = commands.filter(({ words }) => words.includes("studies") && words[0] === "prepare");
   const rest = commands.filter((one) => !first.includes(one));
   const split = rest.filter((one) => order(one) === 1);
@@ -77,8 +94,17 @@ test("every command of ours runs as the page has it, and leaves what the next on
     files.some((name) => /^slices\/val\/class_\d\/study_\d{4}_003\.npy$/.test(name)),
     "slices as files",
   );
-  assert.match(readFileSync(at("runs/custom/config.yaml"), "utf8"), /batch_size: 32\n[^]*learning_rate: 0\.001/);
-  for (const file of ["scan.png", "scan.webp", "slices.png", "runs/config/run.json", "runs/severity/run.json"])
+  assert.match(
+    readFileSync(at("runs/custom/config.yaml"), "utf8"),
+    /batch_size: 32\n[^]*learning_rate: 0\.001/,
+  );
+  for (const file of [
+    "scan.png",
+    "scan.webp",
+    "slices.png",
+    "runs/config/run.json",
+    "runs/severity/run.json",
+  ])
     assert.ok(existsSync(at(file)), file);
   assert.ok(existsSync(at("runs/custom/report.html")));
 });

@@ -10,7 +10,17 @@ import { smallConfig, smallData } from "./small-data.js";
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
 // Many small steps, so that the kill after an epoch comes before the end.
-const train = ["train", "--config", "small.yaml", "--data", "data", "--slice.epochs", "3", "--slice.batch_size", "2"];
+const train = [
+  "train",
+  "--config",
+  "small.yaml",
+  "--data",
+  "data",
+  "--slice.epochs",
+  "3",
+  "--slice.batch_size",
+  "2",
+];
 const folds = ["fold0", "fold1", "fold2"];
 const groupOf = () => JSON.parse(readFileSync(at("cv", "group.json"), "utf8")) as GroupRecord;
 
@@ -55,7 +65,10 @@ test("a group that is killed during a fold resumes: finished folds are skipped, 
   assert.equal(groupOf().status, "trained");
   const alone = folder.run(...train, "--fold", "1", "--out", "alone");
   assert.match(alone.stderr, /^Run: alone$/m);
-  assert.match(alone.stderr, /^warning: fewer than 10 training volumes of CT-0 \(\d\), .*CT-4 \(\d\); merge/m);
+  assert.match(
+    alone.stderr,
+    /^warning: fewer than 10 training volumes of CT-0 \(\d\), .*CT-4 \(\d\); merge/m,
+  );
   const rows = alone.stderr.match(
     /^(slice|volume) epoch \d\/[23] {2}train loss \d+\.\d{4} {2}val loss \d+\.\d{4} {2}macro F1 \d\.\d{3} \(best .*\) {2}lr \S+ {2}\d+:\d\d$/gm,
   );
@@ -69,7 +82,10 @@ test("a group that is killed during a fold resumes: finished folds are skipped, 
 test("evaluate of a group refuses options that it would ignore", () => {
   const { status, stderr } = folder.run("evaluate", "cv", "--protocol", "paper");
   assert.equal(status, 2, stderr);
-  assert.match(stderr, /--protocol paper does not apply to a group; .*slicestack evaluate cv\/fold0 --protocol paper/);
+  assert.match(
+    stderr,
+    /--protocol paper does not apply to a group; .*slicestack evaluate cv\/fold0 --protocol paper/,
+  );
 });
 
 test("evaluate of the group: every subject is test once, and accuracy, mean and SD are those of the files", () => {
@@ -85,7 +101,9 @@ test("evaluate of the group: every subject is test once, and accuracy, mean and 
   );
   const { metrics } = JSON.parse(evaluated) as { metrics: GroupMetrics };
   const find = (path: string) =>
-    readPredictions(at(path, "predictions.csv")).find(({ model, part }) => model === "2.5d" && part === "test")!;
+    readPredictions(at(path, "predictions.csv")).find(
+      ({ model, part }) => model === "2.5d" && part === "test",
+    )!;
   const together = find("cv");
   const ids = readFileSync(at("data/subjects.csv"), "utf8")
     .trim()
@@ -121,7 +139,10 @@ test("evaluate of the group: every subject is test once, and accuracy, mean and 
   );
   assert.match(readFileSync(at("cv/report.html"), "utf8"), /metadata baseline[^]*<h2 id="subgroups">/);
   for (const name of folds)
-    assert.ok(!readFileSync(at("cv", name, "report.html"), "utf8").includes("<img"), "--no-images reaches the members");
+    assert.ok(
+      !readFileSync(at("cv", name, "report.html"), "utf8").includes("<img"),
+      "--no-images reaches the members",
+    );
 });
 
 test("a single run resumes as a single run: --seeds beside its --resume is code 2, another fold is code 3", () => {

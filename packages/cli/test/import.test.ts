@@ -52,7 +52,10 @@ before(async () => {
 
 test("import says what the file is and what to do next; a second import into the folder is code 3", () => {
   const stdout = folder.succeed("import", "best_model.safetensors", "runs/theirs", "--threads", "1");
-  assert.match(stdout, /^Model: 2d_cnn or slice_cnn \(5 classes, embedding 128, 1 channel, input 32 x 32\)$/m);
+  assert.match(
+    stdout,
+    /^Model: 2d_cnn or slice_cnn \(5 classes, embedding 128, 1 channel, input 32 x 32\)$/m,
+  );
   assert.match(stdout, /^Next: slicestack evaluate runs\/theirs --data DATA$/m);
   const { status, stderr } = folder.run("import", "best_model.safetensors", "runs/theirs");
   assert.equal(status, 3);

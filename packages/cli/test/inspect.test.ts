@@ -60,7 +60,16 @@ test("inspect --source and --inputs: 0 where all fits, with the picture's name; 
   assert.ok(existsSync(at("comparison-0001.png")));
   const [scan, rows] = [at("scans", "0001.nii.gz"), readFileSync(at("scans", "0001.nii.gz"))];
   writeFileSync(scan, readFileSync(at("scans", "0002.nii.gz")));
-  const { status, stdout } = folder.run("inspect", "set", "--id", "0001", "--source", "scans", "--comparison", "c.png");
+  const { status, stdout } = folder.run(
+    "inspect",
+    "set",
+    "--id",
+    "0001",
+    "--source",
+    "scans",
+    "--comparison",
+    "c.png",
+  );
   writeFileSync(scan, rows);
   assert.equal(status, 3);
   assert.match(stdout, /MORE than rounding/);
@@ -82,7 +91,9 @@ test("inspect: wrong arguments are code 2, missing input is code 3, each with a 
 });
 
 test("clock --json: batch and passes as given, one object with all times", () => {
-  const { timings, batch } = JSON.parse(folder.succeed("clock", "set", "--json", "--batch", "5", "--epochs", "2")) as {
+  const { timings, batch } = JSON.parse(
+    folder.succeed("clock", "set", "--json", "--batch", "5", "--epochs", "2"),
+  ) as {
     batch: number;
     timings: { seconds: number[]; cold: boolean }[];
   };

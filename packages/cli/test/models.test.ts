@@ -8,7 +8,10 @@ const bin = join(import.meta.dirname, "../../bin/slicestack.js");
 /** The command where there is no libtorch and nothing else to read. */
 function models(...args: string[]) {
   const env = { ...process.env, SLICESTACK_TORCH_BUILD: "/nowhere", LIBTORCH: "/nowhere" };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "models", ...args], { env, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "models", ...args], {
+    env,
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 }
 
@@ -37,7 +40,17 @@ test("models: a table of every model, without data and without libtorch; code 0"
 });
 
 test("models --json holds the shape that was asked for and the facts of each model", () => {
-  const { status, stdout } = models("--json", "--size", "64,96", "--slices", "32", "--classes", "5", "--batch", "2");
+  const { status, stdout } = models(
+    "--json",
+    "--size",
+    "64,96",
+    "--slices",
+    "32",
+    "--classes",
+    "5",
+    "--batch",
+    "2",
+  );
   assert.equal(status, 0);
   const { shape, models: listed } = JSON.parse(stdout) as Listed;
   assert.deepEqual(shape, { size: [64, 96], slices: 32, classes: 5, batch: 2 });

@@ -5,8 +5,27 @@ import { collectOverride, FLAT_KEYS, rewriteOverrides } from "../src/overrides.j
 
 test("dotted flags become --set, with a value after a space or an equals sign", () => {
   assert.deepEqual(
-    rewriteOverrides(["train", "--slice.epochs", "3", "--data", "d", "--head.model=mean", "--transform.mean", "-0.5"]),
-    ["train", "--set", "slice.epochs=3", "--data", "d", "--set", "head.model=mean", "--set", "transform.mean=-0.5"],
+    rewriteOverrides([
+      "train",
+      "--slice.epochs",
+      "3",
+      "--data",
+      "d",
+      "--head.model=mean",
+      "--transform.mean",
+      "-0.5",
+    ]),
+    [
+      "train",
+      "--set",
+      "slice.epochs=3",
+      "--data",
+      "d",
+      "--set",
+      "head.model=mean",
+      "--set",
+      "transform.mean=-0.5",
+    ],
   );
   assert.deepEqual(rewriteOverrides(["train", "--head.model.maps_3d.width", "8"]), [
     "train",
@@ -14,13 +33,22 @@ test("dotted flags become --set, with a value after a space or an equals sign", 
     "head.model.maps_3d.width=8",
   ]);
   assert.deepEqual(rewriteOverrides(["train", "--slice.size=a=b"]), ["train", "--set", "slice.size=a=b"]);
-  assert.deepEqual(rewriteOverrides(["train", "--task.class_names="]), ["train", "--set", "task.class_names="]);
+  assert.deepEqual(rewriteOverrides(["train", "--task.class_names="]), [
+    "train",
+    "--set",
+    "task.class_names=",
+  ]);
 });
 
 test("keys outside sections are flags of train only; demo has a --seed of its own", () => {
   assert.deepEqual(rewriteOverrides(["train", "--seed", "3"]), ["train", "--set", "seed=3"]);
   assert.deepEqual(rewriteOverrides(["demo", "--seed", "3"]), ["demo", "--seed", "3"]);
-  assert.deepEqual(rewriteOverrides(["split", "d", "--slice.epochs", "3"]), ["split", "d", "--slice.epochs", "3"]);
+  assert.deepEqual(rewriteOverrides(["split", "d", "--slice.epochs", "3"]), [
+    "split",
+    "d",
+    "--slice.epochs",
+    "3",
+  ]);
 });
 
 test("keys of published flat files are flags of the commands that read such a file", async () => {

@@ -42,7 +42,12 @@ testSpellings({
     only: one,
   },
   "train --resume": { line: "train --resume @@run", only: one },
-  evaluate: { line: "evaluate @@run --no-images", writes: ["run/predictions.csv"], isOfTheMoment: true, only: one },
+  evaluate: {
+    line: "evaluate @@run --no-images",
+    writes: ["run/predictions.csv"],
+    isOfTheMoment: true,
+    only: one,
+  },
   import: {
     line: `import @${weights} @made/imported --config @2d.yaml`,
     writes: ["made/imported/checkpoints"],

@@ -21,8 +21,26 @@ test("plan: the file on stdout and in --out, which loads; warnings on stderr", (
 });
 
 test("train without --config plans and trains; overrides hold", () => {
-  const quick = ["--slice.epochs", "1", "--head.epochs", "1", "--slice.slices_per_volume", "2", "--threads", "1"];
-  const { status, stderr } = folder.run("train", "--budget", "30m", "--data", "data", "--out", "auto", ...quick);
+  const quick = [
+    "--slice.epochs",
+    "1",
+    "--head.epochs",
+    "1",
+    "--slice.slices_per_volume",
+    "2",
+    "--threads",
+    "1",
+  ];
+  const { status, stderr } = folder.run(
+    "train",
+    "--budget",
+    "30m",
+    "--data",
+    "data",
+    "--out",
+    "auto",
+    ...quick,
+  );
   assert.equal(status, 0, stderr);
   assert.match(stderr, /^measure: .*models/m, "what takes its time is said");
   assert.match(stderr, /Planned a configuration for data; .*slicestack plan data shows the reason/);
@@ -45,7 +63,10 @@ test("what contradicts itself ends with 2, before anything is measured", () => {
     refused("train", "--config", "auto", "--data", "data", "--procs", "2"),
     /each process would plan for its own speed/,
   );
-  assert.match(refused("train", "--config", "auto", "--resume", "auto"), /a resumed run keeps its configuration/);
+  assert.match(
+    refused("train", "--config", "auto", "--resume", "auto"),
+    /a resumed run keeps its configuration/,
+  );
   assert.match(
     refused("train", "--config", "plan.yaml", "--budget", "1h", "--data", "data"),
     /--budget is the time of a plan/,

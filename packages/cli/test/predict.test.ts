@@ -1,7 +1,15 @@
 /** slicestack predict, as a user types it. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { generatePhantoms } from "@slicestack/pipeline";
@@ -49,7 +57,15 @@ test("predict after an evaluation: a calibrated line; --json gives a line a scan
 
 test("export --to bundle, then predict with the bundle: the same lines; what does not fit a bundle is refused", () => {
   folder.succeed("evaluate", "run", "--no-images");
-  const written = folder.succeed("export", "run", "model.slicestack", "--to", "bundle", "--licence", "CC BY 4.0");
+  const written = folder.succeed(
+    "export",
+    "run",
+    "model.slicestack",
+    "--to",
+    "bundle",
+    "--licence",
+    "CC BY 4.0",
+  );
   assert.match(
     written,
     /^Written: model\.slicestack \(\d+\.\d MB, 1 model\)\nNext: slicestack predict model\.slicestack SCAN/,
@@ -82,23 +98,32 @@ test(
   "predict --dicom: objects of each DICOM scan, a message for each other scan; objects among the scans are ignored",
   {
     skip:
-      spawnSync("/usr/bin/python3", ["-c", "import pydicom, numpy"]).status !== 0 && "python3-pydicom is not installed",
+      spawnSync("/usr/bin/python3", ["-c", "import pydicom, numpy"]).status !== 0 &&
+      "python3-pydicom is not installed",
   },
   () => {
     const script = join(import.meta.dirname, "../../../../fixtures/dicom/make_study.py");
-    const made = spawnSync("/usr/bin/python3", [script, at("mixed", "study"), "plain", "6"], { encoding: "utf8" });
+    const made = spawnSync("/usr/bin/python3", [script, at("mixed", "study"), "plain", "6"], {
+      encoding: "utf8",
+    });
     assert.equal(made.status, 0, made.stderr);
     copyFileSync(at("scans", "0001.nii.gz"), at("mixed", "a.nii.gz"));
     const first = folder.run("predict", "run", "mixed", "--dicom", "objects");
     assert.equal(first.status, 4, first.stderr);
-    assert.match(first.stderr, /no DICOM objects: mixed\/a\.nii\.gz: it is not DICOM, so it belongs to no study/);
+    assert.match(
+      first.stderr,
+      /no DICOM objects: mixed\/a\.nii\.gz: it is not DICOM, so it belongs to no study/,
+    );
     assert.match(first.stderr, /2 scans predicted\nDICOM objects of 1 scan written, not of 1: objects/);
     const [series] = readdirSync(at("objects")).filter((name) => !name.startsWith("."));
     assert.deepEqual(readdirSync(at("objects", series!)).filter((name) => name.endsWith(".dcm")).length, 7);
     cpSync(at("objects", series!), at("mixed", "study", "sent back"), { recursive: true });
     const again = folder.run("predict", "run", "mixed/study", "--dicom", "objects");
     assert.equal(again.status, 0, again.stderr);
-    assert.match(again.stderr, /ignored 7 DICOM objects that Slicestack wrote, such as mixed\/study\/sent back\//);
+    assert.match(
+      again.stderr,
+      /ignored 7 DICOM objects that Slicestack wrote, such as mixed\/study\/sent back\//,
+    );
     assert.doesNotMatch(again.stderr, /set aside/);
     const foreign = folder.run("predict", "run", "mixed/study", "--dicom", "scans");
     assert.equal(foreign.status, 3, foreign.stderr);

@@ -19,7 +19,10 @@ test("control and direction characters are written out; text, line breaks and a 
 
 test("what takes no room is written out, so that two names do not look alike; the list costs no start-up", () => {
   assert.equal(printable("sick\u200b\ufeff, a\u00adb\u2028c"), "sick\\u200b\\ufeff, a\\xadb\\u2028c");
-  const module = readFileSync(fileURLToPath(import.meta.resolve("@slicestack/pipeline/internal/visible")), "utf8");
+  const module = readFileSync(
+    fileURLToPath(import.meta.resolve("@slicestack/pipeline/internal/visible")),
+    "utf8",
+  );
   assert.ok(!/^import\b/m.test(module), "it imports something");
 });
 

@@ -35,7 +35,10 @@ test(
     assert.deepEqual(Object.keys(JSON.parse(stdout) as object), ["run", "status", "best"], "one JSON object");
     assert.equal(stderr.match(/^Run: two$/gm)?.length, 1);
     assert.doesNotMatch(stderr, /rank|batch norm/);
-    const record = JSON.parse(text("two", "run.json")) as { status: string; environment: { processes: string } };
+    const record = JSON.parse(text("two", "run.json")) as {
+      status: string;
+      environment: { processes: string };
+    };
     assert.deepEqual([record.status, record.environment.processes], ["trained", "2"]);
     assert.equal(readdirSync(at("two")).filter((name) => name.startsWith("events.out.tfevents.")).length, 1);
     assert.ok(!existsSync(at("two", ".lock")));
@@ -60,8 +63,13 @@ test(
 
 /** The process of a rank, below the launcher. */
 function pidOf(rank: number, launcher: number): number | undefined {
-  const children = readFileSync(`/proc/${launcher}/task/${launcher}/children`, "utf8").trim().split(" ").map(Number);
-  return children.find((pid) => readFileSync(`/proc/${pid}/environ`, "utf8").includes(`SLICESTACK_RANK=${rank}\0`));
+  const children = readFileSync(`/proc/${launcher}/task/${launcher}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .map(Number);
+  return children.find((pid) =>
+    readFileSync(`/proc/${pid}/environ`, "utf8").includes(`SLICESTACK_RANK=${rank}\0`),
+  );
 }
 
 test(
@@ -73,7 +81,8 @@ test(
     child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
     const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-    while (!firstEpochSaved("killed")() && child.exitCode === null) await new Promise((done) => setTimeout(done, 10));
+    while (!firstEpochSaved("killed")() && child.exitCode === null)
+      await new Promise((done) => setTimeout(done, 10));
     const victim = pidOf(1, child.pid!)!;
     process.kill(victim, "SIGKILL");
     assert.equal(await ended, 6, err);
@@ -98,10 +107,16 @@ test(
     );
     assert.deepEqual([status, stdout], [130, ""], stderr);
     assert.equal(stderr.match(/stopping after this step/g)?.length, 1, stderr);
-    const command = /^Stopped and saved\. To resume: slicestack (train --resume \S+) --procs 2$/m.exec(stderr)?.[1];
+    const command = /^Stopped and saved\. To resume: slicestack (train --resume \S+) --procs 2$/m.exec(
+      stderr,
+    )?.[1];
     assert.ok(command !== undefined, stderr);
     const epochs = rowsOf("stopped").length;
-    const again = await folder.interrupt(command.split(" "), "SIGINT", () => rowsOf("stopped").length > epochs + 1);
+    const again = await folder.interrupt(
+      command.split(" "),
+      "SIGINT",
+      () => rowsOf("stopped").length > epochs + 1,
+    );
     assert.equal(again.status, 130, again.stderr);
     const seen = rowsOf("stopped").map(({ epoch }) => epoch);
     assert.deepEqual(seen, [...seen.keys()], "every epoch once");
@@ -121,12 +136,20 @@ test(
   "torchrun's variables: each process runs the same command, here of a group, and the first one tells it",
   { skip },
   async () => {
-    const shared = { WORLD_SIZE: "2", LOCAL_WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: await freePort() };
+    const shared = {
+      WORLD_SIZE: "2",
+      LOCAL_WORLD_SIZE: "2",
+      MASTER_ADDR: "127.0.0.1",
+      MASTER_PORT: await freePort(),
+    };
     const place = (rank: number) => ({ ...shared, RANK: `${rank}`, LOCAL_RANK: `${rank}` });
     const args = train("torchrun", "--seeds", "2", "--head.epochs", "1", "--slice.epochs", "1");
     const [zero, one] = await Promise.all([0, 1].map((rank) => folder.start(args, place(rank))));
     assert.deepEqual([zero!.status, one!.status], [0, 0], zero!.stderr + one!.stderr);
-    assert.match(zero!.stdout, /^seed0 {2}best .*\nseed1 {2}best .*\nGroup: .*torchrun\nNext: slicestack evaluate /);
+    assert.match(
+      zero!.stdout,
+      /^seed0 {2}best .*\nseed1 {2}best .*\nGroup: .*torchrun\nNext: slicestack evaluate /,
+    );
     assert.deepEqual([one!.stdout, one!.stderr], ["", ""]);
     const { status, members } = JSON.parse(text("torchrun", "group.json")) as GroupRecord;
     assert.deepEqual(
@@ -142,7 +165,13 @@ test(
 );
 
 test("what several processes cannot do is refused with code 2: no --out to meet in, processes within processes, half a set of variables", async () => {
-  const world = { RANK: "0", WORLD_SIZE: "2", LOCAL_RANK: "0", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29518" };
+  const world = {
+    RANK: "0",
+    WORLD_SIZE: "2",
+    LOCAL_RANK: "0",
+    MASTER_ADDR: "127.0.0.1",
+    MASTER_PORT: "29518",
+  };
   const plain = ["train", "--config", "small.yaml", "--data", "data"];
   const cases: [string[], Record<string, string>, RegExp][] = [
     [plain, world, /2 processes of torchrun need one run folder: give --out FOLDER/],

@@ -73,7 +73,9 @@ test("where later stages are forecast, the remaining time with them stands besid
   const { at, lines, view } = plainView();
   at(0, 0);
   at(60, 50, { later: 30 });
-  assert.deepEqual(lines(), ["slice epoch 1: 50/100 steps  0.833 steps/s, 1:00 left (1:30 with the later stages)"]);
+  assert.deepEqual(lines(), [
+    "slice epoch 1: 50/100 steps  0.833 steps/s, 1:00 left (1:30 with the later stages)",
+  ]);
   view.close();
 });
 
@@ -117,13 +119,22 @@ test("on a terminal a bar shows stage, count, rate and metrics, and gives the cu
   view.close();
   const text = (stream as PassThrough).read() as Buffer;
   assert.equal(text.toString().match(/volume: 4\/4 epochs/g)?.length, 1);
-  assert.match(text.toString(), /volume +█+░+ 50% 2\/4 epochs {2}1 epochs\/s, 0:02 left {2}val_macro_f1 0\.612/);
+  assert.match(
+    text.toString(),
+    /volume +█+░+ 50% 2\/4 epochs {2}1 epochs\/s, 0:02 left {2}val_macro_f1 0\.612/,
+  );
   assert.match(text.toString(), /\[2Ka line between\n/);
   assert.match(text.toString(), /volume: 4\/4 epochs {2}in 0:02/);
-  assert.ok(text.lastIndexOf("\u001b[?25h") > text.lastIndexOf("\u001b[?25l"), "the cursor is shown at the end");
+  assert.ok(
+    text.lastIndexOf("\u001b[?25h") > text.lastIndexOf("\u001b[?25l"),
+    "the cursor is shown at the end",
+  );
 });
 
 test("times and numbers are short", () => {
   assert.deepEqual([clock(0), clock(59.6), clock(3661), clock(-1)], ["0:00", "1:00", "1:01:01", "0:00"]);
-  assert.deepEqual([short(0.00012345), short(12.345), short(1234.5), short(NaN)], ["0.000123", "12.3", "1235", "NaN"]);
+  assert.deepEqual(
+    [short(0.00012345), short(12.345), short(1234.5), short(NaN)],
+    ["0.000123", "12.3", "1235", "NaN"],
+  );
 });

@@ -55,8 +55,11 @@ export function trialOutcomes(sweep: string): TrialOutcome[] {
   const trials = readdirSync(join(sweep, "trials")).sort();
   return trials.map((trial) => {
     const at = (file: string) => join(sweep, "trials", trial, file);
-    if (!existsSync(at("result.json"))) return { trial, status: "open", objective: null, metrics: {}, predictions: "" };
-    const { status, objective, metrics } = JSON.parse(readFileSync(at("result.json"), "utf8")) as TrialOutcome;
+    if (!existsSync(at("result.json")))
+      return { trial, status: "open", objective: null, metrics: {}, predictions: "" };
+    const { status, objective, metrics } = JSON.parse(
+      readFileSync(at("result.json"), "utf8"),
+    ) as TrialOutcome;
     const predictions = existsSync(at("val.csv")) ? readFileSync(at("val.csv"), "utf8") : "";
     return { trial, status, objective, metrics, predictions };
   });

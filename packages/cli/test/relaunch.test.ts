@@ -12,7 +12,10 @@ test("relaunch true starts runs/NAME and resumes it; false starts another beside
   for (let k = 0; k < 8; k++) {
     const path = join(folder.path, `scans/class_${k % 2}/v${k}.npy`);
     mkdirSync(dirname(path), { recursive: true });
-    await writeNpy(path, { data: Uint8Array.from({ length: 256 }, (_, i) => (i * (k + 3)) % 251), shape: [8, 8, 4] });
+    await writeNpy(path, {
+      data: Uint8Array.from({ length: 256 }, (_, i) => (i * (k + 3)) % 251),
+      shape: [8, 8, 4],
+    });
   }
   folder.succeed("prepare", "scans", "data");
   const file = (relaunch: boolean) =>

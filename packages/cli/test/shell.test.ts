@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { asStarted, pathWord, shellWord, shownPath } from "../src/shell.js";
 
 test("a remedy is shown as the program was started: with npx, or by its name alone", () => {
-  const remedy = "Go on with: slicestack train --resume runs/a   or npx slicestack runs; see /opt/slicestack train";
+  const remedy =
+    "Go on with: slicestack train --resume runs/a   or npx slicestack runs; see /opt/slicestack train";
   assert.equal(asStarted(remedy, {}), remedy);
   assert.equal(
     asStarted(remedy, { npm_command: "exec" }),

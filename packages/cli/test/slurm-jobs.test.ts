@@ -26,8 +26,11 @@ const skip = noSlurm;
 const shell = (text: string): JobTask => ({ command: ["/bin/bash", "-c", text] });
 /** Says that it began, and then sleeps until a signal asks it to save and stop. */
 const untilAsked = (name: string) =>
-  shell(`trap 'kill $!; echo saved >> ${name}; exit 130' USR1; echo began >> ${name}; sleep 300 & wait $!; exit 9`);
-const lines = (name: string) => (existsSync(at(name)) ? readFileSync(at(name), "utf8").trim().split("\n") : []);
+  shell(
+    `trap 'kill $!; echo saved >> ${name}; exit 130' USR1; echo began >> ${name}; sleep 300 & wait $!; exit 9`,
+  );
+const lines = (name: string) =>
+  existsSync(at(name)) ? readFileSync(at(name), "utf8").trim().split("\n") : [];
 const common = { name: "test", options: {}, stopBefore: 10 };
 const poll = { pollSeconds: 0.3 };
 
@@ -37,22 +40,30 @@ async function until(ready: () => boolean | Promise<boolean>): Promise<void> {
 const jobsOf = async (job: number): Promise<SlurmJob[]> =>
   (await slurm.jobs()).filter(({ arrayJob }) => arrayJob === job);
 
-test("an array with a throttle: two of six at a time; a task that fails stops no other", { skip }, async () => {
-  const folder = new JobFolder(at("array"));
-  const task = (k: number) =>
-    shell(`echo "begin ${k}" >> array.txt; sleep 0.5; echo "end ${k}" >> array.txt; exit ${k === 2 ? 3 : 0}`);
-  const job = await folder.submit(slurm, { ...common, tasks: [0, 1, 2, 3, 4, 5].map(task), throttle: 2 });
-  const outcomes = await followTasks(slurm, folder, poll);
-  assert.deepEqual(
-    outcomes.map(({ code, stopped }) => `${code} ${stopped}`),
-    ["0 false", "0 false", "3 false", "0 false", "0 false", "0 false"],
-  );
-  let running = 0;
-  const together = lines("array.txt").map((line) => (running += line.startsWith("begin") ? 1 : -1));
-  assert.equal(Math.max(...together), 2);
-  const states = new Map((await jobsOf(job)).map(({ element, state, exitCode }) => [element, `${state} ${exitCode}`]));
-  assert.deepEqual([states.get(1), states.get(2), states.size], ["COMPLETED 0", "FAILED 3", 6]);
-});
+test(
+  "an array with a throttle: two of six at a time; a task that fails stops no other",
+  { skip },
+  async () => {
+    const folder = new JobFolder(at("array"));
+    const task = (k: number) =>
+      shell(
+        `echo "begin ${k}" >> array.txt; sleep 0.5; echo "end ${k}" >> array.txt; exit ${k === 2 ? 3 : 0}`,
+      );
+    const job = await folder.submit(slurm, { ...common, tasks: [0, 1, 2, 3, 4, 5].map(task), throttle: 2 });
+    const outcomes = await followTasks(slurm, folder, poll);
+    assert.deepEqual(
+      outcomes.map(({ code, stopped }) => `${code} ${stopped}`),
+      ["0 false", "0 false", "3 false", "0 false", "0 false", "0 false"],
+    );
+    let running = 0;
+    const together = lines("array.txt").map((line) => (running += line.startsWith("begin") ? 1 : -1));
+    assert.equal(Math.max(...together), 2);
+    const states = new Map(
+      (await jobsOf(job)).map(({ element, state, exitCode }) => [element, `${state} ${exitCode}`]),
+    );
+    assert.deepEqual([states.get(1), states.get(2), states.size], ["COMPLETED 0", "FAILED 3", 6]);
+  },
+);
 
 test(
   "asked to stop by USR1 or by TERM, an element saves and is requeued, and no other element of its array",
@@ -66,15 +77,25 @@ test(
     cluster!.run("scancel", "--batch", "--signal=TERM", `${job}_1`);
     await until(() => lines("element1.txt").includes("again"));
     await until(() => folder.outcome(1) !== null);
-    assert.deepEqual([lines("element0.txt"), lines("element1.txt")], [["began"], ["began", "saved", "again"]]);
+    assert.deepEqual(
+      [lines("element0.txt"), lines("element1.txt")],
+      [["began"], ["began", "saved", "again"]],
+    );
     assert.equal(folder.outcome(1)?.restarts, 1);
-    assert.match(readFileSync(folder.log(1), "utf8"), new RegExp(`slicestack: ${job}_1 was stopped .* it is requeued`));
+    assert.match(
+      readFileSync(folder.log(1), "utf8"),
+      new RegExp(`slicestack: ${job}_1 was stopped .* it is requeued`),
+    );
 
     const cancelling = new AbortController();
     cancelling.abort();
     const [zero, one] = await followTasks(slurm, folder, { ...poll, signal: cancelling.signal });
     assert.deepEqual([zero?.code, zero?.stopped, zero?.restarts, one?.code], [130, true, 0, 0]);
-    assert.deepEqual(lines("element0.txt"), ["began", "saved"], "a submission that is cancelled is not requeued");
+    assert.deepEqual(
+      lines("element0.txt"),
+      ["began", "saved"],
+      "a submission that is cancelled is not requeued",
+    );
   },
 );
 
@@ -105,7 +126,11 @@ test("a node that is lost: its element runs again elsewhere, the other one goes 
 test("a job that depends on a failed one is cancelled, not left to wait for ever", { skip }, async () => {
   const [first, second] = [new JobFolder(at("first")), new JobFolder(at("second"))];
   const job = await first.submit(slurm, { ...common, tasks: [shell("exit 0"), shell("exit 4")] });
-  await second.submit(slurm, { ...common, tasks: [shell("exit 0"), shell("exit 0")], dependency: `aftercorr:${job}` });
+  await second.submit(slurm, {
+    ...common,
+    tasks: [shell("exit 0"), shell("exit 0")],
+    dependency: `aftercorr:${job}`,
+  });
   await assert.rejects(followTasks(slurm, second, poll), (error: unknown) => {
     assert.ok(error instanceof SlurmError);
     assert.match(error.message, /^Slurm job \d+_1 ended as CANCELLED .*without a result\. See its log: /);
@@ -132,5 +157,8 @@ test("jobs are found by their comment; what Slurm refuses is said in its words",
   );
   await assert.rejects(submit({ "x; rm": "0-9" }), /expected a long option name/);
   const missing = new Slurm({ PATH: at("bin") });
-  await assert.rejects(missing.jobs(), /squeue was not found\. Run this on a machine that can submit Slurm jobs/);
+  await assert.rejects(
+    missing.jobs(),
+    /squeue was not found\. Run this on a machine that can submit Slurm jobs/,
+  );
 });

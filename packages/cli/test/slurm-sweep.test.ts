@@ -68,8 +68,13 @@ test(
     };
     assert.deepEqual(last, expected);
     // Two trials a point: 0 and 1 are steady, 2 and 3 flaky, 4 and 5 fail, 6 and 7 are the last.
-    const begun = (stage: string, trials: number[]) => trials.map((k) => count("heads", `begin ${stage} ${k}`));
-    assert.deepEqual(begun("slice", [0, 1, 2, 3, 4, 5, 6, 7]), [1, 1, 0, 0, 0, 0, 0, 0], "a slice stage for each seed");
+    const begun = (stage: string, trials: number[]) =>
+      trials.map((k) => count("heads", `begin ${stage} ${k}`));
+    assert.deepEqual(
+      begun("slice", [0, 1, 2, 3, 4, 5, 6, 7]),
+      [1, 1, 0, 0, 0, 0, 0, 0],
+      "a slice stage for each seed",
+    );
     assert.deepEqual(begun("train", [0, 1, 2, 3, 4, 5, 6, 7]), [1, 1, 2, 2, 2, 2, 1, 1]);
     assert.deepEqual(begun("score", [0, 1, 2, 3, 4, 5, 6, 7]), [1, 1, 1, 1, 0, 0, 1, 1]);
     const order = sweeps.events("heads");
@@ -95,8 +100,14 @@ test(
   async () => {
     sweeps.write("waiting", { waits: "mean", other: "max" });
     const first = sweeps.control("waiting.yaml");
-    await sweeps.until(first, () => count("waiting", "begin train 0") === 1 && count("waiting", "end score 1") === 1);
-    const [id] = cluster!.run("squeue", "--noheader", "--array", "--states=running", "--format=%i").trim().split("\n");
+    await sweeps.until(
+      first,
+      () => count("waiting", "begin train 0") === 1 && count("waiting", "end score 1") === 1,
+    );
+    const [id] = cluster!
+      .run("squeue", "--noheader", "--array", "--states=running", "--format=%i")
+      .trim()
+      .split("\n");
     cluster!.run("scancel", "--batch", "--signal=USR1", id!);
     await sweeps.until(first, () => count("waiting", "begin train 0") === 2);
     assert.deepEqual(
@@ -124,7 +135,10 @@ test(
   async () => {
     sweeps.write("held", { waits: "mean", other: "max" });
     const controller = sweeps.control("held.yaml");
-    await sweeps.until(controller, () => count("held", "begin train 0") === 1 && count("held", "end score 1") === 1);
+    await sweeps.until(
+      controller,
+      () => count("held", "begin train 0") === 1 && count("held", "end score 1") === 1,
+    );
     const tell = async (command: string, ...args: string[]) => {
       const { status, stdout, stderr } = await work.start(["sweep", command, "held", ...args]);
       return { status, text: stdout + stderr };
@@ -159,15 +173,24 @@ test(
       await refused("priority", "5", "0"),
       new RegExp(`the order of jobs is Slurm's.*scontrol top ${train},${score}`),
     );
-    assert.match(await refused("resume", "1"), /None of their jobs is in its queue: slicestack sweep status held/);
+    assert.match(
+      await refused("resume", "1"),
+      /None of their jobs is in its queue: slicestack sweep status held/,
+    );
 
-    assert.match((await tell("pause", "--now")).text, /^The sweep is paused: 2 jobs were held, or asked to save first/);
+    assert.match(
+      (await tell("pause", "--now")).text,
+      /^The sweep is paused: 2 jobs were held, or asked to save first/,
+    );
     await sweeps.until(controller, () => count("held", "saved train 0") === 1);
     const reasons = async () => (await state()).tasks.map(({ phase }) => phase);
     while ((await reasons()).includes("running"));
     await pause(3000); // longer than a requeued job waits
     assert.equal(count("held", "begin train 0"), 1, "a held job does not start");
-    assert.match((await tell("status")).text, /^The sweep is paused\. To continue it: slicestack sweep resume held$/m);
+    assert.match(
+      (await tell("status")).text,
+      /^The sweep is paused\. To continue it: slicestack sweep resume held$/m,
+    );
     assert.match((await tell("resume")).text, /^The sweep continues: 2 jobs were released\.$/m);
     await sweeps.until(controller, () => count("held", "begin train 0") === 2);
     sweeps.release("held");
@@ -187,12 +210,14 @@ test(
     await prepare({ ...recipe, size: [32, 32], depth: 32 });
     const more = "slurm: {poll: 0.5, throttle: 2, retry_after: 1}\nrun: {slots: 1}\n";
     writeFileSync(at("published.yaml"), smallPublished("mosmed_0v1", { data: "deep", seeds: 1, more }));
-    const run = (out: string, ...on: string[]) => work.start(["sweep", "run", "published.yaml", "--out", out, ...on]);
+    const run = (out: string, ...on: string[]) =>
+      work.start(["sweep", "run", "published.yaml", "--out", out, ...on]);
     const [remote, local] = [await run("real", "--on", "slurm"), await run("here")];
     assert.equal(remote.status, 0, remote.stderr);
     assert.equal(local.status, 0, local.stderr);
     assert.match(remote.stdout, /^3\/3 trials finished$/m);
-    const winner = (text: string) => /^Best point on the validation set: (\d) .*, auroc ([\d.]+)$/m.exec(text)!;
+    const winner = (text: string) =>
+      /^Best point on the validation set: (\d) .*, auroc ([\d.]+)$/m.exec(text)!;
     const [point, score] = winner(remote.stdout).slice(1);
     assert.deepEqual(winner(local.stdout).slice(1), [point, score]);
     const outcomes = trialOutcomes(at("real"));

@@ -29,7 +29,8 @@ before(async () => {
 });
 
 const rowsOf = (run: string) => metricsRows(text(run, "metrics.jsonl"));
-const hasRows = (run: string, count: number) => existsSync(at(run, "metrics.jsonl")) && rowsOf(run).length >= count;
+const hasRows = (run: string, count: number) =>
+  existsSync(at(run, "metrics.jsonl")) && rowsOf(run).length >= count;
 
 test(
   "train --on slurm --nodes 2 --procs 2: four ranks on two nodes, the losses of one process, its output and its code",
@@ -39,9 +40,16 @@ test(
       train("four", ...onSlurm, "--nodes", "2", "--procs", "2", "--json", ...synchronised),
     );
     assert.equal(four.status, 0, four.stderr);
-    assert.deepEqual(Object.keys(JSON.parse(four.stdout) as object), ["run", "status", "best"], "one JSON object");
+    assert.deepEqual(
+      Object.keys(JSON.parse(four.stdout) as object),
+      ["run", "status", "best"],
+      "one JSON object",
+    );
     assert.match(four.stderr, /Slurm job \d+: 1 running/);
-    const record = JSON.parse(text("four", "run.json")) as { status: string; environment: { processes: string } };
+    const record = JSON.parse(text("four", "run.json")) as {
+      status: string;
+      environment: { processes: string };
+    };
     assert.deepEqual([record.status, record.environment.processes], ["trained", "4"]);
 
     folder.succeed(...train("one"), ...synchronised);

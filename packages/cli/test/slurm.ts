@@ -93,7 +93,8 @@ export class SlurmCluster {
     const steps = processesWith(`SLURM_CONF=${this.env["SLURM_CONF"]}`, `SLURMD_NODENAME=${node}`);
     const parents = new Set(steps.map(parentOf).filter((pid) => commandOf(pid).startsWith("slurmstepd")));
     const file = join(this.folder, `slurmd.${node}.pid`);
-    for (const pid of [pidOf(file), ...parents, ...steps]) if (pid > 1 && isAlive(pid)) process.kill(pid, "SIGKILL");
+    for (const pid of [pidOf(file), ...parents, ...steps])
+      if (pid > 1 && isAlive(pid)) process.kill(pid, "SIGKILL");
     rmSync(file, { force: true }); // startNode waits for that of the next daemon
   }
 
@@ -161,7 +162,9 @@ export class SlurmCluster {
       await sleep(200);
     }
     const logs = ["slurmctld", "slurmd.n0", "munged"].map((name) => join(this.folder, `log/${name}.log`));
-    const said = logs.map((file) => (existsSync(file) ? readFileSync(file, "utf8").slice(-2000) : `${file}: none`));
+    const said = logs.map((file) =>
+      existsSync(file) ? readFileSync(file, "utf8").slice(-2000) : `${file}: none`,
+    );
     throw new Error(`the cluster did not come up:\n${said.join("\n")}`);
   }
 }
@@ -169,7 +172,11 @@ export class SlurmCluster {
 const nodesOf = (count: number): string[] => Array.from({ length: count }, (_, k) => `n${k}`);
 
 /** No cgroups, no accounting, no binding of tasks: none of that is asked here. */
-function configuration(folder: string, [control, ...daemonPorts]: readonly number[], more: readonly string[]): string {
+function configuration(
+  folder: string,
+  [control, ...daemonPorts]: readonly number[],
+  more: readonly string[],
+): string {
   const { username } = userInfo();
   const nodes = daemonPorts.map(
     (port, k) =>
@@ -222,7 +229,8 @@ function processesWith(...words: string[]): number[] {
   });
 }
 
-const parentOf = (pid: number): number => Number(/^PPid:\s*(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0);
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\s*(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0);
 const commandOf = (pid: number): string => textOf(`/proc/${pid}/cmdline`);
 
 /** "" where the process has ended or is somebody else's. */

@@ -140,10 +140,15 @@ export function testSpellings(commands: Record<string, Command>): void {
     });
 }
 
-const STUDY = "name: study\nconfig: 2d.yaml\nseeds: 1\nmain: a\nvariants: {a: {}, b: {slice.vote: majority}}\n";
+const STUDY =
+  "name: study\nconfig: 2d.yaml\nseeds: 1\nmain: a\nvariants: {a: {}, b: {slice.vote: majority}}\n";
 
 /** A scored run; it works for all that asks for one. */
-const RUN = ["split @data", "train --config @small.yaml --data @data --out @run", "evaluate @run --no-images"];
+const RUN = [
+  "split @data",
+  "train --config @small.yaml --data @data --out @run",
+  "evaluate @run --no-images",
+];
 
 function succeeded({ status, stderr }: Ended): void {
   assert.equal(status, 0, stderr);
@@ -151,7 +156,8 @@ function succeeded({ status, stderr }: Ended): void {
 
 function makeCopies(): void {
   cpSync(at("plain/run"), at("plain/other"), { recursive: true });
-  for (const { place } of Object.values(spellings).slice(1)) cpSync(at("plain"), at(place), { recursive: true });
+  for (const { place } of Object.values(spellings).slice(1))
+    cpSync(at("plain"), at(place), { recursive: true });
   mkdirSync(at("through/links"));
   symlinkSync("..", at("through/links/here"));
   mkdirSync(at("linked/links"));
@@ -197,6 +203,9 @@ async function makeInputs(place: string): Promise<void> {
   writeFileSync(inPlace("pictures.csv"), "path,label\npictures,0\n");
   writeFileSync(inPlace("small.yaml"), smallConfig);
   writeFileSync(inPlace("study.yaml"), STUDY);
-  writeFileSync(inPlace("sweep.yaml"), "name: heads\nconfig: small.yaml\nspace: {head.model: [mean, attention]}\n");
+  writeFileSync(
+    inPlace("sweep.yaml"),
+    "name: heads\nconfig: small.yaml\nspace: {head.model: [mean, attention]}\n",
+  );
   writeFileSync(inPlace("2d.yaml"), small2dConfig);
 }

@@ -37,7 +37,14 @@ if (isTraining && point.name === "waits") while (!existsSync(join(sweep, "releas
 await pause(300);
 const fails = isTraining && (point.name === "fails" || (point.name === "flaky" && begun() === 1));
 if (place === "score") {
-  const result = { version: 1, status: "finished", objective: number / 10, metrics: {}, epochs: 1, seconds: 1 };
+  const result = {
+    version: 1,
+    status: "finished",
+    objective: number / 10,
+    metrics: {},
+    epochs: 1,
+    seconds: 1,
+  };
   writeFileSync(join(folder, "result.json"), JSON.stringify(result));
 }
 tell(fails ? "failed" : "end");

@@ -36,18 +36,31 @@ function run(command: string, args: string[], env: Record<string, string> = {}) 
 }
 
 const processesOf = (out: string) =>
-  (JSON.parse(readFileSync(at(out, "run.json"), "utf8")) as { environment: Record<string, string> }).environment[
-    "processes"
-  ];
+  (JSON.parse(readFileSync(at(out, "run.json"), "utf8")) as { environment: Record<string, string> })
+    .environment["processes"];
 
 const RESULT = /^Slice stage: .*\nVolume stage: .*\nRun: .*\nNext: slicestack evaluate .*\n$/;
 
 test(
   "torchrun --nproc_per_node 2: one run; rank 1 says nothing",
-  { skip: noGroups || (existsSync(TORCHRUN) ? false : `${TORCHRUN} is missing: apt-get install python3-torch`) },
+  {
+    skip:
+      noGroups || (existsSync(TORCHRUN) ? false : `${TORCHRUN} is missing: apt-get install python3-torch`),
+  },
   () => {
     // torchrun 1.13 under Python 3.11 knows these two ways of redirecting alone: stdout to files, stderr to both.
-    const args = ["--standalone", "--nproc_per_node", "2", "-r", "1", "-t", "2", "--log_dir", "logs", "--no_python"];
+    const args = [
+      "--standalone",
+      "--nproc_per_node",
+      "2",
+      "-r",
+      "1",
+      "-t",
+      "2",
+      "--log_dir",
+      "logs",
+      "--no_python",
+    ];
     const { status, stderr } = run(TORCHRUN, [...args, ...train("torchrun")]);
     assert.equal(status, 0, stderr);
     assert.equal(processesOf("torchrun"), "2");

@@ -32,7 +32,11 @@ test("invalid shares are exit code 2, before anything is written", () => {
 
 test("after it was killed during a training, the same command resumes; an ablation in the same folder has nothing left to train", async () => {
   const begun = () => existsSync(at("study/runs/2.5D/seed0/run.json"));
-  const { status } = await folder.interrupt(["learning-curve", ...study, "--shares", "50%,100%"], "SIGKILL", begun);
+  const { status } = await folder.interrupt(
+    ["learning-curve", ...study, "--shares", "50%,100%"],
+    "SIGKILL",
+    begun,
+  );
   assert.equal(status, null);
   const first = readFileSync(at("study/runs/2D/seed0/checkpoints/slice/best.safetensors"));
   const curve = JSON.parse(

@@ -7,7 +7,13 @@ import { createSweepView } from "../src/sweep-view.js";
 const trial: Trial = {
   id: "000003",
   number: 3,
-  point: { number: 1, name: null, values: { "head.model": "mean", "slice.dropout": 0 }, settings: {}, source: "grid" },
+  point: {
+    number: 1,
+    name: null,
+    values: { "head.model": "mean", "slice.dropout": 0 },
+    settings: {},
+    source: "grid",
+  },
   seed: 0,
   fold: 2,
 };

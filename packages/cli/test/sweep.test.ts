@@ -31,7 +31,10 @@ test("killed in a trial, the same command finishes the sweep; its status, its ta
   );
   assert.match(stderr, /000001 {2}head\.model mean, seed 0: finished: accuracy [\d.]+ in \d:\d\d/);
   const found = JSON.parse(folder.succeed("sweep", "status", "out", "--json")) as SweepStatus;
-  assert.deepEqual([found.finished, found.counts.done, found.running.length, found.isPaused], [2, 2, 0, false]);
+  assert.deepEqual(
+    [found.finished, found.counts.done, found.running.length, found.isPaused],
+    [2, 2, 0, false],
+  );
   const slices = ["000000", "000001"].map((id) =>
     readFileSync(at(`out/trials/${id}/run/checkpoints/slice/best.safetensors`)),
   );
@@ -42,7 +45,10 @@ test("what cannot be is refused by exit code 2 or 3; pause and cancel answer wit
   assert.equal(folder.run("sweep", "run", "none.yaml").status, 2);
   const { status, stderr } = folder.run("sweep", "status", "data");
   assert.deepEqual([status, /no sweep has been started there/.test(stderr)], [3, true]);
-  assert.match(folder.succeed("sweep", "pause", "out"), /The sweep is paused\. No process is running the sweep\./);
+  assert.match(
+    folder.succeed("sweep", "pause", "out"),
+    /The sweep is paused\. No process is running the sweep\./,
+  );
   assert.match(folder.succeed("sweep", "resume", "out"), /The sweep continues\./);
   assert.match(folder.succeed("sweep", "cancel", "out"), /0 trials are cancelled/);
   assert.equal(folder.run("sweep", "cancel", "out", "x1").status, 2);

@@ -10,7 +10,18 @@ import { smallConfig, smallData } from "./small-data.js";
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
 const train = ["train", "--config", "small.yaml", "--data", "data", "--out"];
-const prepare = ["prepare", "scans", "--labels", "scans/labels.csv", "--size", "32,32", "--depth", "8", "--name", "n"];
+const prepare = [
+  "prepare",
+  "scans",
+  "--labels",
+  "scans/labels.csv",
+  "--size",
+  "32,32",
+  "--depth",
+  "8",
+  "--name",
+  "n",
+];
 
 before(async () => {
   await smallData(folder.path);

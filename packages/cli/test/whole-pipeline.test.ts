@@ -36,7 +36,11 @@ test("the same command then runs: scans of all five classes, both stages, the ta
 });
 
 test("Ctrl-C while the demo trains: the two commands that it prints end it as one that was not stopped", async () => {
-  const { status, stderr } = await folder.interrupt(demoInto("a demo"), "SIGINT", firstEpochSaved("a demo/run"));
+  const { status, stderr } = await folder.interrupt(
+    demoInto("a demo"),
+    "SIGINT",
+    firstEpochSaved("a demo/run"),
+  );
   assert.equal(status, 130, stderr);
   const printed = [...stderr.matchAll(/^ {2}slicestack (train --resume|evaluate) '(.*)'$/gm)];
   assert.deepEqual(
@@ -66,7 +70,10 @@ test("a second demo replaces scans, data and run whole, and leaves what else sta
   );
   const ids = text("demo/scans/labels.csv").match(/^\d{4}(?=,)/gm) ?? [];
   assert.ok(ids.length >= 12);
-  assert.deepEqual(folder.list("demo/scans"), [".slicestack", ...ids.map((id) => `${id}.nii.gz`), "labels.csv"].sort());
+  assert.deepEqual(
+    folder.list("demo/scans"),
+    [".slicestack", ...ids.map((id) => `${id}.nii.gz`), "labels.csv"].sort(),
+  );
   assert.ok(!existsSync(at("demo/run/stale.txt")));
   assert.equal(text("demo/notes.txt"), "kept");
 });
@@ -81,7 +88,9 @@ for (const file of ["run/thesis.txt", "run/run.json", "data/dataset.json", "scan
     assert.deepEqual([status, stdout], [3, ""], stderr);
     assert.match(
       stderr,
-      new RegExp(`${mine}: expected a new or empty folder, but it contains ${part}, which Slicestack did not write`),
+      new RegExp(
+        `${mine}: expected a new or empty folder, but it contains ${part}, which Slicestack did not write`,
+      ),
     );
     assert.deepEqual(folder.list(mine), [part, file]);
     assert.equal(text(mine, file), "years of work");
@@ -97,7 +106,10 @@ const curves = (run: string) => text(run, "metrics.jsonl").replaceAll(/"seconds"
 
 function assertSameRun(run: string, other: string): void {
   for (const name of [...files, "predictions.csv", "metrics.json", "config.yaml", "split.json"])
-    assert.ok(readFileSync(at(run, name)).equals(readFileSync(at(other, name))), `${name} of ${run} and ${other}`);
+    assert.ok(
+      readFileSync(at(run, name)).equals(readFileSync(at(other, name))),
+      `${name} of ${run} and ${other}`,
+    );
   // States are held against each other in packages/pipeline/test/train: a run that is trained keeps none.
   for (const stage of stages)
     assert.deepEqual(readdirSync(at(run, "checkpoints", stage)).sort(), [
@@ -125,7 +137,11 @@ head: {model: attention, epochs: 3}
   const first = await folder.interrupt([...train, "stopped", "--json"], "SIGINT", firstEpochSaved("stopped"));
   assert.equal(first.status, 130, first.stderr);
   const run = at("stopped");
-  assert.deepEqual(JSON.parse(first.stdout), { run, status: "stopped", best: { slice: bestScore("stopped") } });
+  assert.deepEqual(JSON.parse(first.stdout), {
+    run,
+    status: "stopped",
+    best: { slice: bestScore("stopped") },
+  });
   assert.match(first.stderr, /^stopping after this step; press again to quit at once$/m);
   const command = /^Stopped and saved\. To resume: slicestack (train --resume (\S+))$/m.exec(first.stderr);
   assert.equal(command?.[2], "stopped", first.stderr);

@@ -11,9 +11,21 @@ export type { StudyFiles } from "./study/study-files.js";
 export { auto, type AutoOptions, type AutoResult } from "./auto/auto.js";
 export { dryRunOfAuto, type DryRun } from "./auto/dry-run.js";
 export type { PlannedStep } from "./auto/forecast.js";
-export type { Bundled as AutoBundle, ModelScores, Planned as AutoPlan, Tested as AutoTest } from "./auto/results.js";
+export type {
+  Bundled as AutoBundle,
+  ModelScores,
+  Planned as AutoPlan,
+  Tested as AutoTest,
+} from "./auto/results.js";
 export type { CandidateScore, Selected } from "./auto/select.js";
-export { audit, type Audit, type AuditOptions, type Finding, type PlacedPair, type Severity } from "./audit/audit.js";
+export {
+  audit,
+  type Audit,
+  type AuditOptions,
+  type Finding,
+  type PlacedPair,
+  type Severity,
+} from "./audit/audit.js";
 export type { AcquisitionFinding } from "./audit/acquisition.js";
 export type { Outlier } from "./audit/outliers.js";
 export type { ValueFingerprint } from "./audit/values.js";
@@ -61,8 +73,18 @@ export type { OutputOptions } from "./inspect/outputs.js";
 export type { SourceLook } from "./inspect/source-look.js";
 export type { Window as InspectWindow } from "./inspect/tiles.js";
 export type { VolumeLook } from "./inspect/volume-look.js";
-export { learningCurve, type LearningCurveOptions, type LearningCurveResult } from "./study/learning-curve.js";
-export { listCache, pruneCache, type CacheEntry, type CacheLocation, type PruneOptions } from "./run/cache-entries.js";
+export {
+  learningCurve,
+  type LearningCurveOptions,
+  type LearningCurveResult,
+} from "./study/learning-curve.js";
+export {
+  listCache,
+  pruneCache,
+  type CacheEntry,
+  type CacheLocation,
+  type PruneOptions,
+} from "./run/cache-entries.js";
 export { listRuns, type RunRow } from "./evaluate/list-runs.js";
 export { mergeShards, type MergeOptions, type Shard } from "./data/prepare/shard.js";
 export { addPoints, type AddPointsOptions } from "./sweep/add-points.js";
@@ -93,7 +115,13 @@ export type { TrainOutcome } from "./train/train-job.js";
 export { trainGroup, type GroupOptions, type GroupResult } from "./study/train-group.js";
 export { verify, type Verification } from "./tasks/verify.js";
 export { writeSlices, type SlicesOptions, type SlicesResult } from "./data/slices.js";
-export { resolveWorld, worldFromEnvironment, type Starter, type UnresolvedWorld, type World } from "./train/world.js";
+export {
+  resolveWorld,
+  worldFromEnvironment,
+  type Starter,
+  type UnresolvedWorld,
+  type World,
+} from "./train/world.js";
 export type { EpochReport, Progress } from "./engine/progress.js";
 export { EngineSession, type SessionOptions } from "./engine/session.js";
 export type { JobOptions, JobRunner, TaskOptions } from "./engine/task-options.js";
@@ -107,7 +135,13 @@ export type { FailedScan, FoundScan, FoundScans } from "./scan/find-scans.js";
 export type { ComputeWishes } from "./scan/scan-job.js";
 export { scanResultSchema, type OperatingPoint, type ScanResult } from "./scan/scan-result.js";
 export type { ScanWarning } from "./scan/warnings.js";
-export { datasetSource, memorySource, type MemoryVolume, type SourceVolume, type VoxelSource } from "./input/source.js";
+export {
+  datasetSource,
+  memorySource,
+  type MemoryVolume,
+  type SourceVolume,
+  type VoxelSource,
+} from "./input/source.js";
 export type { Task } from "./data/task.js";
 export type { Joint } from "./models/trunk-with-head.js";
 export { readSpec, specOfRun, usePluginsOf } from "./models/spec-file.js";
@@ -153,7 +187,12 @@ export type {
 } from "./config/types.js";
 
 // Data sets and splits
-export { generatePhantoms, type PhantomOptions, type PhantomScanRecord, type PhantomSet } from "./data/phantom.js";
+export {
+  generatePhantoms,
+  type PhantomOptions,
+  type PhantomScanRecord,
+  type PhantomSet,
+} from "./data/phantom.js";
 export type { FurtherColumns } from "./data/ingest/columns.js";
 export { makeFolds, type FoldOptions } from "./data/split/folds.js";
 export { makeSplit, type SplitOptions } from "./data/split/holdout.js";
@@ -200,7 +239,14 @@ export type { OtherEntry } from "./weights/state-dict.js";
 // Errors
 export { CheckpointError } from "@slicestack/torch/safetensors";
 export { ConfigError, PluginError, type ConfigProblem } from "./config/errors.js";
-export { DatasetError, LabelsError, PrepareError, SplitError, TableError, type LabelProblems } from "./data/errors.js";
+export {
+  DatasetError,
+  LabelsError,
+  PrepareError,
+  SplitError,
+  TableError,
+  type LabelProblems,
+} from "./data/errors.js";
 export { LockedError } from "./data/lock.js";
 export { FolderError } from "./data/owned-folder.js";
 export { AutoError, BudgetError } from "./auto/errors.js";

@@ -46,7 +46,13 @@ export type { SlurmJob } from "./slurm/job.js";
 export { activeSubmission, nextSubmission, submissionsBeside, submissionsIn } from "./slurm/submissions.js";
 export { jsonOf as sweepOutcomeJson } from "./sweep/results/sweep-results.js";
 export { planText as sweepPlanText } from "./sweep/plan-text.js";
-export { cancelSweep, pauseSweep, prioritiseTrials, resumeSweep, sweepStatus } from "./sweep/local/control.js";
+export {
+  cancelSweep,
+  pauseSweep,
+  prioritiseTrials,
+  resumeSweep,
+  sweepStatus,
+} from "./sweep/local/control.js";
 export type { ControlOptions, ControlResult } from "./sweep/local/control.js";
 export type { SweepEvent } from "./sweep/local/controller.js";
 export { runSweep, type RunSweepOptions, type RunSweepResult } from "./sweep/local/run-sweep.js";

@@ -13,8 +13,20 @@ export {
   createNetwork as createNetworkOf,
   createTrunk as createTrunkOf,
 } from "./models/create-from-spec.js";
-export { listedModels, modelFacts, type ModelFacts, type ModelKind, type ZooShape } from "./models/model-facts.js";
-export { modelSpecSchema, type ModelSpec, type SliceSpec, type StackSpec, type VolumeSpec } from "./models/spec.js";
+export {
+  listedModels,
+  modelFacts,
+  type ModelFacts,
+  type ModelKind,
+  type ZooShape,
+} from "./models/model-facts.js";
+export {
+  modelSpecSchema,
+  type ModelSpec,
+  type SliceSpec,
+  type StackSpec,
+  type VolumeSpec,
+} from "./models/spec.js";
 export type {
   HeadComponent,
   HeadFacts,

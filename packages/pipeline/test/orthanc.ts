@@ -73,7 +73,9 @@ export class Orthanc implements AsyncDisposable {
       await wait(100);
     }
     await server[Symbol.asyncDispose]();
-    throw new Error(`Orthanc did not start: ${existsSync(log) ? readFileSync(log, "utf8").slice(-2000) : "no log"}`);
+    throw new Error(
+      `Orthanc did not start: ${existsSync(log) ? readFileSync(log, "utf8").slice(-2000) : "no log"}`,
+    );
   }
 
   get url(): string {
@@ -107,7 +109,9 @@ export class Orthanc implements AsyncDisposable {
   }
 
   /** Stores a file through the REST interface. */
-  async store(file: string): Promise<{ ID: string; Status: string; ParentStudy: string; ParentSeries: string }> {
+  async store(
+    file: string,
+  ): Promise<{ ID: string; Status: string; ParentStudy: string; ParentSeries: string }> {
     const body = readFileSync(file);
     return (await (await this.#fetch("/instances", { method: "POST", body })).json()) as never;
   }
@@ -123,7 +127,10 @@ export class Orthanc implements AsyncDisposable {
     if (this.process.exitCode === null) {
       const ended = new Promise((resolve) => this.process.once("exit", resolve));
       this.process.kill("SIGTERM");
-      await Promise.race([ended, wait(10_000, undefined, { ref: false }).then(() => this.process.kill("SIGKILL"))]);
+      await Promise.race([
+        ended,
+        wait(10_000, undefined, { ref: false }).then(() => this.process.kill("SIGKILL")),
+      ]);
       await ended;
     }
     rmSync(this.folder, { recursive: true, force: true });

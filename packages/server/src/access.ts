@@ -44,15 +44,27 @@ function sender({ tokens }: Service, request: FastifyRequest): string {
  */
 function refuseForeignPages({ headers }: FastifyRequest): void {
   if (FORWARDED.some((name) => headers[name] !== undefined))
-    throw new Problem("forbidden", "The request comes through a proxy, and no tokens are required", "Pass --tokens.");
+    throw new Problem(
+      "forbidden",
+      "The request comes through a proxy, and no tokens are required",
+      "Pass --tokens.",
+    );
   const host = hostOf(headers.host ?? "");
   if (host === null || !isLoopback(host))
-    throw new Problem("forbidden", "The request names a host that is not this machine", "Use http://127.0.0.1.");
+    throw new Problem(
+      "forbidden",
+      "The request names a host that is not this machine",
+      "Use http://127.0.0.1.",
+    );
   const { origin } = headers;
   if (origin === undefined) return;
   const from = URL.canParse(origin) ? new URL(origin).host : null;
   if (from !== headers.host)
-    throw new Problem("forbidden", "The request comes from a page of another site", "Use the API from a program.");
+    throw new Problem(
+      "forbidden",
+      "The request comes from a page of another site",
+      "Use the API from a program.",
+    );
 }
 
 /** What most proxies add: behind one, any machine can send requests. */

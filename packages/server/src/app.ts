@@ -33,7 +33,8 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
   app.setValidatorCompiler(() => (value: unknown) => ({ value }));
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.removeAllContentTypeParsers();
-  for (const type of FILE_TYPES) app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+  for (const type of FILE_TYPES)
+    app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
   answerWithProblems(app, service);
   logRequests(app, service);
   await app.register(helmet, {
@@ -71,7 +72,11 @@ function answerWithProblems(app: FastifyInstance, { log }: Service): void {
     const problem = problemOf(error);
     // Only the kind of an error that was not foreseen: its message may name files of a patient.
     if (problem.kind === "unexpected") log("error", "unexpected", { kind: kindOf(error) });
-    void reply.status(problem.status).headers(problem.headers).type("application/problem+json").send(problem.body);
+    void reply
+      .status(problem.status)
+      .headers(problem.headers)
+      .type("application/problem+json")
+      .send(problem.body);
   });
   app.setNotFoundHandler(() => {
     throw new Problem("not-found", "There is no such address", "GET /docs lists them.");
@@ -81,9 +86,11 @@ function answerWithProblems(app: FastifyInstance, { log }: Service): void {
 const kindOf = (error: unknown): string => {
   const { name, code, stack } = error as NodeJS.ErrnoException;
   const places = (stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  return [name, code, ...places.slice(0, 4).map((line) => line.trim().replace(/file:\/\/\S*\/(?=\S+\/\S+$)/, ""))].join(
-    " ",
-  );
+  return [
+    name,
+    code,
+    ...places.slice(0, 4).map((line) => line.trim().replace(/file:\/\/\S*\/(?=\S+\/\S+$)/, "")),
+  ].join(" ");
 };
 
 /** A line for each request. The route, not the address: an address may hold what a client calls a patient. */

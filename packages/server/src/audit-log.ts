@@ -31,7 +31,9 @@ export class AuditLog {
   }
 
   write(entry: AuditEntry): void {
-    appendFileSync(this.#file, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`, { mode: 0o600 });
+    appendFileSync(this.#file, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`, {
+      mode: 0o600,
+    });
   }
 
   hashed(id: string): string {

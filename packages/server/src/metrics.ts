@@ -47,8 +47,16 @@ export class Metrics {
     gauge("slicestack_queue_waiting", "Predictions that wait", () => predictions.queue.counts().queued);
     gauge("slicestack_queue_running", "Predictions that run", () => predictions.queue.counts().leased);
     gauge("slicestack_workers_alive", "Processes that predict", () => pool.alive);
-    gauge("slicestack_worker_restarts", "Workers that were started in place of one that ended", () => pool.restarts);
-    gauge("slicestack_worker_memory_bytes", "Memory of the workers after their last prediction", () => pool.rss);
+    gauge(
+      "slicestack_worker_restarts",
+      "Workers that were started in place of one that ended",
+      () => pool.restarts,
+    );
+    gauge(
+      "slicestack_worker_memory_bytes",
+      "Memory of the workers after their last prediction",
+      () => pool.rss,
+    );
     predictions.events.on("changed", (change) => this.#count(change));
   }
 

@@ -40,7 +40,13 @@ export function predictionJson(): Record<string, unknown> {
   return { ...schema, properties: { ...schema.properties, results } };
 }
 
-export const resultsJson = (): Record<string, unknown> => ({ type: "array", items: jsonOf(scanResultSchema) });
+export const resultsJson = (): Record<string, unknown> => ({
+  type: "array",
+  items: jsonOf(scanResultSchema),
+});
 
 /** Answers that every route may give. */
-export const problems = { "4xx": problem("A problem with the request"), "5xx": problem("A problem of the server") };
+export const problems = {
+  "4xx": problem("A problem with the request"),
+  "5xx": problem("A problem of the server"),
+};

@@ -78,7 +78,8 @@ export function settingsOf(options: ServeOptions): Settings {
     log: (line) => void process.stderr.write(line),
     ...options,
   };
-  if (settings.models.size === 0) throw new ServeError("Expected models, received none", "Name at least one.");
+  if (settings.models.size === 0)
+    throw new ServeError("Expected models, received none", "Name at least one.");
   for (const name of settings.models.keys())
     if (!MODEL_NAME.test(name))
       throw new ServeError(

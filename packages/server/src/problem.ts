@@ -40,7 +40,13 @@ export class Problem extends Error {
 
   get body(): ProblemBody {
     const { kind, title, status, detail, remedy } = this;
-    return { type: `urn:slicestack:problem:${kind}`, title, status, detail, ...(remedy === null ? {} : { remedy }) };
+    return {
+      type: `urn:slicestack:problem:${kind}`,
+      title,
+      status,
+      detail,
+      ...(remedy === null ? {} : { remedy }),
+    };
   }
 }
 
@@ -51,9 +57,17 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const { code, statusCode, message } = error as Partial<FastifyError>;
   if (code !== undefined && FULL.has(code))
-    return new Problem("disk-full", "The server has no space for the upload", "Try again later; tell its operator.");
+    return new Problem(
+      "disk-full",
+      "The server has no space for the upload",
+      "Try again later; tell its operator.",
+    );
   if (statusCode === 413 || code?.startsWith("FST_FILES_LIMIT") === true)
-    return new Problem("too-large", "The upload exceeds a limit of this server", "Send fewer or smaller files.");
+    return new Problem(
+      "too-large",
+      "The upload exceeds a limit of this server",
+      "Send fewer or smaller files.",
+    );
   if (statusCode === 415)
     return new Problem(
       "unsupported-media-type",

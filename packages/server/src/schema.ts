@@ -71,7 +71,9 @@ export const modelSchema = z.strictObject({
   name: z.string(),
   method: z.enum(["2d", "2.5d", "3d"]),
   classes: z.array(z.string()),
-  sha256: z.string().describe("Hash of contract and weights; of the hashes of the members if there are several"),
+  sha256: z
+    .string()
+    .describe("Hash of contract and weights; of the hashes of the members if there are several"),
   members: z.int().describe("Models whose probabilities are averaged"),
   calibrated: z.boolean(),
   card: z.string().nullable().describe("The model card in Markdown; null if the model has none"),

@@ -49,7 +49,12 @@ export async function serve(options: ServeOptions): Promise<Server> {
   }
 }
 
-async function started(settings: Settings, data: string, tokens: Tokens | null, closing: Closing): Promise<Server> {
+async function started(
+  settings: Settings,
+  data: string,
+  tokens: Tokens | null,
+  closing: Closing,
+): Promise<Server> {
   const lock = FolderLock.take(data);
   closing.add(() => lock[Symbol.dispose]());
   const pool = await startPool(settings);
@@ -66,7 +71,17 @@ async function started(settings: Settings, data: string, tokens: Tokens | null, 
   });
   closing.add(() => dispatcher.stop(settings.grace));
   const audit = new AuditLog(data);
-  const service: Service = { settings, pool, predictions, dispatcher, metrics, audit, tokens, log, isStopping: false };
+  const service: Service = {
+    settings,
+    pool,
+    predictions,
+    dispatcher,
+    metrics,
+    audit,
+    tokens,
+    log,
+    isStopping: false,
+  };
   const app = await createApp(service);
   closing.add(() => stopApp(app, service));
   const expiring = setInterval(() => expire(service), EXPIRE_MS);
@@ -86,7 +101,9 @@ async function started(settings: Settings, data: string, tokens: Tokens | null, 
     reload: async () => {
       tokens?.reload();
       await pool.reload();
-      log("info", "reloaded", { models: pool.models.map(({ name, sha256 }) => `${name} ${sha256.slice(0, 12)}`) });
+      log("info", "reloaded", {
+        models: pool.models.map(({ name, sha256 }) => `${name} ${sha256.slice(0, 12)}`),
+      });
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -127,7 +144,14 @@ class Closing {
   }
 }
 
-function startPool({ models, allowPlugins, workers, device, threads, precision }: Settings): Promise<WorkerPool> {
+function startPool({
+  models,
+  allowPlugins,
+  workers,
+  device,
+  threads,
+  precision,
+}: Settings): Promise<WorkerPool> {
   const compute = {
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
@@ -165,7 +189,10 @@ async function listen(app: Awaited<ReturnType<typeof createApp>>, { host, port }
       throw new ServeError(`Port ${port} of ${host} is in use`, "Choose another: --port 0 takes a free one.");
     if (code === "EACCES") throw new ServeError(`Port ${port} needs a permission`, "Choose one above 1023.");
     if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
-      throw new ServeError(`${host} is no address of this machine`, "Choose one of its addresses, or 127.0.0.1.");
+      throw new ServeError(
+        `${host} is no address of this machine`,
+        "Choose one of its addresses, or 127.0.0.1.",
+      );
     throw error;
   }
 }

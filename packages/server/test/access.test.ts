@@ -15,16 +15,16 @@ before(async () => {
   ({ client: local } = await started(trained));
 });
 
-const lineOf = (name: string, token: string) => `${name} ${createHash("sha256").update(token).digest("hex")}\n`;
+const lineOf = (name: string, token: string) =>
+  `${name} ${createHash("sha256").update(token).digest("hex")}\n`;
 
 test("with tokens: none and a wrong one are refused, each sees its own predictions, and a revoked one is refused", async () => {
   const tokens = join(trained.folder, "tokens");
   writeFileSync(tokens, `# the wards\n${lineOf("ward", "one")}${lineOf("lab", "two")}`);
   const { client, server, lines } = await started(trained, { tokens });
-  const [ward, lab] = ["one", "two"].map((token) => client.withHeaders({ authorization: `Bearer ${token}` })) as [
-    Client,
-    Client,
-  ];
+  const [ward, lab] = ["one", "two"].map((token) =>
+    client.withHeaders({ authorization: `Bearer ${token}` }),
+  ) as [Client, Client];
   for (const one of [
     client,
     client.withHeaders({ authorization: "Bearer three" }),
@@ -38,7 +38,8 @@ test("with tokens: none and a wrong one are refused, each sees its own predictio
   assert.equal((await client.send("GET", "/metrics")).status, 401);
   const { id } = await ward.predicted(trained.scan);
   assert.equal((await ward.send("GET", `/v1/predictions/${id}`)).status, 200);
-  for (const method of ["GET", "DELETE"]) assert.equal((await lab.send(method, `/v1/predictions/${id}`)).status, 404);
+  for (const method of ["GET", "DELETE"])
+    assert.equal((await lab.send(method, `/v1/predictions/${id}`)).status, 404);
   writeFileSync(tokens, lineOf("lab", "two"));
   await server.reload();
   assert.equal((await ward.send("GET", "/v1/models")).status, 401);
@@ -58,7 +59,10 @@ test("an address that others can reach needs tokens; a port in use, a folder wit
   await assert.rejects(serve({ models: new Map([["small", trained.folder]]), data: at("c") }), {
     name: "PredictionFailedError",
   });
-  await assert.rejects(serve({ models: new Map([["../x", trained.run]]), data: at("d") }), /cannot be the name/);
+  await assert.rejects(
+    serve({ models: new Map([["../x", trained.run]]), data: at("d") }),
+    /cannot be the name/,
+  );
   await assert.rejects(serve({ models, data: trained.run }), { name: "FolderError" });
 });
 
@@ -68,10 +72,13 @@ test("without tokens, pages of other sites are refused: by their origin, and by 
   assert.equal((await problemIn(foreign)).type, "urn:slicestack:problem:forbidden");
   const { hostname, port } = new URL(local.url);
   const status = await new Promise((resolve, reject) => {
-    request({ hostname, port, path: "/v1/models", headers: { host: `rebound.example:${port}` } }, (response) => {
-      response.resume();
-      resolve(response.statusCode);
-    })
+    request(
+      { hostname, port, path: "/v1/models", headers: { host: `rebound.example:${port}` } },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      },
+    )
       .on("error", reject)
       .end();
   });

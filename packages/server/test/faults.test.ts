@@ -54,7 +54,9 @@ test("what was accepted is done after kill -9 of the server and a restart; a hal
   const data = join(trained.folder, "killed");
   const first = await serverProcess(trained.run, data);
   const client = new Client(first.url);
-  const ids = await Promise.all(Array.from({ length: 6 }, async () => accepted(await client.post(trained.scan))));
+  const ids = await Promise.all(
+    Array.from({ length: 6 }, async () => accepted(await client.post(trained.scan))),
+  );
   const { hostname, port } = new URL(first.url);
   const half = connect(Number(port), hostname);
   half.on("error", () => undefined);
@@ -87,7 +89,9 @@ test("what was accepted is done after kill -9 of the server and a restart; a hal
 test("a stop lets what runs end, and what waits runs after the next start", async () => {
   const data = join(trained.folder, "stopped");
   const { client, server } = await started(trained, { data });
-  const ids = await Promise.all(Array.from({ length: 5 }, async () => accepted(await client.post(trained.scan))));
+  const ids = await Promise.all(
+    Array.from({ length: 5 }, async () => accepted(await client.post(trained.scan))),
+  );
   await server.close();
   const next = await started(trained, { data });
   for (const id of ids) assert.equal((await next.client.ended(id)).state, "done");
@@ -148,7 +152,8 @@ test("two hundred hostile uploads: each has an answer below 500, and the server 
   const { client, data, server } = await started(trained, { queue: 300, rate: 100_000 });
   const whole = readFileSync(trained.scan);
   const random = new Random(1);
-  const bytes = (length: number) => Buffer.from(Array.from({ length }, () => Math.floor(random.uniform() * 256)));
+  const bytes = (length: number) =>
+    Buffer.from(Array.from({ length }, () => Math.floor(random.uniform() * 256)));
   const makers = [
     () => bytes(Math.floor(random.uniform() * 2000)),
     () => whole.subarray(0, Math.floor(random.uniform() * whole.length)),

@@ -34,7 +34,10 @@ test("an upload becomes a prediction with the probabilities of the API in TypeSc
   const [result] = results!;
   scanResultSchema.parse(result);
   assert.deepEqual(result!.probabilities, expected.probabilities);
-  assert.deepEqual([result!.set, result!.decision, result!.sha256], [expected.set, expected.decision, expected.sha256]);
+  assert.deepEqual(
+    [result!.set, result!.decision, result!.sha256],
+    [expected.set, expected.decision, expected.sha256],
+  );
   assert.equal(result!.source, "00000.nii.gz", "no path of the server");
   assert.ok(Date.parse(expires!) > Date.now());
   assert.deepEqual(await client.get(links["result"]!), results);
@@ -113,12 +116,32 @@ const refusals: [string, number, string, () => Promise<Response>][] = [
   ["an unknown model", 404, "not-found", () => client.post(trained.scan, "?model=other")],
   ["an option that does not exist", 400, "invalid-request", () => client.post(trained.scan, "?maks=ig")],
   ["maps that do not exist", 400, "invalid-request", () => client.post(trained.scan, "?maps=lime")],
-  ["another type", 415, "unsupported-media-type", () => client.post(trained.scan, "", { "content-type": "text/html" })],
+  [
+    "another type",
+    415,
+    "unsupported-media-type",
+    () => client.post(trained.scan, "", { "content-type": "text/html" }),
+  ],
   ["a damaged archive", 422, "unusable-upload", () => client.post(Buffer.from("PK\x03\x04 and no more"))],
-  ["a form with a field", 400, "invalid-request", () => client.send("POST", "/v1/predictions", formWithField())],
-  ["a form that ends early", 400, "invalid-request", () => client.send("POST", "/v1/predictions", HALF, HALF_TYPE)],
+  [
+    "a form with a field",
+    400,
+    "invalid-request",
+    () => client.send("POST", "/v1/predictions", formWithField()),
+  ],
+  [
+    "a form that ends early",
+    400,
+    "invalid-request",
+    () => client.send("POST", "/v1/predictions", HALF, HALF_TYPE),
+  ],
   ["no body", 400, "invalid-request", () => client.send("POST", "/v1/predictions")],
-  ["an id that is a path", 404, "not-found", () => client.send("GET", "/v1/predictions/..%2F..%2Fqueue.sqlite")],
+  [
+    "an id that is a path",
+    404,
+    "not-found",
+    () => client.send("GET", "/v1/predictions/..%2F..%2Fqueue.sqlite"),
+  ],
   ["an address that does not exist", 404, "not-found", () => client.send("GET", "/v2")],
 ];
 for (const [what, status, kind, send] of refusals)

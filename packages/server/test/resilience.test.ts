@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -41,7 +50,11 @@ test("an audit log that cannot be written ends neither the server nor its worker
   mkdirSync(log);
   process.kill(worker!, "SIGCONT");
   while (!lines.some((line) => line.includes("EISDIR"))) await sleep(20);
-  assert.equal((await client.send("GET", `/v1/predictions/${id}`)).status, 500, "what is not recorded is not shown");
+  assert.equal(
+    (await client.send("GET", `/v1/predictions/${id}`)).status,
+    500,
+    "what is not recorded is not shown",
+  );
   rmSync(log, { recursive: true });
   assert.equal((await client.ended(id)).state, "done");
   assert.equal((await client.predicted(trained.scan)).state, "done");
@@ -100,7 +113,8 @@ test("a stop does not wait for a worker that cannot be started", async () => {
 test("reading results in any way is in the audit log, and the data folder is its owner's alone", async () => {
   const { client, data } = await started(trained);
   const { id } = await client.predicted(trained.scan, "?maps=gradcam");
-  const reads = () => rowsOf(data).filter(({ action, prediction }) => action === "read" && prediction === id).length;
+  const reads = () =>
+    rowsOf(data).filter(({ action, prediction }) => action === "read" && prediction === id).length;
   assert.equal(reads(), 0);
   for (const [k, path] of ["", "/result", "/maps/0", "/events"].entries()) {
     await (await client.send("GET", `/v1/predictions/${id}${path}`)).arrayBuffer();
@@ -115,7 +129,8 @@ const WANTED = { who: "local", model: "small", options: {}, key: "one" };
 test("an upload that cannot be stored leaves nothing, and its key can be used again", async () => {
   const data = join(trained.folder, "unstored");
   using predictions = new Predictions(data, { queue: 1, keep: 1000 });
-  const missing = (): Promise<Upload> => Promise.resolve({ ...UPLOAD, folder: join(data, "uploads", "missing") });
+  const missing = (): Promise<Upload> =>
+    Promise.resolve({ ...UPLOAD, folder: join(data, "uploads", "missing") });
   await assert.rejects(predictions.add(WANTED, missing), { code: "ENOENT" });
   assert.deepEqual(readdirSync(join(data, "predictions")), []);
   const folder = join(data, "uploads", "there");
@@ -155,7 +170,11 @@ test("many answers over one connection leave no listener on it", async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const body = readFileSync(trained.scan);
   for (let k = 0; k < 12; k++) {
-    const headers = { "content-type": "application/octet-stream", prefer: "wait=60", "idempotency-key": "same" };
+    const headers = {
+      "content-type": "application/octet-stream",
+      prefer: "wait=60",
+      "idempotency-key": "same",
+    };
     const sent = request(`${client.url}/v1/predictions`, { method: "POST", agent, headers }).end(body);
     const [response] = (await once(sent, "response")) as [NodeJS.ReadableStream];
     await once(response.resume(), "end");
@@ -182,7 +201,9 @@ test("a form that stalls between two files is refused with 408; one without a bo
   const { client, data } = await started(trained, { uploadStall: 200 });
   const stalled = await answerTo(client, `${headOf("HOST", "multipart/form-data; boundary=x", 1000)}--x\r\n`);
   assert.match(stalled, /^HTTP\/1\.1 408 /);
-  const none = await client.send("POST", "/v1/predictions", "--x--\r\n", { "content-type": "multipart/form-data" });
+  const none = await client.send("POST", "/v1/predictions", "--x--\r\n", {
+    "content-type": "multipart/form-data",
+  });
   assert.equal((await problemIn(none)).type, "urn:slicestack:problem:invalid-request");
   const damaged = "--x\r\nContent-Disposition form-data\r\n\r\nabc\r\n--x--\r\n";
   const type = { "content-type": "multipart/form-data; boundary=x" };

@@ -117,7 +117,8 @@ export class Client {
   }
 }
 
-export const problemIn = async (response: Response): Promise<ProblemBody> => (await response.json()) as ProblemBody;
+export const problemIn = async (response: Response): Promise<ProblemBody> =>
+  (await response.json()) as ProblemBody;
 
 export interface ServerProcess {
   process: ChildProcess;
@@ -128,7 +129,9 @@ export interface ServerProcess {
 /** A server in a process of its own. */
 export async function serverProcess(run: string, data: string, queue = 1000): Promise<ServerProcess> {
   const script = join(import.meta.dirname, "serve-child.js");
-  const child = spawn(process.execPath, [script, run, data, String(queue)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [script, run, data, String(queue)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   process.on("exit", () => child.kill("SIGKILL"));
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
   return { process: child, ...(JSON.parse(line) as { url: string; workers: number[] }) };

@@ -136,7 +136,12 @@ export {
   type ConformalOptions,
   type ConformalScore,
 } from "./decisions/conformal.js";
-export { alarmLimit, familiarityDistance, fitFamiliarity, type FamiliarityModel } from "./decisions/familiarity.js";
+export {
+  alarmLimit,
+  familiarityDistance,
+  fitFamiliarity,
+  type FamiliarityModel,
+} from "./decisions/familiarity.js";
 export { reportSets, type SetReport } from "./decisions/set-report.js";
 export {
   areaUnderRiskCoverage,
@@ -147,7 +152,14 @@ export {
 } from "./decisions/selective.js";
 export { decisionCurve, DEFAULT_THRESHOLDS, type DecisionCurve } from "./decisions/net-benefit.js";
 
-export { majorityVote, meanVote, noisyOrVote, topKVote, voteCounts, type SliceProbabilities } from "./votes/rules.js";
+export {
+  majorityVote,
+  meanVote,
+  noisyOrVote,
+  topKVote,
+  voteCounts,
+  type SliceProbabilities,
+} from "./votes/rules.js";
 export {
   countPositive,
   isPositive,
@@ -168,4 +180,12 @@ export {
   type ClassCounts,
   type GradeThresholds,
 } from "./votes/class-counts.js";
-export { countVoteAt, sliceEvidence, voteBy, VOTE_RULES, type Vote, type Voters, type VoteRule } from "./votes/vote.js";
+export {
+  countVoteAt,
+  sliceEvidence,
+  voteBy,
+  VOTE_RULES,
+  type Vote,
+  type Voters,
+  type VoteRule,
+} from "./votes/vote.js";

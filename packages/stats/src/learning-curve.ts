@@ -29,16 +29,26 @@ export function fitPowerLaw(subjects: readonly number[], errors: readonly number
   if (subjects.length !== errors.length)
     throw new ShapeError("fitPowerLaw: errors", `${subjects.length} values`, String(errors.length));
   subjects.forEach((n, i) => {
-    if (!(n > 0 && Number.isFinite(n))) throw new RangeOfParameterError(`subjects[${i}]`, "a number > 0", String(n));
-    if (!Number.isFinite(errors[i])) throw new RangeOfParameterError(`errors[${i}]`, "a number", String(errors[i]));
+    if (!(n > 0 && Number.isFinite(n)))
+      throw new RangeOfParameterError(`subjects[${i}]`, "a number > 0", String(n));
+    if (!Number.isFinite(errors[i]))
+      throw new RangeOfParameterError(`errors[${i}]`, "a number", String(errors[i]));
   });
   const sizes = new Set(subjects).size;
-  if (sizes < 3) throw new ShapeError("fitPowerLaw: subjects", "at least three different sizes", String(sizes));
+  if (sizes < 3)
+    throw new ShapeError("fitPowerLaw: subjects", "at least three different sizes", String(sizes));
   const fit = (exponent: number) => linearPart(subjects, errors, exponent);
-  const grid = Array.from({ length: 200 }, (_, i) => EXPONENTS[0] * (EXPONENTS[1] / EXPONENTS[0]) ** (i / 199));
+  const grid = Array.from(
+    { length: 200 },
+    (_, i) => EXPONENTS[0] * (EXPONENTS[1] / EXPONENTS[0]) ** (i / 199),
+  );
   const losses = grid.map((exponent) => fit(exponent).loss);
   const best = losses.indexOf(Math.min(...losses));
-  const exponent = goldenSection((x) => fit(x).loss, grid[Math.max(0, best - 1)]!, grid[Math.min(199, best + 1)]!);
+  const exponent = goldenSection(
+    (x) => fit(x).loss,
+    grid[Math.max(0, best - 1)]!,
+    grid[Math.min(199, best + 1)]!,
+  );
   const { scale, floor, loss } = fit(exponent);
   return { scale, exponent, floor, residual: Math.sqrt(loss / errors.length), points: errors.length, sizes };
 }
@@ -52,12 +62,18 @@ export function powerLawAt({ scale, exponent, floor }: PowerLaw, n: number): num
 function linearPart(subjects: readonly number[], errors: readonly number[], exponent: number) {
   const x = subjects.map((n) => n ** -exponent);
   const n = x.length;
-  const [meanX, meanY] = [x, errors].map((values) => values.reduce((a, b) => a + b, 0) / n) as [number, number];
+  const [meanX, meanY] = [x, errors].map((values) => values.reduce((a, b) => a + b, 0) / n) as [
+    number,
+    number,
+  ];
   const sxx = x.reduce((sum, value) => sum + (value - meanX) ** 2, 0);
   const sxy = x.reduce((sum, value, i) => sum + (value - meanX) * (errors[i]! - meanY), 0);
   const free = { scale: sxy / sxx, floor: meanY - (sxy / sxx) * meanX };
   const xx = x.reduce((sum, value) => sum + value * value, 0);
-  const throughZero = { scale: Math.max(0, x.reduce((sum, value, i) => sum + value * errors[i]!, 0) / xx), floor: 0 };
+  const throughZero = {
+    scale: Math.max(0, x.reduce((sum, value, i) => sum + value * errors[i]!, 0) / xx),
+    floor: 0,
+  };
   const flat = { scale: 0, floor: Math.max(0, meanY) };
   const loss = ({ scale, floor }: { scale: number; floor: number }) =>
     x.reduce((sum, value, i) => sum + (scale * value + floor - errors[i]!) ** 2, 0);

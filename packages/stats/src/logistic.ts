@@ -40,7 +40,8 @@ export function fitLogistic(
 ): LogisticModel {
   checkFeatures(features_NF, features_NF[0]?.length ?? 0);
   checkRows(features_NF.length, labels, classes);
-  if (!(inversePenalty > 0)) throw new RangeOfParameterError("inversePenalty", "a number > 0", String(inversePenalty));
+  if (!(inversePenalty > 0))
+    throw new RangeOfParameterError("inversePenalty", "a number > 0", String(inversePenalty));
   const { mean_F, scale_F } = standardisation(features_NF);
   const present = Array.from({ length: classes }, (_, c) => c).filter((c) => labels.includes(c));
   const problem: Problem = {
@@ -54,7 +55,10 @@ export function fitLogistic(
 }
 
 /** Probabilities of each class, N x C. @throws ShapeError or RangeOfParameterError for features that do not fit the model */
-export function predictLogistic(model: LogisticModel, features_NF: readonly (readonly number[])[]): number[][] {
+export function predictLogistic(
+  model: LogisticModel,
+  features_NF: readonly (readonly number[])[],
+): number[][] {
   checkFeatures(features_NF, model.mean_F.length);
   return features_NF.map((row) => {
     const x_F = standardise(row, model.mean_F, model.scale_F);
@@ -64,9 +68,11 @@ export function predictLogistic(model: LogisticModel, features_NF: readonly (rea
 
 function checkFeatures(features_NF: readonly (readonly number[])[], width: number): void {
   features_NF.forEach((row, i) => {
-    if (row.length !== width) throw new ShapeError(`features, row ${i}`, `${width} values`, String(row.length));
+    if (row.length !== width)
+      throw new ShapeError(`features, row ${i}`, `${width} values`, String(row.length));
     const bad = row.find((value) => !Number.isFinite(value));
-    if (bad !== undefined) throw new RangeOfParameterError(`features, row ${i}`, "finite numbers", String(bad));
+    if (bad !== undefined)
+      throw new RangeOfParameterError(`features, row ${i}`, "finite numbers", String(bad));
   });
 }
 
@@ -76,7 +82,10 @@ function checkRows(rows: number, labels: readonly number[], classes: number): vo
   checkLabels(labels, classes);
 }
 
-function standardisation(features_NF: readonly (readonly number[])[]): { mean_F: number[]; scale_F: number[] } {
+function standardisation(features_NF: readonly (readonly number[])[]): {
+  mean_F: number[];
+  scale_F: number[];
+} {
   const n = features_NF.length;
   const mean_F = features_NF[0]!.map((_, f) => features_NF.reduce((sum, row) => sum + row[f]!, 0) / n);
   const scale_F = mean_F.map((mean, f) => {
@@ -86,7 +95,11 @@ function standardisation(features_NF: readonly (readonly number[])[]): { mean_F:
   return { mean_F, scale_F };
 }
 
-function standardise(row: readonly number[], mean_F: readonly number[], scale_F: readonly number[]): number[] {
+function standardise(
+  row: readonly number[],
+  mean_F: readonly number[],
+  scale_F: readonly number[],
+): number[] {
   return row.map((value, f) => (value - mean_F[f]!) / scale_F[f]!);
 }
 
@@ -143,12 +156,16 @@ function newton(problem: Problem): { theta: number[][]; iterations: number } {
       moved = nextValue < value;
       if (moved) [theta, value] = [next, nextValue];
     }
-    if (!moved || Math.max(...gradient.map(Math.abs)) < GRADIENT_TOLERANCE) return { theta, iterations: iteration };
+    if (!moved || Math.max(...gradient.map(Math.abs)) < GRADIENT_TOLERANCE)
+      return { theta, iterations: iteration };
   }
   return { theta, iterations: MAX_ITERATIONS };
 }
 
-function derivatives(problem: Problem, theta_KF: readonly number[][]): { gradient: number[]; hessian: number[][] } {
+function derivatives(
+  problem: Problem,
+  theta_KF: readonly number[][],
+): { gradient: number[]; hessian: number[][] } {
   const { x_NF, target_N, outputs, penalty } = problem;
   const width = x_NF[0]!.length;
   const size = outputs * width;
@@ -164,7 +181,8 @@ function derivatives(problem: Problem, theta_KF: readonly number[][]): { gradien
       for (let l = 0; l < outputs; l++) {
         const curvature = p * ((k === l ? 1 : 0) - p_C[l + first]!);
         for (let f = 0; f < width; f++)
-          for (let g = 0; g < width; g++) hessian[k * width + f]![l * width + g]! += curvature * x_F[f]! * x_F[g]!;
+          for (let g = 0; g < width; g++)
+            hessian[k * width + f]![l * width + g]! += curvature * x_F[f]! * x_F[g]!;
       }
     }
   });
@@ -172,7 +190,12 @@ function derivatives(problem: Problem, theta_KF: readonly number[][]): { gradien
   return { gradient, hessian };
 }
 
-function addPenalty(theta_KF: readonly number[][], penalty: number, gradient: number[], hessian: number[][]): void {
+function addPenalty(
+  theta_KF: readonly number[][],
+  penalty: number,
+  gradient: number[],
+  hessian: number[][],
+): void {
   const width = theta_KF[0]!.length;
   theta_KF.forEach((row, k) => {
     for (let f = 0; f < width - 1; f++) {

@@ -60,7 +60,8 @@ test("bands hold their curve and their ends: the sensitivity is 1 at a false pos
   assert.deepEqual(roc.x, grid);
   assert.equal(roc.y.at(-1)!.value, 1);
   roc.y.forEach(({ value, interval }, k) => {
-    if (interval.method !== "none") assert.ok(interval.low <= value && value <= interval.high, `at ${grid[k]}`);
+    if (interval.method !== "none")
+      assert.ok(interval.low <= value && value <= interval.high, `at ${grid[k]}`);
   });
   assert.ok(roc.y.some(({ interval }) => interval.high - interval.low > 0.05));
   const pr = precisionRecallBand(scored, { of: 1, seed: 1, grid, resamples: 300 });

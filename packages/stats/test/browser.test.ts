@@ -8,10 +8,19 @@ import { simulate } from "./fixture.js";
 
 const CHROMIUM = "/usr/bin/chromium";
 const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing: apt-get install chromium`;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+];
 
 /** What a viewer computes from predictions: numbers from every folder of the package, as JSON. */
-function evaluation({ labels, probabilities, subjects }: ReturnType<typeof simulate>, library: typeof stats): string {
+function evaluation(
+  { labels, probabilities, subjects }: ReturnType<typeof simulate>,
+  library: typeof stats,
+): string {
   const val = { part: "val" as const, labels, probabilities, subjects };
   const positive = labels.map((label) => label === 1);
   const scores = probabilities.map((row) => row[1]!);
@@ -73,7 +82,11 @@ test("in Chromium errors have the same names and messages", { skip, timeout: 120
   );
 });
 
-test("the page requests nothing, and the whole package is smaller than 300 KB", { skip, timeout: 120_000 }, () => {
-  assert.deepEqual(requests, ["http://localhost/"]);
-  assert.ok(bundleBytes > 0 && bundleBytes < 300_000, `${bundleBytes} bytes`);
-});
+test(
+  "the page requests nothing, and the whole package is smaller than 300 KB",
+  { skip, timeout: 120_000 },
+  () => {
+    assert.deepEqual(requests, ["http://localhost/"]);
+    assert.ok(bundleBytes > 0 && bundleBytes < 300_000, `${bundleBytes} bytes`);
+  },
+);

@@ -43,7 +43,10 @@ test("what cannot have been fitted is refused", () => {
     assert.throws(() => TemperatureScaling.fromJSON({ ...kept, temperature }), RangeOfParameterError);
   assert.throws(() => IsotonicRegression.fromJSON({ probability: [0.1, 0.2], calibrated: [1] }), ShapeError);
   assert.throws(() => IsotonicRegression.fromJSON({ probability: [], calibrated: [] }), ShapeError);
-  const threshold: FrozenThreshold = { ...DecisionThreshold.fit(val, { kind: "f1" }).toJSON(), threshold: Number.NaN };
+  const threshold: FrozenThreshold = {
+    ...DecisionThreshold.fit(val, { kind: "f1" }).toJSON(),
+    threshold: Number.NaN,
+  };
   assert.throws(() => DecisionThreshold.fromJSON(threshold), RangeOfParameterError);
   const sets = ConformalPredictor.fit(val, options).toJSON();
   assert.throws(() => ConformalPredictor.fromJSON({ ...sets, miss: 1 }), RangeOfParameterError);

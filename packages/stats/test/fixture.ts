@@ -36,7 +36,14 @@ export function simulate(options: {
 }): Simulated {
   const { model, seed, counts, signal, volumesEach = 1 } = options;
   const random = new Random(seed);
-  const predictions: Simulated = { model, part: "test", ids: [], subjects: [], labels: [], probabilities: [] };
+  const predictions: Simulated = {
+    model,
+    part: "test",
+    ids: [],
+    subjects: [],
+    labels: [],
+    probabilities: [],
+  };
   counts.forEach((count, label) => {
     for (let s = 0; s < count; s++)
       for (let v = 0; v < volumesEach; v++) {

@@ -1,7 +1,11 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { brierScore, negativeLogLikelihood } from "../src/calibration/proper-scores.js";
-import { expectedCalibrationError, reliabilityBins, sortConfidences } from "../src/calibration/reliability.js";
+import {
+  expectedCalibrationError,
+  reliabilityBins,
+  sortConfidences,
+} from "../src/calibration/reliability.js";
 import { LabelError, ProbabilityError, RangeOfParameterError, ShapeError } from "../src/errors.js";
 import { checkScores } from "../src/metrics/check.js";
 import * as metrics from "../src/metrics/confusion.js";
@@ -48,9 +52,19 @@ for (const c of cases) {
       else if (expected !== null) close(out[metricIndex(name)]!, expected, 1e-12, name);
     }
     for (let k = 0; k < c.classes; k++) {
-      close(out[classMetricIndex(k, "precision")]!, c.predicted[k] === 0 ? null : c.precision[k]!, 1e-12, "precision");
+      close(
+        out[classMetricIndex(k, "precision")]!,
+        c.predicted[k] === 0 ? null : c.precision[k]!,
+        1e-12,
+        "precision",
+      );
       close(out[classMetricIndex(k, "recall")]!, c.support[k] === 0 ? null : c.recall[k]!, 1e-12, "recall");
-      close(out[classMetricIndex(k, "f1")]!, c.support[k]! + c.predicted[k]! === 0 ? null : c.f1[k]!, 1e-12, "F1");
+      close(
+        out[classMetricIndex(k, "f1")]!,
+        c.support[k]! + c.predicted[k]! === 0 ? null : c.f1[k]!,
+        1e-12,
+        "F1",
+      );
       close(out[classMetricIndex(k, "auroc")]!, c.classAuroc[k]!, 1e-12, "AUROC");
     }
   });
@@ -64,7 +78,8 @@ for (const c of cases) {
     close(brierScore(c.labels, c.probabilities), c.brierScore!, 1e-12, "Brier");
     if (c.roc === undefined) return;
     const rates = metrics.binaryRates(confusion);
-    for (const name of ["sensitivity", "specificity", "ppv", "npv"] as const) close(rates[name], c[name]!, 1e-12, name);
+    for (const name of ["sensitivity", "specificity", "ppv", "npv"] as const)
+      close(rates[name], c[name]!, 1e-12, name);
     const positive = c.labels.map((label) => label === 1);
     const curve = rocCurve(
       rank(
@@ -113,7 +128,12 @@ test("an absent class has no recall and is left out of the mean (by hand)", () =
   const confusion = metrics.confusionMatrix([0, 0, 1, 1], [0, 2, 1, 1], 3);
   assert.ok(Number.isNaN(metrics.recall(confusion, 2)));
   assert.equal(metrics.balancedAccuracy(confusion), 0.75);
-  close(metrics.macroF1(confusion), (2 / 3 + 1 + 0) / 3, 1e-15, "macro F1 counts the class that was predicted");
+  close(
+    metrics.macroF1(confusion),
+    (2 / 3 + 1 + 0) / 3,
+    1e-15,
+    "macro F1 counts the class that was predicted",
+  );
   assert.deepEqual(
     metrics.normaliseRows([
       [1, 3],
@@ -153,7 +173,12 @@ test("a perfect predictor: all ones, no error (by hand)", () => {
     "auroc",
   ] as const)
     assert.equal(out[metricIndex(name)], 1, name);
-  for (const name of ["meanAbsoluteError", "brierScore", "calibrationError", "negativeLogLikelihood"] as const)
+  for (const name of [
+    "meanAbsoluteError",
+    "brierScore",
+    "calibrationError",
+    "negativeLogLikelihood",
+  ] as const)
     close(out[metricIndex(name)]!, 0, 1e-15, name);
 });
 
@@ -216,7 +241,12 @@ test("ECE shares a tie between the bins it straddles (by hand)", () => {
       [0.9, 0.1],
     ],
   );
-  close(expectedCalibrationError(sorted, 2), (Math.abs(0.75 - 0.7) + Math.abs(0.75 - 0.85)) / 2, 1e-15, "ECE");
+  close(
+    expectedCalibrationError(sorted, 2),
+    (Math.abs(0.75 - 0.7) + Math.abs(0.75 - 0.85)) / 2,
+    1e-15,
+    "ECE",
+  );
   assert.equal(reliabilityBins(sorted, 2).length, 2);
   assert.throws(() => reliabilityBins(sorted, 0), RangeOfParameterError);
 });
@@ -243,7 +273,8 @@ test("what cannot be scored is refused with a typed error", () => {
   );
   assert.throws(() => checkScores([0], [[1.5, -0.5]], 2), ProbabilityError);
   assert.throws(() => checkScores([0], [[Infinity, 0]], 2), ProbabilityError);
-  for (const label of [2, -1, 0.5, Number.NaN]) assert.throws(() => checkScores([label], [[0.5, 0.5]], 2), LabelError);
+  for (const label of [2, -1, 0.5, Number.NaN])
+    assert.throws(() => checkScores([label], [[0.5, 0.5]], 2), LabelError);
   assert.throws(() => metrics.confusionMatrix([0, 1], [0], 2), ShapeError);
   assert.throws(() => metrics.binaryRates(metrics.confusionMatrix([0], [0], 3)), ShapeError);
   assert.throws(() => rank([Number.NaN], [true]), RangeOfParameterError);

@@ -36,7 +36,10 @@ test("Random.normal and uniform: moments of 50000 numbers against the distributi
 
 test("Random.integer: both ends are reached; shuffle is a permutation with each position equally likely (chi-squared)", () => {
   const random = new Random(5);
-  assert.deepEqual([...new Set(Array.from({ length: 200 }, () => random.integer(-1, 2)))].sort(), [-1, 0, 1, 2]);
+  assert.deepEqual(
+    [...new Set(Array.from({ length: 200 }, () => random.integer(-1, 2)))].sort(),
+    [-1, 0, 1, 2],
+  );
   const first = new Array<number>(6).fill(0);
   for (let i = 0; i < 6000; i++) {
     const items = random.shuffle([0, 1, 2, 3, 4, 5]);
@@ -63,9 +66,14 @@ test("the first numbers of 2000 neighbouring seeds are distributed like those of
     });
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
     const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-    const neighbours = values.slice(1).reduce((sum, value, k) => sum + (value - mean) * (values[k]! - mean), 0);
+    const neighbours = values
+      .slice(1)
+      .reduce((sum, value, k) => sum + (value - mean) * (values[k]! - mean), 0);
     assert.ok(Math.abs(mean - 0.5) < 0.03, `draw ${draw}: mean ${mean}`);
     assert.ok(Math.abs(variance - 1 / 12) < 0.008, `draw ${draw}: variance ${variance}`);
-    assert.ok(Math.abs(neighbours / values.length / variance) < 0.08, `draw ${draw}: correlation of neighbours`);
+    assert.ok(
+      Math.abs(neighbours / values.length / variance) < 0.08,
+      `draw ${draw}: correlation of neighbours`,
+    );
   }
 });

@@ -10,7 +10,8 @@ const blocks = [...readFileSync(`${folder}README.md`, "utf8").matchAll(/^```ts\n
 );
 
 /** What the comments behind `console.log(...);` say that it prints. */
-const promised = (code: string) => [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
+const promised = (code: string) =>
+  [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
 
 test("the readme has ten examples, and each prints something", () => {
   assert.equal(blocks.length, 10);

@@ -56,7 +56,10 @@ export interface AutocastOptions {
  * Runs `body` with matrix products and convolutions in bfloat16 (or float16 on CUDA); reductions and losses use
  * float32.
  */
-export function autocast<T>({ device = "cpu", enabled = true, dtype = "bfloat16" }: AutocastOptions, body: () => T): T {
+export function autocast<T>(
+  { device = "cpu", enabled = true, dtype = "bfloat16" }: AutocastOptions,
+  body: () => T,
+): T {
   const kind = device.split(":")[0] ?? "cpu";
   const [wasEnabled, was] = native().enterAutocast(kind, enabled, dtype);
   try {

@@ -5,18 +5,28 @@ import { ArgumentError } from "./errors.js";
 const MOST = 1_000_000;
 
 /** A whole number from `low` to `high`. @throws ArgumentError */
-export function wholeNumber(name: string, value: number, [low, high]: [low: number, high: number], op: string): number {
+export function wholeNumber(
+  name: string,
+  value: number,
+  [low, high]: [low: number, high: number],
+  op: string,
+): number {
   if (Number.isSafeInteger(value) && value >= low && value <= high) return value;
-  throw new ArgumentError(`${name}: expected a whole number from ${low} to ${high}, received ${String(value)}`, op);
+  throw new ArgumentError(
+    `${name}: expected a whole number from ${low} to ${high}, received ${String(value)}`,
+    op,
+  );
 }
 
 /** The items of an iterable as an array. @throws ArgumentError for something that is not iterable or is endless */
 export function listed<T>(name: string, items: Iterable<T>, op: string): T[] {
   const iterator = typeof items === "object" && items !== null ? items[Symbol.iterator] : undefined;
-  if (typeof iterator !== "function") throw new ArgumentError(`${name}: expected a list, received ${typeof items}`, op);
+  if (typeof iterator !== "function")
+    throw new ArgumentError(`${name}: expected a list, received ${typeof items}`, op);
   const list: T[] = [];
   for (const item of items) {
-    if (list.length === MOST) throw new ArgumentError(`${name}: expected at most ${MOST} items, received more`, op);
+    if (list.length === MOST)
+      throw new ArgumentError(`${name}: expected at most ${MOST} items, received more`, op);
     list.push(item);
   }
   return list;

@@ -24,8 +24,14 @@ function dtypeOfArray(array: TypedArray): DType {
  * A copy of a typed array in the given shape (default: one dimension), with the dtype of the array unless another one
  * is given.
  */
-export function fromTypedArray(data: TypedArray, shape: number[] = [data.length], options: TensorOptions = {}): Tensor {
-  return wrap(native().fromTypedArray(data, shape, options.dtype ?? dtypeOfArray(data), options.device ?? "cpu"));
+export function fromTypedArray(
+  data: TypedArray,
+  shape: number[] = [data.length],
+  options: TensorOptions = {},
+): Tensor {
+  return wrap(
+    native().fromTypedArray(data, shape, options.dtype ?? dtypeOfArray(data), options.device ?? "cpu"),
+  );
 }
 
 /**
@@ -37,7 +43,8 @@ export function tensor(values: Nested, options: TensorOptions = {}): Tensor {
   for (let level = values; Array.isArray(level); level = level[0] ?? 0) {
     shape.push(level.length);
     if (level.length === 0) break;
-    if (shape.length > 25) throw new ArgumentError("expected at most 25 dimensions, received deeper arrays", "tensor");
+    if (shape.length > 25)
+      throw new ArgumentError("expected at most 25 dimensions, received deeper arrays", "tensor");
   }
   const flat = new Float64Array(shape.reduce((product, size) => product * size, 1));
   let next = 0;

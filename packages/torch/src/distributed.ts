@@ -131,5 +131,9 @@ export interface AverageOptions {
  */
 export function averageGradients(parameters: Iterable<Tensor>, options: AverageOptions = {}): void {
   const { weight = 1, bucketBytes = 25 * 2 ** 20 } = options;
-  native().averageGradients(handlesOf(listed("parameters", parameters, "averageGradients")), weight, bucketBytes);
+  native().averageGradients(
+    handlesOf(listed("parameters", parameters, "averageGradients")),
+    weight,
+    bucketBytes,
+  );
 }

@@ -57,7 +57,8 @@ export class StateDictError extends Error {
     readonly unexpected: string[],
     readonly misshapen: string[],
   ) {
-    const part = (title: string, keys: string[]) => (keys.length === 0 ? "" : `\n  ${title}: ${keys.join(", ")}`);
+    const part = (title: string, keys: string[]) =>
+      keys.length === 0 ? "" : `\n  ${title}: ${keys.join(", ")}`;
     super(
       `the state dict does not match the module${part("missing", missing)}${part("unexpected", unexpected)}${part("wrong shape", misshapen)}\n` +
         "  Load weights of the same model, or pass { strict: false } to load the keys that match.",
@@ -72,6 +73,8 @@ export class LibtorchNotFoundError extends Error {
     readonly tried: string[],
     readonly remedy: string,
   ) {
-    super(`libtorch is not ready to use. Tried:\n${tried.map((line) => `  - ${line}`).join("\n")}\n${remedy}`);
+    super(
+      `libtorch is not ready to use. Tried:\n${tried.map((line) => `  - ${line}`).join("\n")}\n${remedy}`,
+    );
   }
 }

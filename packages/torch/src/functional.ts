@@ -98,7 +98,13 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   );
 }
 /** Normalises over the last dimensions, whose sizes are `normalizedShape`. */
-export function layerNorm(x: Tensor, normalizedShape: number[], weight?: Maybe, bias?: Maybe, eps = 1e-5): Tensor {
+export function layerNorm(
+  x: Tensor,
+  normalizedShape: number[],
+  weight?: Maybe,
+  bias?: Maybe,
+  eps = 1e-5,
+): Tensor {
   return wrap(native().layerNorm(x.handle, normalizedShape, handleOf(weight), handleOf(bias), eps));
 }
 export function groupNorm(x: Tensor, groups: number, weight?: Maybe, bias?: Maybe, eps = 1e-5): Tensor {
@@ -106,20 +112,40 @@ export function groupNorm(x: Tensor, groups: number, weight?: Maybe, bias?: Mayb
 }
 
 // ── Pooling ─────────────────────────────────────────────────────────────────
-export function maxPool1d(x: Tensor, kernel: Size, { stride = kernel, padding = 0 }: PoolOptions = {}): Tensor {
+export function maxPool1d(
+  x: Tensor,
+  kernel: Size,
+  { stride = kernel, padding = 0 }: PoolOptions = {},
+): Tensor {
   return wrap(native().maxPool1d(x.handle, kernel, stride, padding));
 }
-export function maxPool2d(x: Tensor, kernel: Size, { stride = kernel, padding = 0 }: PoolOptions = {}): Tensor {
+export function maxPool2d(
+  x: Tensor,
+  kernel: Size,
+  { stride = kernel, padding = 0 }: PoolOptions = {},
+): Tensor {
   return wrap(native().maxPool2d(x.handle, kernel, stride, padding));
 }
-export function maxPool3d(x: Tensor, kernel: Size, { stride = kernel, padding = 0 }: PoolOptions = {}): Tensor {
+export function maxPool3d(
+  x: Tensor,
+  kernel: Size,
+  { stride = kernel, padding = 0 }: PoolOptions = {},
+): Tensor {
   return wrap(native().maxPool3d(x.handle, kernel, stride, padding));
 }
-export function avgPool2d(x: Tensor, kernel: Size, options: PoolOptions & { countIncludePad?: boolean } = {}): Tensor {
+export function avgPool2d(
+  x: Tensor,
+  kernel: Size,
+  options: PoolOptions & { countIncludePad?: boolean } = {},
+): Tensor {
   const { stride = kernel, padding = 0, countIncludePad = true } = options;
   return wrap(native().avgPool2d(x.handle, kernel, stride, padding, countIncludePad));
 }
-export function avgPool3d(x: Tensor, kernel: Size, options: PoolOptions & { countIncludePad?: boolean } = {}): Tensor {
+export function avgPool3d(
+  x: Tensor,
+  kernel: Size,
+  options: PoolOptions & { countIncludePad?: boolean } = {},
+): Tensor {
   const { stride = kernel, padding = 0, countIncludePad = true } = options;
   return wrap(native().avgPool3d(x.handle, kernel, stride, padding, countIncludePad));
 }
@@ -231,7 +257,14 @@ export interface CrossEntropyOptions {
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { weight, reduction = "mean", ignoreIndex = -100, labelSmoothing = 0 } = options;
   return wrap(
-    native().crossEntropy(logits.handle, target.handle, handleOf(weight), reduction, ignoreIndex, labelSmoothing),
+    native().crossEntropy(
+      logits.handle,
+      target.handle,
+      handleOf(weight),
+      reduction,
+      ignoreIndex,
+      labelSmoothing,
+    ),
   );
 }
 export interface BinaryCrossEntropyOptions {
@@ -275,6 +308,7 @@ export function gru(
   const [output, last] = native()
     .gru(x.handle, hidden.handle, handlesOf(parameters), layers, 0, training, bidirectional)
     .map(wrap);
-  if (output === undefined || last === undefined) throw new Error("gru: expected output and hidden from the addon");
+  if (output === undefined || last === undefined)
+    throw new Error("gru: expected output and hidden from the addon");
   return { output, hidden: last };
 }

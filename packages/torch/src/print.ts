@@ -87,7 +87,9 @@ function textOf(values: Nested, { format, isCut, indent }: Layout): string {
     for (let k = 0; k < shown.length; k += perLine) lines.push(shown.slice(k, k + perLine).join(", "));
     return `[${lines.join(`,\n${next}`)}]`;
   }
-  const parts = (values as Nested[]).map((part) => textOf(part, { format, isCut: inner, indent: indent + 1 }));
+  const parts = (values as Nested[]).map((part) =>
+    textOf(part, { format, isCut: inner, indent: indent + 1 }),
+  );
   const shown = cut ? [...parts.slice(0, edgeItems), "...", ...parts.slice(-edgeItems)] : parts;
   return `[${shown.join(`,${"\n".repeat(inner.length)}${next}`)}]`;
 }
@@ -106,7 +108,10 @@ function textFor(flat: (number | bigint)[], dtype: string): (value: number | big
   if (!dtype.includes("float")) return String;
   const finite = (flat as number[]).filter((value) => Number.isFinite(value) && value !== 0);
   const sizes = finite.map(Math.abs);
-  const [least, most] = [sizes.reduce((a, b) => Math.min(a, b), Infinity), sizes.reduce((a, b) => Math.max(a, b), 0)];
+  const [least, most] = [
+    sizes.reduce((a, b) => Math.min(a, b), Infinity),
+    sizes.reduce((a, b) => Math.max(a, b), 0),
+  ];
   const isWhole = finite.every(Number.isInteger);
   const isWide = finite.length > 0 && (most / least > 1000 || most > 1e8 || (!isWhole && least < 1e-4));
   const number = isWide ? scientific : isWhole ? whole : fixed;
@@ -124,7 +129,9 @@ function fixed(value: number): string {
   const size = Math.abs(value);
   const isHalf = (size * 32) % 2 === 1;
   const below = Math.floor(size * 10 ** precision);
-  const digits = isHalf ? ((below + (below % 2)) / 10 ** precision).toFixed(precision) : size.toFixed(precision);
+  const digits = isHalf
+    ? ((below + (below % 2)) / 10 ** precision).toFixed(precision)
+    : size.toFixed(precision);
   return `${sign(value)}${digits}`;
 }
 

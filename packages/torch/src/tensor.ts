@@ -23,10 +23,16 @@ export function handlesOf(tensors: readonly Tensor[]): Handle[] {
 export class Tensor extends TensorHandle {
   // ── Casts and copies ──────────────────────────────────────────────────────
   /** The tensor itself where nothing changes (a second handle to it), else a converted copy. */
-  to(options: { dtype?: DType; device?: string; memoryFormat?: MemoryFormat; nonBlocking?: boolean }): Tensor {
+  to(options: {
+    dtype?: DType;
+    device?: string;
+    memoryFormat?: MemoryFormat;
+    nonBlocking?: boolean;
+  }): Tensor {
     const steps: ((x: Tensor) => Handle)[] = [];
     const { dtype, device, memoryFormat } = options;
-    if (device !== undefined) steps.push((x) => native().toDevice(x.handle, device, options.nonBlocking ?? false));
+    if (device !== undefined)
+      steps.push((x) => native().toDevice(x.handle, device, options.nonBlocking ?? false));
     if (dtype !== undefined) steps.push((x) => native().toDtype(x.handle, dtype));
     if (memoryFormat !== undefined) steps.push((x) => native().toMemoryFormat(x.handle, memoryFormat));
     if (steps.length === 0) return wrap(native().alias(this.handle));
@@ -129,7 +135,11 @@ export class Tensor extends TensorHandle {
     return wrap(native().roll(this.handle, shifts, dims));
   }
   /** @param padding padding before and after the last dimension, then the one before it, … */
-  pad(padding: number[], mode: "constant" | "reflect" | "replicate" | "circular" = "constant", value?: number): Tensor {
+  pad(
+    padding: number[],
+    mode: "constant" | "reflect" | "replicate" | "circular" = "constant",
+    value?: number,
+  ): Tensor {
     return wrap(native().pad(this.handle, padding, mode, value));
   }
   tril(diagonal = 0): Tensor {
@@ -301,32 +311,44 @@ export class Tensor extends TensorHandle {
   // ── Comparisons give bool tensors ─────────────────────────────────────────────
   eq(other: Operand): Tensor {
     return wrap(
-      typeof other === "number" ? native().eq(this.handle, other, true) : native().eq(this.handle, other.handle, false),
+      typeof other === "number"
+        ? native().eq(this.handle, other, true)
+        : native().eq(this.handle, other.handle, false),
     );
   }
   ne(other: Operand): Tensor {
     return wrap(
-      typeof other === "number" ? native().ne(this.handle, other, true) : native().ne(this.handle, other.handle, false),
+      typeof other === "number"
+        ? native().ne(this.handle, other, true)
+        : native().ne(this.handle, other.handle, false),
     );
   }
   lt(other: Operand): Tensor {
     return wrap(
-      typeof other === "number" ? native().lt(this.handle, other, true) : native().lt(this.handle, other.handle, false),
+      typeof other === "number"
+        ? native().lt(this.handle, other, true)
+        : native().lt(this.handle, other.handle, false),
     );
   }
   le(other: Operand): Tensor {
     return wrap(
-      typeof other === "number" ? native().le(this.handle, other, true) : native().le(this.handle, other.handle, false),
+      typeof other === "number"
+        ? native().le(this.handle, other, true)
+        : native().le(this.handle, other.handle, false),
     );
   }
   gt(other: Operand): Tensor {
     return wrap(
-      typeof other === "number" ? native().gt(this.handle, other, true) : native().gt(this.handle, other.handle, false),
+      typeof other === "number"
+        ? native().gt(this.handle, other, true)
+        : native().gt(this.handle, other.handle, false),
     );
   }
   ge(other: Operand): Tensor {
     return wrap(
-      typeof other === "number" ? native().ge(this.handle, other, true) : native().ge(this.handle, other.handle, false),
+      typeof other === "number"
+        ? native().ge(this.handle, other, true)
+        : native().ge(this.handle, other.handle, false),
     );
   }
   logicalNot(): Tensor {

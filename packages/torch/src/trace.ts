@@ -58,7 +58,8 @@ export function traceShapes<T>(body: () => T): Traced<T> & { peakBytes: number }
   };
   const addon = new Proxy(rules, {
     get(target, name) {
-      if (typeof name === "string" && Object.hasOwn(target, name)) return Reflect.get(target, name) as unknown;
+      if (typeof name === "string" && Object.hasOwn(target, name))
+        return Reflect.get(target, name) as unknown;
       throw new ArgumentError("has no shape rule; it cannot be traced", String(name));
     },
   }) as Addon;

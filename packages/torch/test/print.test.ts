@@ -72,10 +72,14 @@ scopedTest("Sequential takes layers one by one or in a list, and names what is n
   assert.deepEqual([...listed.stateDict().keys()], [...spread.stateDict().keys()]);
   assert.deepEqual(listed.forward(zeros([1, 2])).shape, [1, 3]);
   assert.equal(new Sequential().length, 0);
-  for (const wrong of [3, null, "relu"]) assert.throws(() => new Sequential(wrong as unknown as Layer), ArgumentError);
+  for (const wrong of [3, null, "relu"])
+    assert.throws(() => new Sequential(wrong as unknown as Layer), ArgumentError);
   assert.throws(
     () => new Sequential([new ReLU(), (() => 1) as unknown as Layer]),
     /expected a Module at index 1, received function/,
   );
-  assert.throws(() => new Sequential(new ModuleList() as unknown as Layer), /a layer with forward\(x\) at index 0/);
+  assert.throws(
+    () => new Sequential(new ModuleList() as unknown as Layer),
+    /a layer with forward\(x\) at index 0/,
+  );
 });

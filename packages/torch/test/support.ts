@@ -22,14 +22,20 @@ export function loadFixture<T = unknown>(name: string): T {
 }
 
 const words: Record<string, number> = { nan: NaN, inf: Infinity, "-inf": -Infinity };
-const toNumber = (value: number | string): number => (typeof value === "number" ? value : (words[value] ?? NaN));
+const toNumber = (value: number | string): number =>
+  typeof value === "number" ? value : (words[value] ?? NaN);
 
 export function toTensor(json: TensorJson, dtype: DType = json.dtype): Tensor {
   return fromTypedArray(Float64Array.from(json.data, toNumber), json.shape, { dtype });
 }
 
 /** Shape equal, and |actual - expected| <= tolerance * (1 + |expected|) everywhere; not-a-number and infinities must meet their like. */
-export function expectClose(actual: Tensor, expected: TensorJson | Tensor, tolerance: number, what = "values"): void {
+export function expectClose(
+  actual: Tensor,
+  expected: TensorJson | Tensor,
+  tolerance: number,
+  what = "values",
+): void {
   assert.deepEqual(actual.shape, expected.shape, `${what}: shape`);
   const wanted = "data" in expected ? expected.data.map(toNumber) : expected.toArray();
   const found = actual.toArray();

@@ -29,7 +29,12 @@ export const MAX_VOXEL_BYTES = 2 ** 34;
  * @param bytes exactly the voxels; they are modified and become the buffer of the result, unless they are not aligned
  * @throws VolumeFormatError where a 64-bit value cannot be represented exactly
  */
-export function voxelArray(bytes: Uint8Array, dtype: VoxelDtype, littleEndian: boolean, refuse: Refuse): VoxelArray {
+export function voxelArray(
+  bytes: Uint8Array,
+  dtype: VoxelDtype,
+  littleEndian: boolean,
+  refuse: Refuse,
+): VoxelArray {
   const itemBytes = VOXEL_BYTES[dtype];
   const { buffer, byteOffset, length } = bytes.byteOffset % itemBytes === 0 ? bytes : new Uint8Array(bytes);
   if (littleEndian !== hostIsLittleEndian) swapBytes(new Uint8Array(buffer, byteOffset, length), itemBytes);

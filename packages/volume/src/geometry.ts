@@ -75,7 +75,9 @@ export function reorient(volume: Volume, code = "LPS"): Volume {
     spacing: from.map((axis) => volume.spacing[axis]) as Triple,
     origin: voxelToWorld(volume, ...corner),
     direction: [0, 3, 6].flatMap((row) =>
-      from.map((axis, target) => (flip[target] === true ? -1 : 1) * (volume.direction[row + axis] ?? NaN) + 0),
+      from.map(
+        (axis, target) => (flip[target] === true ? -1 : 1) * (volume.direction[row + axis] ?? NaN) + 0,
+      ),
     ),
     unit: volume.unit,
   };
@@ -96,11 +98,19 @@ export function axesToward(volume: Volume, code: string): { from: Triple; flip: 
   return { from, flip: from.map((axis, target) => current.charAt(axis) !== code.charAt(target)) };
 }
 
-function permuted(volume: Volume, from: Triple, flip: boolean[], shape: Triple, corner: Triple): Volume["data"] {
+function permuted(
+  volume: Volume,
+  from: Triple,
+  flip: boolean[],
+  shape: Triple,
+  corner: Triple,
+): Volume["data"] {
   const source = volume.data;
   const [nx, ny] = volume.shape;
   const strides = [1, nx, nx * ny];
-  const [sx = 0, sy = 0, sz = 0] = from.map((axis, target) => (flip[target] === true ? -1 : 1) * (strides[axis] ?? 0));
+  const [sx = 0, sy = 0, sz = 0] = from.map(
+    (axis, target) => (flip[target] === true ? -1 : 1) * (strides[axis] ?? 0),
+  );
   const start = corner[0] + nx * (corner[1] + ny * corner[2]);
   const target = emptyLike(source, source.length);
   const width = shape[0];

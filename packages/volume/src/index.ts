@@ -20,7 +20,13 @@ export { type NiftiHeader } from "./nifti/nifti-header.js";
 export type { VoxelDtype } from "./dtypes.js";
 export { parseNifti, type NiftiOptions, type ParseNiftiOptions } from "./nifti/parse.js";
 export { encodeNiftiHeader } from "./nifti/encode.js";
-export { encodeNpyHeader, parseNpyHeader, type NpyDtype, type NpyFileDtype, type NpyHeader } from "./npy/header.js";
+export {
+  encodeNpyHeader,
+  parseNpyHeader,
+  type NpyDtype,
+  type NpyFileDtype,
+  type NpyHeader,
+} from "./npy/header.js";
 export { npyDtypeOf, parseNpy, type NpyArray } from "./npy/array.js";
 export { parseMetaImage, parseNrrd, type ParseRasterOptions } from "./raster/parse.js";
 export { parseMetaImageHeader } from "./raster/metaimage.js";
@@ -28,7 +34,13 @@ export { parseNrrdHeader } from "./raster/nrrd.js";
 export type { RasterHeader } from "./raster/header.js";
 export type { RasterOptions } from "./raster/voxels.js";
 export { blobSource, bytesSource, type ByteSource } from "./bytes/source.js";
-export { openZip, type OpenZipOptions, type ZipArchive, type ZipEntry, type ZipLimits } from "./zip/open-zip.js";
+export {
+  openZip,
+  type OpenZipOptions,
+  type ZipArchive,
+  type ZipEntry,
+  type ZipLimits,
+} from "./zip/open-zip.js";
 export { NpyStack, openNpy, type NpyBytes } from "./npy/stack.js";
 export { volumeOfColumns, volumeOfSlices } from "./npy/volume.js";
 export { Npz, openNpz } from "./npz/open-npz.js";

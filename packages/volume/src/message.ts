@@ -30,7 +30,10 @@ export class Message {
 }
 
 /** Template tag for messages: pass texts that may identify a person as `named(…)`, all others unchanged. */
-export function message(texts: TemplateStringsArray, ...values: (string | number | Named | Message)[]): Message {
+export function message(
+  texts: TemplateStringsArray,
+  ...values: (string | number | Named | Message)[]
+): Message {
   const parts = texts.flatMap((text, k) => {
     const value = values[k];
     if (value === undefined) return [text];
@@ -40,7 +43,8 @@ export function message(texts: TemplateStringsArray, ...values: (string | number
   return new Message(parts);
 }
 
-export const wholeOf = (problem: string | Message): string => (typeof problem === "string" ? problem : problem.whole);
+export const wholeOf = (problem: string | Message): string =>
+  typeof problem === "string" ? problem : problem.whole;
 
 export const namelessOf = (problem: string | Message): string =>
   typeof problem === "string" ? problem : problem.nameless;

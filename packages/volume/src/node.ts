@@ -1,6 +1,13 @@
 /** Files on disk, for Node: readers that stream, and writers whose file appears only when it is complete. */
 export { readNifti, readNiftiHeader, writeNifti, type WriteNiftiOptions } from "./node/nifti-file.js";
-export { openNpyFile, readNpy, readNpyHeader, writeNpy, type NpyFile, type NpySource } from "./node/npy-file.js";
+export {
+  openNpyFile,
+  readNpy,
+  readNpyHeader,
+  writeNpy,
+  type NpyFile,
+  type NpySource,
+} from "./node/npy-file.js";
 export { NpyWriter } from "./node/npy-writer.js";
 export { readMetaImage, readNrrd, readRasterHeader } from "./node/raster-file.js";
 export { openFileSource, type FileSource } from "./node/file-source.js";

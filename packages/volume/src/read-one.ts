@@ -42,14 +42,19 @@ export async function volumeOfNpz(npz: Npz, options: ReadVolumeOptions): Promise
 export function refuseUnknown(file: string, inside: "gzip" | null): never {
   const promised = promisedFormat(file);
   const found =
-    inside === "gzip" ? "it is gzip, but its content is not NIfTI" : "its content has no signature of a known format";
+    inside === "gzip"
+      ? "it is gzip, but its content is not NIfTI"
+      : "its content has no signature of a known format";
   if (promised !== null) refuser(file, promised)(found, "Check that it is the right file, and complete.");
   const known = "NIfTI, NRRD, MetaImage, npy, npz, DICOM, PNG or JPEG slices";
   throw new VolumeFileError(file, found, `Give a file of one of these: ${known}.`);
 }
 
 export function refuseDicom(file: string): never {
-  return refuser(file, "DICOM")("one file is one slice of a series", "Read the series with the DICOM reader.");
+  return refuser(file, "DICOM")(
+    "one file is one slice of a series",
+    "Read the series with the DICOM reader.",
+  );
 }
 
 export function refuseArchive(file: string): never {

@@ -39,7 +39,8 @@ export function assertVolume(volume: Volume): void {
     refuse("shape", "three whole numbers > 0", `[${shape.join(", ")}]`);
   }
   const count = shape[0] * shape[1] * shape[2];
-  if (data.length !== count) refuse("data", `${count} voxels for shape ${shape.join(" x ")}`, `${data.length}`);
+  if (data.length !== count)
+    refuse("data", `${count} voxels for shape ${shape.join(" x ")}`, `${data.length}`);
   if (spacing.length !== 3 || !spacing.every((mm) => Number.isFinite(mm) && mm > 0)) {
     refuse("spacing", "three numbers > 0, in mm", `[${spacing.join(", ")}]`);
   }
@@ -53,7 +54,8 @@ export function assertVolume(volume: Volume): void {
     const length = Math.hypot(...[0, 3, 6].map((row) => direction[row + axis] ?? NaN));
     if (Math.abs(length - 1) > 1e-3) refuse("direction", `column ${axis} of length 1`, `length ${length}`);
   }
-  if (Math.abs(determinant3(direction)) < 1e-6) refuse("direction", "three independent axes", "a singular matrix");
+  if (Math.abs(determinant3(direction)) < 1e-6)
+    refuse("direction", "three independent axes", "a singular matrix");
 }
 
 /** Determinant of a row-major 3 x 3 matrix. */

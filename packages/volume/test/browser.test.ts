@@ -6,7 +6,15 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { build } from "esbuild";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { encodeNpyHeader, openNpz, bytesSource, Medmnist, reorient, resample, type Volume } from "../src/index.js";
+import {
+  encodeNpyHeader,
+  openNpz,
+  bytesSource,
+  Medmnist,
+  reorient,
+  resample,
+  type Volume,
+} from "../src/index.js";
 import { readVolume } from "../src/node.js";
 import { fixture, raster, realData, temporaryFolder } from "./fixtures.js";
 import { formatCases } from "./format-cases/all.js";
@@ -14,7 +22,13 @@ import { zipOf } from "./zip-writer.js";
 
 const CHROMIUM = "/usr/bin/chromium";
 const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing: apt-get install chromium`;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+];
 
 /** What the page returns for a volume: its geometry, and the hash of its values. */
 const summary = ({ data, ...rest }: Volume) => ({
@@ -110,12 +124,19 @@ const FILES: [string, string?][] = [
 
 for (const [path, data] of FILES) {
   const name = path.replace(/.*\//, "");
-  test(`parseVolume in Chromium: ${name} as readVolume reads it on Node`, { skip, timeout: 120_000 }, async () => {
-    const given = { bytes: await base64(path), ...(data === undefined ? {} : { data: await base64(data) }) };
-    const found = await inPage<{ format: string; volume: Summary }>("parse", given);
-    const { format, volume } = await readVolume(path);
-    assert.deepEqual(found, { format, volume: summary(volume) });
-  });
+  test(
+    `parseVolume in Chromium: ${name} as readVolume reads it on Node`,
+    { skip, timeout: 120_000 },
+    async () => {
+      const given = {
+        bytes: await base64(path),
+        ...(data === undefined ? {} : { data: await base64(data) }),
+      };
+      const found = await inPage<{ format: string; volume: Summary }>("parse", given);
+      const { format, volume } = await readVolume(path);
+      assert.deepEqual(found, { format, volume: summary(volume) });
+    },
+  );
 }
 
 test("parseVolume in Chromium: an .npz of one volume", { skip, timeout: 120_000 }, async () => {

@@ -72,7 +72,12 @@ test("peek: the start of a gzip file with a long name, and no more than requeste
   const content = Buffer.from("the start of a file, and its end");
   const plain = gzipSync(content);
   // RFC 1952: flag 8, then a name that ends with 0.
-  const named = Buffer.concat([plain.subarray(0, 10), Buffer.alloc(30_000, "n"), Buffer.from([0]), plain.subarray(10)]);
+  const named = Buffer.concat([
+    plain.subarray(0, 10),
+    Buffer.alloc(30_000, "n"),
+    Buffer.from([0]),
+    plain.subarray(10),
+  ]);
   named[3] = 8;
   await writeFile(path, named);
   await using stream = await ByteStream.open(path, "NIfTI");

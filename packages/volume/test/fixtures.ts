@@ -25,7 +25,9 @@ export async function fixtureBytes(name: string): Promise<ArrayBuffer> {
 export const realData = (name: string): string => join(root, "..", "shared", "data", name);
 
 export const realFolder = realData("nifti_totalsegmentator");
-export const withoutReal = existsSync(realFolder) ? false : `no real volumes at ../shared/data/nifti_totalsegmentator`;
+export const withoutReal = existsSync(realFolder)
+  ? false
+  : `no real volumes at ../shared/data/nifti_totalsegmentator`;
 
 /** A folder that is removed when the scope ends. */
 export async function temporaryFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {

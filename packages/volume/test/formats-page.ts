@@ -17,7 +17,8 @@ export async function formatsPage(): Promise<{ path: string; before: string; aft
   const before = await readFile(path, "utf8");
   const [head, rest] = before.split(START);
   const tail = rest?.split(END)[1];
-  if (head === undefined || tail === undefined) throw new Error(`${path}: expected the marks ${START} and ${END}`);
+  if (head === undefined || tail === undefined)
+    throw new Error(`${path}: expected the marks ${START} and ${END}`);
   return { path, before, after: `${head}${START}\n\n${await tables()}\n${END}${tail}` };
 }
 

@@ -38,7 +38,9 @@ test("a spacing that differs by more than 1 %: the sform is used, and the notes 
 
 test("sform and qform that point in different directions: the sform is used, and the notes say so", async () => {
   const contradicting = await header((view) => floats(view, 312, [0, 0, -2.5]));
-  assert.deepEqual(contradicting.geometryNotes, ["sform and qform point in different directions: the sform was used"]);
+  assert.deepEqual(contradicting.geometryNotes, [
+    "sform and qform point in different directions: the sform was used",
+  ]);
 });
 
 test("an sform that was never filled in is replaced by the qform or by pixdim; a correct identity is kept", async () => {
@@ -49,7 +51,9 @@ test("an sform that was never filled in is replaced by the qform or by pixdim; a
   assert.match(withQform.geometryNotes.join(), identityNote);
   const without = await header((view) => (identity(view), view.setInt16(252, 0, true)));
   assert.deepEqual([without.geometry, without.spacing], ["pixdim", [0.7, 0.7, 2.5]]);
-  const right = await header((view) => (identity(view), floats(view, 80, [1, 1, 1]), view.setInt16(252, 0, true)));
+  const right = await header(
+    (view) => (identity(view), floats(view, 80, [1, 1, 1]), view.setInt16(252, 0, true)),
+  );
   assert.deepEqual(right, { geometry: "sform", geometryNotes: [], spacing: [1, 1, 1] });
 });
 

@@ -36,7 +36,10 @@ test("a wrong gzip checksum is a VolumeFormatError, although all voxels are comp
   bytes[at] = (bytes[at] as number) ^ 1;
   const path = join(folder.path, "checksum.nii.gz");
   await writeFile(path, bytes);
-  await assert.rejects(readNifti(path), (error) => error instanceof VolumeFormatError && /damaged/.test(error.message));
+  await assert.rejects(
+    readNifti(path),
+    (error) => error instanceof VolumeFormatError && /damaged/.test(error.message),
+  );
 });
 
 test("a small gzip whose header declares gigabytes is refused before memory is allocated", async () => {
@@ -78,7 +81,8 @@ test(
         await readNifti(fixture(name));
         await readNiftiHeader(fixture(name));
       }
-      for (const name of ["npy_int16.npy", "complex.nii", "."]) await assert.rejects(readNifti(fixture(name)));
+      for (const name of ["npy_int16.npy", "complex.nii", "."])
+        await assert.rejects(readNifti(fixture(name)));
     }
     // The compressed side of a stream closes slightly later than the other.
     for (let wait = 0; wait < 200 && (await open()) > before; wait++)

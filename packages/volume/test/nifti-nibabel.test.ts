@@ -44,7 +44,8 @@ print(json.dumps(facts))
 `;
 
 const arrayOf = (dtype: string) =>
-  ({ int64: "Int32Array", uint64: "Int32Array" })[dtype] ?? `${dtype.charAt(0).toUpperCase()}${dtype.slice(1)}Array`;
+  ({ int64: "Int32Array", uint64: "Int32Array" })[dtype] ??
+  `${dtype.charAt(0).toUpperCase()}${dtype.slice(1)}Array`;
 
 test(
   "readNifti on 160 files that nibabel writes: every type, both byte orders, NIfTI-1 and -2, single and pair, gzipped or not",

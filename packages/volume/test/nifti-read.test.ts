@@ -34,7 +34,11 @@ for (const fact of facts<NiftiFact[]>("nifti.json")) {
     assert.equal(volume.unit, "HU");
     if (fact.file.endsWith(".gz")) return;
     const parsed = parseNifti(await fixtureBytes(fact.file), { unit: "arbitrary" });
-    assert.deepEqual(parsed, { ...volume, unit: "arbitrary" }, "reading from memory gives the same as from the file");
+    assert.deepEqual(
+      parsed,
+      { ...volume, unit: "arbitrary" },
+      "reading from memory gives the same as from the file",
+    );
   });
 }
 

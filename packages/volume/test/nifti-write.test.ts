@@ -7,7 +7,16 @@ import { affineMatrix, reorient, VolumeArgumentError, VolumeFileError, type Volu
 import { readNifti, readNiftiHeader, writeNifti } from "../src/node.js";
 import { affineRas, assertClose, facts, fixture, obliqueVolume, temporaryFolder } from "./fixtures.js";
 
-const types = [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array];
+const types = [
+  Int8Array,
+  Uint8Array,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+];
 
 test("writeNifti then readNifti: voxels, type and geometry are restored, for all types, .nii and .nii.gz", async () => {
   await using folder = await temporaryFolder();
@@ -120,7 +129,8 @@ test("writeNifti: an invalid volume, or an axis longer than 32767, leaves no fil
     { ...good, origin: [NaN, 0, 0] },
     { ...good, data: new Int16Array(40000), shape: [40000, 1, 1] },
   ];
-  for (const volume of bad) await assert.rejects(writeNifti(join(folder.path, "a.nii"), volume), VolumeArgumentError);
+  for (const volume of bad)
+    await assert.rejects(writeNifti(join(folder.path, "a.nii"), volume), VolumeArgumentError);
   await assert.rejects(writeNifti(join(folder.path, "missing", "a.nii"), good), VolumeFileError);
   await assert.rejects(writeNifti(folder.path, good), VolumeFileError, "a folder has the name");
   assert.deepEqual(await readdir(folder.path), []);

@@ -94,7 +94,11 @@ test("openNpy refuses ranges beyond the axis, arrays without one, and truncated 
   await assert.rejects(scalar.readRange(0, 1), VolumeArgumentError);
   const bytes = await readFile(fixture("npy_int16.npy"));
   for (let length = 0; length < bytes.length; length++)
-    await assert.rejects(openNpy(bytesSource(bytes.subarray(0, length))), VolumeFormatError, `${length} bytes`);
+    await assert.rejects(
+      openNpy(bytesSource(bytes.subarray(0, length))),
+      VolumeFormatError,
+      `${length} bytes`,
+    );
   await assert.rejects(openNpyFile(fixture("missing.npy")), VolumeFileError);
 });
 

@@ -40,7 +40,11 @@ for (const fact of arrays) {
       array,
       "reading from memory gives the same as from the file",
     );
-    assert.deepEqual(parseNpy(await readFile(fixture(fact.file))), array, "from a Buffer, whose memory is shared");
+    assert.deepEqual(
+      parseNpy(await readFile(fixture(fact.file))),
+      array,
+      "from a Buffer, whose memory is shared",
+    );
     const header = await readNpyHeader(fixture(fact.file));
     assert.deepEqual([header.dtype, header.shape], [fact.fileDtype, fact.shape]);
     assert.equal(header.littleEndian, header.itemBytes === 1 || !fact.file.includes("big_endian"));
@@ -123,7 +127,10 @@ test("writeNpy refuses data that do not match shape or dtype, and leaves no file
   await using folder = await temporaryFolder();
   const path = join(folder.path, "a.npy");
   await assert.rejects(writeNpy(path, { data: new Int16Array(5), shape: [2, 3] }), VolumeArgumentError);
-  await assert.rejects(writeNpy(path, { data: new Int16Array(6), shape: [2, 3], dtype: "uint8" }), VolumeArgumentError);
+  await assert.rejects(
+    writeNpy(path, { data: new Int16Array(6), shape: [2, 3], dtype: "uint8" }),
+    VolumeArgumentError,
+  );
   await assert.rejects(writeNpy(path, { data: new Int16Array(6), shape: [-2, -3] }), VolumeArgumentError);
   assert.throws(() => encodeNpyHeader("int16", [1.5]), VolumeArgumentError);
   assert.deepEqual(await readdir(folder.path), []);

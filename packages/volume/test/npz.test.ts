@@ -4,7 +4,14 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
-import { blobSource, isMedmnist, Medmnist, openNpz, VolumeFormatError, type MedmnistPart } from "../src/index.js";
+import {
+  blobSource,
+  isMedmnist,
+  Medmnist,
+  openNpz,
+  VolumeFormatError,
+  type MedmnistPart,
+} from "../src/index.js";
 import { openNpzFile } from "../src/node.js";
 import { fixture, realData, temporaryFolder } from "./fixtures.js";
 import { python, without } from "./python.js";
@@ -18,28 +25,32 @@ arrays = {"a": np.arange(24).reshape(2, 3, 4), "b": np.float32([1.5, 2.5]), "obj
 np.savez(sys.argv[1] + "/plain.npz", **arrays); np.savez_compressed(sys.argv[1] + "/small.npz", **arrays); print(1)
 `;
 
-test("openNpzFile: numpy.savez and savez_compressed: names, types, shapes, values", { skip: numpy }, async () => {
-  await using folder = await temporaryFolder();
-  python<number>(WRITE, folder.path);
-  for (const file of ["plain.npz", "small.npz"]) {
-    await using opened = await openNpzFile(join(folder.path, file));
-    const { npz } = opened;
-    const facts = [...npz.arrays].map(([name, { dtype, shape }]) => [name, dtype, shape]);
-    assert.deepEqual(facts, [
-      ["a", "int64", [2, 3, 4]],
-      ["b", "float32", [2]],
-      ["f", "int16", [5, 4, 3]],
-    ]);
-    const counted = (n: number) => Array.from({ length: n }, (_, i) => i);
-    assert.deepEqual(Array.from((await npz.array("a").read()).data), counted(24));
-    assert.deepEqual(Array.from((await npz.array("a").readRange(1, 1)).data), counted(24).slice(12));
-    assert.deepEqual(Array.from((await npz.array("f").readRange(1, 2)).data), counted(36).slice(12));
-    assert.throws(() => npz.array("objects"), /objects\.npy.*Python objects/);
-    assert.throws(() => npz.array("c"), /expected an array c, it holds a, b, f/);
-    const inMemory = await openNpz(blobSource(new Blob([await readFile(join(folder.path, file))])));
-    assert.deepEqual(await inMemory.array("f").read(), await npz.array("f").read());
-  }
-});
+test(
+  "openNpzFile: numpy.savez and savez_compressed: names, types, shapes, values",
+  { skip: numpy },
+  async () => {
+    await using folder = await temporaryFolder();
+    python<number>(WRITE, folder.path);
+    for (const file of ["plain.npz", "small.npz"]) {
+      await using opened = await openNpzFile(join(folder.path, file));
+      const { npz } = opened;
+      const facts = [...npz.arrays].map(([name, { dtype, shape }]) => [name, dtype, shape]);
+      assert.deepEqual(facts, [
+        ["a", "int64", [2, 3, 4]],
+        ["b", "float32", [2]],
+        ["f", "int16", [5, 4, 3]],
+      ]);
+      const counted = (n: number) => Array.from({ length: n }, (_, i) => i);
+      assert.deepEqual(Array.from((await npz.array("a").read()).data), counted(24));
+      assert.deepEqual(Array.from((await npz.array("a").readRange(1, 1)).data), counted(24).slice(12));
+      assert.deepEqual(Array.from((await npz.array("f").readRange(1, 2)).data), counted(36).slice(12));
+      assert.throws(() => npz.array("objects"), /objects\.npy.*Python objects/);
+      assert.throws(() => npz.array("c"), /expected an array c, it holds a, b, f/);
+      const inMemory = await openNpz(blobSource(new Blob([await readFile(join(folder.path, file))])));
+      assert.deepEqual(await inMemory.array("f").read(), await npz.array("f").read());
+    }
+  },
+);
 
 test("openNpzFile refuses a zip without arrays, and files that are not zip archives", async () => {
   await using folder = await temporaryFolder();
@@ -113,9 +124,12 @@ for (const file of ["adrenalmnist3d.npz", "adrenalmnist3d_64.npz"]) {
   });
 }
 
-test("Medmnist refuses 2D sets, labels of the wrong size, and files without its arrays", { skip: numpy }, async () => {
-  await using temporary = await temporaryFolder();
-  const program = `import sys, json, numpy as np
+test(
+  "Medmnist refuses 2D sets, labels of the wrong size, and files without its arrays",
+  { skip: numpy },
+  async () => {
+    await using temporary = await temporaryFolder();
+    const program = `import sys, json, numpy as np
 def save(name, images, labels, parts=("train", "val", "test")):
     np.savez(sys.argv[1] + "/" + name, **{f"{p}_images": images for p in parts}, **{f"{p}_labels": labels for p in parts})
 save("flat.npz", np.zeros((3, 28, 28), np.uint8), np.zeros((3, 1), np.uint8))
@@ -124,19 +138,20 @@ save("few.npz", np.zeros((3, 8, 8, 8), np.uint8), np.zeros((2, 1), np.uint8))
 save("minus.npz", np.zeros((3, 8, 8, 8), np.uint8), -np.ones((3, 1), np.int8))
 save("part.npz", np.zeros((3, 8, 8, 8), np.uint8), np.zeros((3, 1), np.uint8), ("train",))
 print(1)`;
-  python<number>(program, temporary.path);
-  for (const [file, words] of [
-    ["flat.npz", /expected 3D images/],
-    ["multi.npz", /expected one label/],
-    ["few.npz", /expected one label for each of 3 volumes/],
-    ["minus.npz", /labels 0, 1, 2 …, train_labels holds -1/],
-    ["part.npz", /expected an array val_images/],
-  ] as const) {
-    await using opened = await openNpzFile(join(temporary.path, file));
-    await assert.rejects(
-      Medmnist.open(opened.npz),
-      (error) => error instanceof VolumeFormatError && words.test(error.message),
-      file,
-    );
-  }
-});
+    python<number>(program, temporary.path);
+    for (const [file, words] of [
+      ["flat.npz", /expected 3D images/],
+      ["multi.npz", /expected one label/],
+      ["few.npz", /expected one label for each of 3 volumes/],
+      ["minus.npz", /labels 0, 1, 2 …, train_labels holds -1/],
+      ["part.npz", /expected an array val_images/],
+    ] as const) {
+      await using opened = await openNpzFile(join(temporary.path, file));
+      await assert.rejects(
+        Medmnist.open(opened.npz),
+        (error) => error instanceof VolumeFormatError && words.test(error.message),
+        file,
+      );
+    }
+  },
+);

@@ -61,7 +61,9 @@ test("a file that ends early, another program's graph, a part of a model and oth
   for (const bytes of [whole.subarray(0, -3), Buffer.from("no graph"), Buffer.from([0xff, 0xff, 0xff])])
     assert.throws(() => onnxMetadata(bytes), OnnxModelError);
   const refused = (changes: Record<string, string | undefined>) => {
-    const changed = Object.entries({ ...metadata, ...changes }).filter((pair): pair is [string, string] => !!pair[1]);
+    const changed = Object.entries({ ...metadata, ...changes }).filter(
+      (pair): pair is [string, string] => !!pair[1],
+    );
     return () => graphFacts(new Map(changed));
   };
   assert.throws(refused({ "slicestack.part": undefined }), /no metadata of Slicestack/);
@@ -76,7 +78,10 @@ test("a file that ends early, another program's graph, a part of a model and oth
     ["sets", '{"miss":0.1}'],
     ["method", "4d"],
   ] as const)
-    assert.throws(refused({ [`slicestack.${key}`]: value }), new RegExp(`slicestack\\.${key} is not as this version`));
+    assert.throws(
+      refused({ [`slicestack.${key}`]: value }),
+      new RegExp(`slicestack\\.${key} is not as this version`),
+    );
 });
 
 test("weights belong to axial slices: all, evenly sampled, or the first of three planes; in 2D the decided class", () => {
@@ -94,9 +99,16 @@ test("weights belong to axial slices: all, evenly sampled, or the first of three
 });
 
 test("scans among files: series, volumes, both of them in a zip; the rest is set aside with a reason", async () => {
-  const series = caseOf("implicit").files.map(([name, place]) => ({ name, data: Buffer.from(bytesOf(place)) }));
+  const series = caseOf("implicit").files.map(([name, place]) => ({
+    name,
+    data: Buffer.from(bytesOf(place)),
+  }));
   const nifti = readFileSync(fixture("int16.nii.gz"));
-  const zip = zipOf([...series, { name: "more/int16.nii.gz", data: nifti }, { name: "notes", data: Buffer.from("a") }]);
+  const zip = zipOf([
+    ...series,
+    { name: "more/int16.nii.gz", data: nifti },
+    { name: "notes", data: Buffer.from("a") },
+  ]);
   const loose = [zip, nifti, Buffer.from([0x89, 0x50, 0x4e, 0x47]), zip.subarray(0, -30)];
   const names = ["all.zip", "head.nii.gz", "one.png", "cut.zip"];
   const { scans, setAside } = await findScans(loose.map((bytes, k) => bytesSource(bytes, names[k])));

@@ -61,13 +61,21 @@ test("truncated anywhere, an NRRD or MetaImage file is refused: raw, gzip, zlib 
     "text.mha",
   ]) {
     const bytes = await readFile(raster(file));
-    for (let length = 0; length < bytes.length; length += length < 40 || length > bytes.length - 12 ? 1 : 13) {
+    for (
+      let length = 0;
+      length < bytes.length;
+      length += length < 40 || length > bytes.length - 12 ? 1 : 13
+    ) {
       const path = join(folder.path, file);
       await writeFile(path, bytes.subarray(0, length));
       // "ElementDataFile = LO" names a file that does not exist.
       const refused = (error: unknown) =>
         (error instanceof VolumeFormatError && error.file === path) || error instanceof VolumeFileError;
-      await assert.rejects((isNrrd(file) ? readNrrd : readMetaImage)(path), refused, `${file}: ${length} bytes`);
+      await assert.rejects(
+        (isNrrd(file) ? readNrrd : readMetaImage)(path),
+        refused,
+        `${file}: ${length} bytes`,
+      );
       const parsed = (isNrrd(file) ? parseNrrd : parseMetaImage)(bytes.subarray(0, length));
       await assert.rejects(parsed, VolumeFormatError, `${file}: ${length} bytes, from memory`);
     }
@@ -85,7 +93,10 @@ test("a complete gzip stream with too few or too many voxels is refused", async 
     [Buffer.concat([voxels, Buffer.alloc(70000)]), /continues for more than 65536 bytes/],
   ] as const) {
     await writeFile(path, Buffer.concat([bytes.subarray(0, end), gzipSync(content)]));
-    await assert.rejects(readNrrd(path), (error) => error instanceof VolumeFormatError && words.test(error.message));
+    await assert.rejects(
+      readNrrd(path),
+      (error) => error instanceof VolumeFormatError && words.test(error.message),
+    );
     await assert.rejects(parseNrrd(await readFile(path)), words);
   }
 });
@@ -100,7 +111,13 @@ test("a detached header only reads data in its folder: a missing or absolute nam
     (error) => error instanceof VolumeFileError && /detached\.raw/.test(error.message),
   );
   await copyFile(raster("detached.raw"), join(folder.path, "voxels.raw"));
-  for (const name of [join(folder.path, "voxels.raw"), "../voxels.raw", "a/../../voxels.raw", "C:\\voxels.raw", ""]) {
+  for (const name of [
+    join(folder.path, "voxels.raw"),
+    "../voxels.raw",
+    "a/../../voxels.raw",
+    "C:\\voxels.raw",
+    "",
+  ]) {
     await writeFile(path, header.replace("detached.raw", name));
     await assert.rejects(
       readNrrd(path),

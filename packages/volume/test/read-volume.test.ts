@@ -65,7 +65,8 @@ test("readVolume: the unit that the caller passes, else HU for scans and none fo
   assert.equal((await readVolume(fixture("int16.nii"))).volume.unit, "HU");
   assert.equal((await readVolume(fixture("npy_int16.npy"))).volume.unit, "arbitrary");
   for (const path of [fixture("int16.nii"), fixture("npy_int16.npy"), raster("int16.nrrd")])
-    for (const unit of ["HU", "arbitrary"] as const) assert.equal((await readVolume(path, { unit })).volume.unit, unit);
+    for (const unit of ["HU", "arbitrary"] as const)
+      assert.equal((await readVolume(path, { unit })).volume.unit, unit);
 });
 
 test("readVolume: an array (H, W, slices) becomes x = W, y = H, z = slices (npy_int16.npy)", async () => {
@@ -113,7 +114,10 @@ test("DICOM, a file, a folder or a zip, is passed to the caller's reader; withou
   for (const path of [file, join(folder.path, "series"), zip]) {
     const { format } = await readVolume(path, { readDicom });
     assert.equal(format, path === zip ? "zip" : "DICOM");
-    await assert.rejects(readVolume(path), (error) => error instanceof VolumeFormatError && error.format === format);
+    await assert.rejects(
+      readVolume(path),
+      (error) => error instanceof VolumeFormatError && error.format === format,
+    );
   }
   assert.deepEqual(asked, [file, join(folder.path, "series"), zip]);
   await mkdir(join(folder.path, "empty"));

@@ -51,7 +51,11 @@ test("resample keeps the field of view: the outer corners keep their world posit
     const other = resample(volume, shape);
     const corner = ({ shape: n }: Volume, end: 0 | 1) => n.map((size) => end * size - 0.5) as Triple;
     for (const end of [0, 1] as const) {
-      assertClose(voxelToWorld(other, ...corner(other, end)), voxelToWorld(volume, ...corner(volume, end)), 1e-9);
+      assertClose(
+        voxelToWorld(other, ...corner(other, end)),
+        voxelToWorld(volume, ...corner(volume, end)),
+        1e-9,
+      );
     }
     assert.deepEqual([other.shape, other.direction, other.unit], [shape, volume.direction, "HU"]);
   }
@@ -62,7 +66,11 @@ test("resample: a ramp in world coordinates stays the same away from the border,
   const volume = obliqueVolume(new Float64Array(24 * 20 * 16), shape);
   const ramp = ([x, y, z]: Triple) => 3 * x - 2 * y + 0.5 * z;
   const at = (v: Volume, i: number) =>
-    [i % v.shape[0], Math.floor(i / v.shape[0]) % v.shape[1], Math.floor(i / v.shape[0] / v.shape[1])] as Triple;
+    [
+      i % v.shape[0],
+      Math.floor(i / v.shape[0]) % v.shape[1],
+      Math.floor(i / v.shape[0] / v.shape[1]),
+    ] as Triple;
   volume.data.forEach((_, i) => (volume.data[i] = ramp(voxelToWorld(volume, ...at(volume, i)))));
   const small = resample(volume, [12, 30, 8]);
   let inside = 0;
@@ -92,8 +100,15 @@ test("resample: a constant stays exactly the same for every voxel type, and the 
     assert.deepEqual(new Set(Array.from(other.data, Math.round)), new Set([97]));
     assert.deepEqual(volume.data, new Type(600).fill(97));
   }
-  const large = { ...obliqueVolume(new Int32Array(64), [4, 4, 4]), data: new Int32Array(64).fill(2 ** 30 + 1) };
-  assert.deepEqual(new Set(resample(large, [3, 2, 5]).data), new Set([2 ** 30 + 1]), "beyond float32's whole numbers");
+  const large = {
+    ...obliqueVolume(new Int32Array(64), [4, 4, 4]),
+    data: new Int32Array(64).fill(2 ** 30 + 1),
+  };
+  assert.deepEqual(
+    new Set(resample(large, [3, 2, 5]).data),
+    new Set([2 ** 30 + 1]),
+    "beyond float32's whole numbers",
+  );
 });
 
 test("resample to the same shape is a copy; invalid shapes are refused", () => {
@@ -183,7 +198,10 @@ test("plane-wasm.ts equals the compiled wasm/plane.wat (by node packages/volume/
   const { planeModule } = (await import(new URL("wasm/build.mjs", packageFolder).href)) as {
     planeModule: () => Promise<string>;
   };
-  assert.equal(readFileSync(new URL("src/resample/plane-wasm.ts", packageFolder), "utf8"), await planeModule());
+  assert.equal(
+    readFileSync(new URL("src/resample/plane-wasm.ts", packageFolder), "utf8"),
+    await planeModule(),
+  );
 });
 
 test("reorientAndResample: equal to reorienting and then resampling, for every orientation", () => {

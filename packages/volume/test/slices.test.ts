@@ -31,13 +31,19 @@ test("sliceOrder: by number, never as text (trap 3 of the published code): 2 bef
 });
 
 test("sliceOrder refuses gaps, repeated numbers, and names of several series, each by name", () => {
-  assert.throws(() => sliceOrder(["1.png", "2.png", "5.png"]), refuses(/missing between "1.png" and "5.png": 3, 4/));
+  assert.throws(
+    () => sliceOrder(["1.png", "2.png", "5.png"]),
+    refuses(/missing between "1.png" and "5.png": 3, 4/),
+  );
   assert.deepEqual(sliceOrder(["1.png", "2.png", "5.png"], { allowGaps: true }).missing, [3, 4]);
   assert.throws(() => sliceOrder(["1.png", "01.png", "2.png"]), refuses(/have the same number/));
   assert.throws(() => sliceOrder(["1.png", "1.jpg"]), refuses(/different number/));
   assert.throws(() => sliceOrder(["a.png", "b.png"]), refuses(/names that differ in one number/));
   assert.throws(() => sliceOrder(["a1.png", "b2.png"]), refuses(/names that differ in one number/));
-  assert.throws(() => sliceOrder(["s1_1.png", "s1_2.png", "s2_1.png"]), refuses(/2 numbers of the names differ/));
+  assert.throws(
+    () => sliceOrder(["s1_1.png", "s1_2.png", "s2_1.png"]),
+    refuses(/2 numbers of the names differ/),
+  );
   assert.throws(() => sliceOrder(["1.png", "99999999999999999999.png"]), refuses(/too long/));
   assert.throws(() => sliceOrder(["1.png", "20251124.png"]), refuses(/2, 3, 4, 5, 6, 7, 8, 9, 10 …/));
   assert.throws(() => sliceOrder([]), refuses(/found none/));
@@ -130,7 +136,10 @@ test(
     await mkdir(at("sizes"));
     await copyFile(at("good.png"), at("sizes/1.png"));
     await copyFile(at("smaller.png"), at("sizes/2.png"));
-    await assert.rejects(readSliceFolder(at("sizes")), refuses(/2\.png.*expected 14 x 10 pixels .* it has 14 x 9/));
+    await assert.rejects(
+      readSliceFolder(at("sizes")),
+      refuses(/2\.png.*expected 14 x 10 pixels .* it has 14 x 9/),
+    );
     await copyFile(at("deep.png"), at("sizes/2.png"));
     await assert.rejects(readSliceFolder(at("sizes")), refuses(/2\.png.*expected 8 bits .* it has 16/));
     await rename(at("sizes/2.png"), at("sizes/3.png"));

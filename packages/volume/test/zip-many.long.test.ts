@@ -32,7 +32,11 @@ test(`${COUNT} small files of one archive are listed and read in less than 400 M
   writeZip(path, members());
   const module = new URL("../src/node.js", import.meta.url).href;
   const options = { encoding: "utf8" } as const;
-  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script, module, path], options);
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "-e", script, module, path],
+    options,
+  );
   assert.match(stdout, /^\{/, stderr);
   const { files, bytes, peakMb } = JSON.parse(stdout) as { files: number; bytes: number; peakMb: number };
   assert.deepEqual([files, bytes], [COUNT, COUNT * data.length]);

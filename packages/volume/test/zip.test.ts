@@ -73,20 +73,27 @@ with open(sys.argv[1], "wb") as f:
 print(json.dumps(size))
 `;
 
-test("openZipFile: zip64, a file of 4.5 GB and one after it (a sparse archive)", { skip: zipfile }, async () => {
-  await using folder = await temporaryFolder();
-  const path = join(folder.path, "large.zip");
-  const size = python<number>(WRITE_LARGE, path);
-  await using archive = await openZipFile(path);
-  const [first, second] = archive.entries;
-  assert.deepEqual([first?.name, first?.size, second?.name], ["first.bin", size, "second.bin"]);
-  assert.equal(new TextDecoder().decode(await second?.read()), "beyond four gigabytes");
-  await assert.rejects(first?.read() ?? Promise.resolve(), /"first.bin" has 4831838208 bytes, the limit is 4294967296/);
-  for await (const piece of first?.stream() ?? []) {
-    assert.ok(piece.length > 0 && piece.every((byte) => byte === 0));
-    break;
-  }
-});
+test(
+  "openZipFile: zip64, a file of 4.5 GB and one after it (a sparse archive)",
+  { skip: zipfile },
+  async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "large.zip");
+    const size = python<number>(WRITE_LARGE, path);
+    await using archive = await openZipFile(path);
+    const [first, second] = archive.entries;
+    assert.deepEqual([first?.name, first?.size, second?.name], ["first.bin", size, "second.bin"]);
+    assert.equal(new TextDecoder().decode(await second?.read()), "beyond four gigabytes");
+    await assert.rejects(
+      first?.read() ?? Promise.resolve(),
+      /"first.bin" has 4831838208 bytes, the limit is 4294967296/,
+    );
+    for await (const piece of first?.stream() ?? []) {
+      assert.ok(piece.length > 0 && piece.every((byte) => byte === 0));
+      break;
+    }
+  },
+);
 
 const refuses = (words: RegExp) => (error: unknown) => {
   assert.ok(error instanceof VolumeFormatError, String(error));
@@ -157,7 +164,11 @@ test("truncated anywhere, an archive is refused when it is opened", async () => 
     { name: "b", data: new Uint8Array(500) },
   ]);
   for (let length = 0; length < bytes.length; length++)
-    await assert.rejects(openZip(bytesSource(bytes.subarray(0, length))), VolumeFormatError, `${length} bytes`);
+    await assert.rejects(
+      openZip(bytesSource(bytes.subarray(0, length))),
+      VolumeFormatError,
+      `${length} bytes`,
+    );
 });
 
 test("leaving a stream early stops it: the next read works, and the file can be closed", async () => {
@@ -185,6 +196,7 @@ test("small files are inflated into small buffers, so that an archive of tens of
   await writeFile(path, zipOf(members));
   await using archive = await openZipFile(path);
   let held = 0;
-  for (const entry of archive.entries) for await (const piece of entry.stream()) held += piece.buffer.byteLength;
+  for (const entry of archive.entries)
+    for await (const piece of entry.stream()) held += piece.buffer.byteLength;
   assert.ok(held <= 300 * 2 ** 13, `${held} bytes held for ${300 * data.length} bytes of content`);
 });

@@ -14,7 +14,9 @@ interface AblateFlags extends CommonOptions {
 export function addAblate(program: Command, start: Start): void {
   const command = program
     .command("ablate")
-    .description("train variants of a configuration under one split and the same seeds, and compare them in one table")
+    .description(
+      "train variants of a configuration under one split and the same seeds, and compare them in one table",
+    )
     .argument("<file>", "the ablation: shared configuration, variants, seeds (docs/how-to/ablate.md)")
     .requiredOption("--data <folder>", "prepared data set; its split, or all of its folds, are used")
     .requiredOption("--out <folder>", "folder of runs and tables; the same command resumes where it stopped")
@@ -34,7 +36,11 @@ export function addAblate(program: Command, start: Start): void {
   }).action((file: string, flags: AblateFlags) => start(flags, (session) => runAblate(file, flags, session)));
 }
 
-async function runAblate(file: string, { data, out, part, jobs }: AblateFlags, session: Session): Promise<Outcome> {
+async function runAblate(
+  file: string,
+  { data, out, part, jobs }: AblateFlags,
+  session: Session,
+): Promise<Outcome> {
   const { ablate } = await import("@slicestack/pipeline");
   const { onProgress, signal, command, log } = session;
   session.onFailure(() => "The trained runs are kept: the same command resumes.");

@@ -32,12 +32,15 @@ export function addAudit(program: Command, start: Start): void {
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.stopped],
     notes:
       "The exit code is 3 where an error was found, such as one volume in two parts, and 0 for warnings and notes.",
-  }).action((data: string, options: AuditFlags) => start(options, (session) => runAudit(data, options, session)));
+  }).action((data: string, options: AuditFlags) =>
+    start(options, (session) => runAudit(data, options, session)),
+  );
 }
 
 async function runAudit(data: string, flags: AuditFlags, session: Session): Promise<Outcome> {
   const { audit, openDataset } = await import("@slicestack/pipeline");
-  const { auditPage, auditText, refuseExistingFile, writeFileAtomic } = await import("@slicestack/pipeline/internal");
+  const { auditPage, auditText, refuseExistingFile, writeFileAtomic } =
+    await import("@slicestack/pipeline/internal");
   const { html, fold, columns, images, overwrite = false } = flags;
   if (html !== undefined) refuseExistingFile(html, overwrite);
   const { onProgress, signal } = session;

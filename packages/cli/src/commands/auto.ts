@@ -48,7 +48,10 @@ export function addAuto(program: Command, start: Start): void {
     .option("--device <device>", "auto, cpu, mps or cuda:N (default: auto)")
     .option("--threads <number>", "threads of the training, or auto (default: auto)", parseThreads)
     .option("--seed <number>", "seed of the split, the training and the intervals (default: 0)", parseSeed)
-    .option("--allow-leaks", "continue although the audit found one scan under two subjects, or another error")
+    .option(
+      "--allow-leaks",
+      "continue although the audit found one scan under two subjects, or another error",
+    )
     .option("--overwrite", "start again: replace what an earlier call left in the folder");
   addCommon(command, {
     example:
@@ -85,13 +88,20 @@ function dryRunText({ steps, seconds, reasons }: DryRun, out: string): string {
   const width = Math.max(...steps.map(({ step }) => step.length));
   const times = steps.map((one) => (one.done ? `${clock(one.seconds)} done` : `about ${clock(one.seconds)}`));
   const timeWidth = Math.max(...times.map((text) => text.length));
-  const rows = steps.map(({ step, what }, k) => `${step.padEnd(width)}  ${times[k]!.padEnd(timeWidth)}  ${what}`);
+  const rows = steps.map(
+    ({ step, what }, k) => `${step.padEnd(width)}  ${times[k]!.padEnd(timeWidth)}  ${what}`,
+  );
   const left = steps.filter(({ done }) => !done).reduce((sum, one) => sum + one.seconds, 0);
   const total =
-    left === seconds ? `About ${clock(seconds)} in all` : `About ${clock(left)} are left of ${clock(seconds)}`;
-  return [...rows, "", ...reasons, `${total}. Nothing was written; ${shownPath(out)} would hold everything.`].join(
-    "\n",
-  );
+    left === seconds
+      ? `About ${clock(seconds)} in all`
+      : `About ${clock(left)} are left of ${clock(seconds)}`;
+  return [
+    ...rows,
+    "",
+    ...reasons,
+    `${total}. Nothing was written; ${shownPath(out)} would hold everything.`,
+  ].join("\n");
 }
 
 function nextText({ report, bundle }: Omit<AutoResult, "table">): string {

@@ -12,7 +12,9 @@ interface CacheOptions extends CommonOptions {
 export function addCache(program: Command, start: Start): void {
   const command = program
     .command("cache")
-    .description("list what is cached, computed features and downloaded weights, and remove what is not needed")
+    .description(
+      "list what is cached, computed features and downloaded weights, and remove what is not needed",
+    )
     .option("--prune", "remove features beyond the size, the least recently used first")
     .option("--max-size <size>", "with --prune: e.g. 5GB (default: SLICESTACK_CACHE_SIZE, else 20GB)")
     .option(

@@ -12,7 +12,9 @@ interface ClockFlags extends CommonOptions {
 export function addClock(program: Command, start: Start): void {
   const command = program
     .command("clock")
-    .description("time how fast a data set is loaded: slices and volumes, in order and at random, plain and augmented")
+    .description(
+      "time how fast a data set is loaded: slices and volumes, in order and at random, plain and augmented",
+    )
     .argument("<data>", "folder of the prepared data set")
     .option("--batch <number>", "number of slices in a batch", parseCount, 32)
     .option("--epochs <number>", "number of passes over the data set", parseCount, 1)
@@ -23,10 +25,16 @@ export function addClock(program: Command, start: Start): void {
     notes:
       "The first passes read from disk, as far as the system can be made to drop the file from its cache (GNU dd, fincore); the table says " +
       "how much of it was in memory. Times differ from run to run and do not affect the exit code.",
-  }).action((data: string, options: ClockFlags) => start(options, (session) => runClock(data, options, session)));
+  }).action((data: string, options: ClockFlags) =>
+    start(options, (session) => runClock(data, options, session)),
+  );
 }
 
-async function runClock(data: string, { batch, epochs, config }: ClockFlags, session: Session): Promise<Outcome> {
+async function runClock(
+  data: string,
+  { batch, epochs, config }: ClockFlags,
+  session: Session,
+): Promise<Outcome> {
   const { clock, loadConfig, usePlugins } = await import("@slicestack/pipeline");
   const { clockText } = await import("@slicestack/pipeline/internal");
   const { onProgress, signal } = session;

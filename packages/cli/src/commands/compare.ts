@@ -13,10 +13,15 @@ interface CompareOptions extends CommonOptions {
 export function addCompare(program: Command, start: Start): void {
   const command = program
     .command("compare")
-    .description("compare evaluated runs or groups on the same test subjects: paired tests, one table, one forest plot")
+    .description(
+      "compare evaluated runs or groups on the same test subjects: paired tests, one table, one forest plot",
+    )
     .argument("<run...>", "at least two run or group folders, each scored by slicestack evaluate")
     .option("--out <folder>", "folder for table, figure and page", "comparison")
-    .option("--model <name>", "the model of each run to compare, e.g. 2d_vote (default: the main model of the run)")
+    .option(
+      "--model <name>",
+      "the model of each run to compare, e.g. 2d_vote (default: the main model of the run)",
+    )
     .option("--metric <name>", "metric whose differences are plotted", "balancedAccuracy");
   addCommon(command, {
     example: "slicestack compare runs/resnet18 runs/resnet50 --out comparison",

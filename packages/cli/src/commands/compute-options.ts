@@ -14,10 +14,9 @@ export function addComputeOptions(command: Command, { threads }: { threads: stri
     .option("--device <name>", "cpu, cuda:N or mps (default: auto)")
     .option("--threads <number>", `${threads} (default: the available cores)`, parseCount)
     .addOption(
-      new Option("--precision <type>", "precision of the computation (default: as the model was trained)").choices([
-        "auto",
-        "float32",
-        "bfloat16",
-      ]),
+      new Option(
+        "--precision <type>",
+        "precision of the computation (default: as the model was trained)",
+      ).choices(["auto", "float32", "bfloat16"]),
     );
 }

@@ -58,7 +58,9 @@ async function runDemoCommand(options: DemoOptions, session: Session): Promise<O
     if (!(error instanceof DemoStopped)) throw error;
     const { run, trained } = error;
     const commands = [...(trained ? [] : [`train --resume ${pathWord(run)}`]), `evaluate ${pathWord(run)}`];
-    const note = ["Stopped and saved. To resume:", ...commands.map((rest) => `  slicestack ${rest}`)].join("\n");
+    const note = ["Stopped and saved. To resume:", ...commands.map((rest) => `  slicestack ${rest}`)].join(
+      "\n",
+    );
     return { code: EXIT.stopped, text: "", json: { run, status: "stopped" }, note };
   }
   const { table, report, run, data, seconds, metrics } = result;

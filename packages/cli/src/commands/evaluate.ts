@@ -27,9 +27,17 @@ const collect = (text: string, before: string[] = []) => [...before, text];
 export function addEvaluate(program: Command, start: Start): void {
   const command = program
     .command("evaluate")
-    .description("score a run, a group of runs and their ensemble, or a foreign checkpoint, and write the report")
-    .argument("[run]", "run or group folder, or file of a bundle, which is imported into --out first and needs --data")
-    .option("--data <folder>", "another prepared data set: external validation (default: the run's own test part)")
+    .description(
+      "score a run, a group of runs and their ensemble, or a foreign checkpoint, and write the report",
+    )
+    .argument(
+      "[run]",
+      "run or group folder, or file of a bundle, which is imported into --out first and needs --data",
+    )
+    .option(
+      "--data <folder>",
+      "another prepared data set: external validation (default: the run's own test part)",
+    )
     .addOption(
       new Option("--part <part>", "part of that data set's split")
         .choices(["all", "train", "val", "test"])
@@ -40,14 +48,21 @@ export function addEvaluate(program: Command, start: Start): void {
       "maps a class of that data set to a class of the task; repeatable",
       collectPair,
     )
-    .option("--checkpoint <file>", "a checkpoint in place of a run: imported into --out first (see slicestack import)")
+    .option(
+      "--checkpoint <file>",
+      "a checkpoint in place of a run: imported into --out first (see slicestack import)",
+    )
     .option("--config <file>", "with --checkpoint: its configuration, in structured or published form")
     .option(
       "--out <folder>",
       "with --checkpoint or a bundle: the run folder to create (default: runs/NAME, which the same bundle reuses)",
     )
     .option("--allow-plugins", "run the plug-ins in a bundle with your permissions")
-    .option("--set <key=value>", "with --checkpoint: override a configuration key (repeatable)", collectOverride)
+    .option(
+      "--set <key=value>",
+      "with --checkpoint: override a configuration key (repeatable)",
+      collectOverride,
+    )
     .addOption(
       new Option(
         "--protocol <name>",
@@ -75,7 +90,11 @@ export function addEvaluate(program: Command, start: Start): void {
   );
 }
 
-async function runEvaluate(given: string | undefined, options: EvaluateOptions, session: Session): Promise<Outcome> {
+async function runEvaluate(
+  given: string | undefined,
+  options: EvaluateOptions,
+  session: Session,
+): Promise<Outcome> {
   const { evaluate, evaluateGroup, holdsBundle, isGroup } = await import("@slicestack/pipeline");
   const isBundle = given !== undefined && (await holdsBundle(given));
   checkOptions(given, isBundle, options);
@@ -134,7 +153,9 @@ function checkOptions(
   if (run === undefined && checkpoint === undefined)
     throw new UsageError("evaluate needs a run folder, or --checkpoint FILE with --data FOLDER");
   if (run !== undefined && checkpoint !== undefined)
-    throw new UsageError(`evaluate takes a run or a checkpoint; received ${run} and --checkpoint ${checkpoint}`);
+    throw new UsageError(
+      `evaluate takes a run or a checkpoint; received ${run} and --checkpoint ${checkpoint}`,
+    );
   if (run !== undefined && (config ?? (isBundle ? undefined : out) ?? set) !== undefined)
     throw new UsageError(
       `--config, --out and configuration keys go with --checkpoint; a ${isBundle ? "bundle has its own, apart from --out" : "run has its own"}`,
@@ -142,11 +163,15 @@ function checkOptions(
   if (data !== undefined) return;
   if (isBundle) throw new UsageError("a bundle has no data set: name a prepared one with --data FOLDER");
   if (checkpoint !== undefined) throw new UsageError("--checkpoint needs --data FOLDER, a prepared data set");
-  if (part !== "all" || mapClasses !== undefined) throw new UsageError("--part and --map-classes go with --data");
+  if (part !== "all" || mapClasses !== undefined)
+    throw new UsageError("--part and --map-classes go with --data");
 }
 
 /** Imports the checkpoint. @returns its run folder */
-async function imported({ data, checkpoint, config, out, set = {} }: EvaluateOptions, { command, log }: Session) {
+async function imported(
+  { data, checkpoint, config, out, set = {} }: EvaluateOptions,
+  { command, log }: Session,
+) {
   const { importCheckpoint, loadConfig, openDataset } = await import("@slicestack/pipeline");
   openDataset(data!); // a checkpoint that cannot be scored leaves no run behind
   const name = config === undefined ? "imported" : loadConfig({ file: config, overrides: set }).name;

@@ -25,7 +25,9 @@ interface ExplainFlags extends CommonOptions {
 export function addExplain(program: Command, start: Start): void {
   const command = program
     .command("explain")
-    .description("explain the predictions of a run: maps on the scans, important slices, and tests of the maps")
+    .description(
+      "explain the predictions of a run: maps on the scans, important slices, and tests of the maps",
+    )
     .argument("<run>", "run folder, or file of a bundle, which needs --data")
     .requiredOption("--out <folder>", "folder for maps, pictures and explain.json")
     .option("--data <folder>", "another prepared data set (default: that of the run)")
@@ -51,12 +53,15 @@ export function addExplain(program: Command, start: Start): void {
     )
     .option("--layer <name>", "layer of Grad-CAM (default: the last stage whose maps are at least 7 x 7)")
     .addOption(
-      new Option("--baseline <kind>", "baseline of integrated gradients and deletion (default: air)").choices([
-        "air",
-        "mean",
-      ]),
+      new Option("--baseline <kind>", "baseline of integrated gradients and deletion (default: air)").choices(
+        ["air", "mean"],
+      ),
     )
-    .option("--steps <number>", "number of points on the path of integrated gradients (default: 32)", parseCount)
+    .option(
+      "--steps <number>",
+      "number of points on the path of integrated gradients (default: 32)",
+      parseCount,
+    )
     .option("--slices <number>", "number of slices in each picture (default: 12)", parseCount)
     .option("--no-check", "skip deletion, insertion and random weights, which take most of the time");
   addCommon(command, {
@@ -64,7 +69,9 @@ export function addExplain(program: Command, start: Start): void {
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
     notes:
       "There is a warning, in the text and in summary.warnings, for maps that are no better than a random order; the exit code is still 0.",
-  }).action((run: string, options: ExplainFlags) => start(options, (session) => runExplain(run, options, session)));
+  }).action((run: string, options: ExplainFlags) =>
+    start(options, (session) => runExplain(run, options, session)),
+  );
 }
 
 async function runExplain(run: string, flags: ExplainFlags, session: Session): Promise<Outcome> {

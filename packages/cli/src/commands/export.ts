@@ -34,7 +34,10 @@ export function addExport(program: Command, start: Start): void {
       ).choices(["whole", "trunk", "head"]),
     )
     .addOption(
-      new Option("--weights <precision>", "fp16 halves the file; refused if a decision on the validation set changes")
+      new Option(
+        "--weights <precision>",
+        "fp16 halves the file; refused if a decision on the validation set changes",
+      )
         .choices(["fp32", "fp16"])
         .default("fp32"),
     )
@@ -45,7 +48,8 @@ export function addExport(program: Command, start: Start): void {
     example:
       "slicestack export runs/mosmed mosmed.slicestack --to bundle\nslicestack export runs/mosmed model.onnx --to onnx",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
-    notes: "Inputs, outputs and metadata of the graph: docs/reference/onnx.md. See also docs/how-to/export.md.",
+    notes:
+      "Inputs, outputs and metadata of the graph: docs/reference/onnx.md. See also docs/how-to/export.md.",
   }).action((run: string, out: string, options: ExportFlags) =>
     start(options, (session) => runExport(run, out, options, session)),
   );
@@ -73,7 +77,9 @@ async function runExport(run: string, out: string, flags: ExportFlags, session: 
 
 async function exportAsBundle(model: string, out: string, flags: ExportFlags): Promise<Outcome> {
   if (flags.part !== undefined || flags.weights === "fp16")
-    throw new UsageError("a bundle contains the whole model in float32: omit --part and --weights, or export to onnx");
+    throw new UsageError(
+      "a bundle contains the whole model in float32: omit --part and --weights, or export to onnx",
+    );
   const { exportBundle } = await import("@slicestack/pipeline");
   const { licence, overwrite = false, allowPlugins = false } = flags;
   const result = await exportBundle({
@@ -106,7 +112,10 @@ function exportText({ files, graph, notes }: ExportResult): string {
     title: string,
     infos: readonly { name: string; type: string; shape: readonly (string | number)[] }[],
   ) =>
-    infos.map((info, k) => `${k === 0 ? title : " ".repeat(title.length)} ${shape(info.name, info.type, info.shape)}`);
-  const about = graph === null ? [] : [...tensors("Inputs: ", graph.inputs), ...tensors("Outputs:", graph.outputs)];
+    infos.map(
+      (info, k) => `${k === 0 ? title : " ".repeat(title.length)} ${shape(info.name, info.type, info.shape)}`,
+    );
+  const about =
+    graph === null ? [] : [...tensors("Inputs: ", graph.inputs), ...tensors("Outputs:", graph.outputs)];
   return [...about, ...files.map((file) => `Written: ${shownPath(file)}`), ...notes].join("\n");
 }

@@ -20,12 +20,16 @@ export function addImport(program: Command, start: Start): void {
     )
     .argument("<checkpoint>", ".slicestack, .pth, .pt or .safetensors; no code in it is executed")
     .argument("<out>", "run folder to create")
-    .option("--config <file>", "its configuration, in structured or published form (default: derived from the file)")
+    .option(
+      "--config <file>",
+      "its configuration, in structured or published form (default: derived from the file)",
+    )
     .option("--member <number>", "which model of a bundle of a group, from 0", parseIndex)
     .option("--allow-plugins", "run the plug-ins in a bundle with your permissions")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
   addCommon(command, {
-    example: "slicestack import best_model.pth runs/published --config configs/published/resnet_no_dropout.yaml",
+    example:
+      "slicestack import best_model.pth runs/published --config configs/published/resnet_no_dropout.yaml",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine],
     notes:
       "Configuration keys are flags, too, e.g. --network.size '[64, 64, 32]'. See docs/how-to/published-checkpoints.md.",

@@ -46,9 +46,17 @@ export function addInspect(program: Command, start: Start): void {
       "values shown as black and white (default: -1000,400 for HU, else all values)",
       parseWindow,
     )
-    .option("--slices <number>", "number of slices in a montage, or all (default: 24, in a comparison 5)", parseSlices)
+    .option(
+      "--slices <number>",
+      "number of slices in a montage, or all (default: 24, in a comparison 5)",
+      parseSlices,
+    )
     .option("--columns <number>", "number of columns of a montage", parseCount)
-    .option("--tile <pixels>", "longer side of each slice (default: its own size, within 128 to 256)", parseCount)
+    .option(
+      "--tile <pixels>",
+      "longer side of each slice (default: its own size, within 128 to 256)",
+      parseCount,
+    )
     .option("--source <path>", "with --id: compare the prepared volume with its source")
     .option(
       "--comparison <file>",
@@ -57,10 +65,9 @@ export function addInspect(program: Command, start: Start): void {
     .option("--inputs", "with --id: compare the arrays that the loaders pass to a model; needs libtorch")
     .option("--config <file>", "with --inputs: window and size of this configuration (default: the defaults)")
     .addOption(
-      new Option("--unit <unit>", "unit of the values (default: HU for scans, arbitrary for arrays)").choices([
-        "HU",
-        "arbitrary",
-      ]),
+      new Option("--unit <unit>", "unit of the values (default: HU for scans, arbitrary for arrays)").choices(
+        ["HU", "arbitrary"],
+      ),
     )
     .option("--allow-gaps", "interpolate over missing slices of a DICOM series or a folder of slices")
     .option(
@@ -69,7 +76,10 @@ export function addInspect(program: Command, start: Start): void {
     )
     .option("--no-preview", "do not show slices as text")
     .option("--keep-ids", "show PatientIDs (default: the same salted hashes as in prepare)")
-    .option("--salt-file <file>", "secret of those hashes (default: a file of this user, created the first time)")
+    .option(
+      "--salt-file <file>",
+      "secret of those hashes (default: a file of this user, created the first time)",
+    )
     .option("--overwrite", "replace existing pictures; those in --out are always replaced");
   addCommon(command, {
     example: "slicestack inspect export.zip --series thinnest --out look",
@@ -77,7 +87,9 @@ export function addInspect(program: Command, start: Start): void {
     notes:
       "The exit code is 3 where the path contains no volume, or where a comparison with --source finds more than rounding; " +
       "it is 1 where loaders differ (--inputs). Names of patients are never read.",
-  }).action((path: string, options: InspectFlags) => start(options, (session) => runInspect(path, options, session)));
+  }).action((path: string, options: InspectFlags) =>
+    start(options, (session) => runInspect(path, options, session)),
+  );
 }
 
 async function runInspect(path: string, flags: InspectFlags, session: Session): Promise<Outcome> {
@@ -92,7 +104,11 @@ async function runInspect(path: string, flags: InspectFlags, session: Session): 
   return { code, text: inspectText(result), json };
 }
 
-async function optionsOf(path: string, flags: InspectFlags, { onProgress, signal }: Session): Promise<InspectOptions> {
+async function optionsOf(
+  path: string,
+  flags: InspectFlags,
+  { onProgress, signal }: Session,
+): Promise<InspectOptions> {
   const { loadConfig, usePlugins } = await import("@slicestack/pipeline");
   const { canPreview } = await import("@slicestack/pipeline/internal");
   const { inputs, config, preview, json, verbose: _verbose, ...options } = flags;

@@ -23,7 +23,11 @@ export function addMerge(program: Command, start: Start): void {
   );
 }
 
-async function runMerge(shards: string[], destination: string, { name, overwrite }: MergeFlags): Promise<Outcome> {
+async function runMerge(
+  shards: string[],
+  destination: string,
+  { name, overwrite }: MergeFlags,
+): Promise<Outcome> {
   const { mergeShards } = await import("@slicestack/pipeline");
   const dataset = await mergeShards({
     shards,

@@ -13,7 +13,12 @@ export function addModels(program: Command, start: Start): void {
     .option("--size <height,width>", "size of a slice in pixels", parseSize, [128, 128])
     .option("--slices <number>", "number of slices of a volume, at most 2048", upTo(1, 2048), 64)
     .option("--classes <number>", "number of classes", upTo(2, 1000), 2)
-    .option("--batch <number>", "number of slices or volumes in a training step, for the memory", upTo(1, 1024), 16);
+    .option(
+      "--batch <number>",
+      "number of slices or volumes in a training step, for the memory",
+      upTo(1, 1024),
+      16,
+    );
   addCommon(command, {
     example: "slicestack models --size 128,128 --slices 64 --classes 5 --batch 8",
     codes: [EXIT.ok, EXIT.usage],

@@ -13,7 +13,9 @@ interface PlanFlags extends CommonOptions {
 export function addPlan(program: Command, start: Start): void {
   const command = program
     .command("plan")
-    .description("write a complete configuration for a data set on this machine, with the reason for each choice")
+    .description(
+      "write a complete configuration for a data set on this machine, with the reason for each choice",
+    )
     .argument("<data>", "prepared data set")
     .option("--budget <time>", "time that training may take, e.g. 1h, 90m", parseDuration)
     .option("--device <device>", "auto, cpu, mps or cuda:N (default: auto)")

@@ -29,7 +29,10 @@ export function addPredict(program: Command, start: Start): void {
       "scans: files, folders, zips, patterns, DICOMweb addresses of studies and series; - reads a list of them from standard input",
     )
     .option("--out <folder>", "write predictions.csv and a JSON file for each scan")
-    .option("--explain", "with --out: write Grad-CAM and integrated gradients as NIfTI, in the space of each scan")
+    .option(
+      "--explain",
+      "with --out: write Grad-CAM and integrated gradients as NIfTI, in the space of each scan",
+    )
     .option(
       "--dicom <folder>",
       "for DICOM scans: write a structured report and a heat-map of each, as objects of its study (they name the patient)",
@@ -63,12 +66,19 @@ export function addPredict(program: Command, start: Start): void {
   );
 }
 
-async function runPredict(model: string, given: string[], flags: PredictFlags, session: Session): Promise<Outcome> {
+async function runPredict(
+  model: string,
+  given: string[],
+  flags: PredictFlags,
+  session: Session,
+): Promise<Outcome> {
   const { predict } = await import("@slicestack/pipeline");
   if (flags.explain === true && flags.out === undefined)
     throw new UsageError("--explain writes files: pass --out FOLDER, too.");
   const { json: _json, verbose: _verbose, explain, ...rest } = flags;
-  const inputs = given.includes("-") ? [...given.filter((input) => input !== "-"), ...(await listed())] : given;
+  const inputs = given.includes("-")
+    ? [...given.filter((input) => input !== "-"), ...(await listed())]
+    : given;
   session.onFailure(() => "The results that were written are complete; run the same command again.");
   const options: PredictOptions = {
     model,
@@ -101,12 +111,19 @@ function logSetAside({ setAside }: PredictSummary, session: Session): void {
   const isOwn = ({ code }: PredictSummary["setAside"][number]) => code === "own-result";
   const [own, others] = [setAside.filter(isOwn), setAside.filter((one) => !isOwn(one))];
   if (own.length > 0)
-    session.log(`ignored ${counted(own.length, "DICOM object")} that Slicestack wrote, such as ${own[0]!.path}`);
+    session.log(
+      `ignored ${counted(own.length, "DICOM object")} that Slicestack wrote, such as ${own[0]!.path}`,
+    );
   if (others.length > 0)
-    session.log(`${counted(others.length, "file")} set aside, such as ${others[0]!.path}: ${others[0]!.reason}`);
+    session.log(
+      `${counted(others.length, "file")} set aside, such as ${others[0]!.path}: ${others[0]!.reason}`,
+    );
 }
 
-function noteOf({ results, failed, out, dicom, withoutDicom }: PredictSummary, folder: string | null): string {
+function noteOf(
+  { results, failed, out, dicom, withoutDicom }: PredictSummary,
+  folder: string | null,
+): string {
   const done = `${counted(results.length, "scan")} predicted${failed.length > 0 ? `, ${failed.length} could not be` : ""}`;
   const predicted = out === null ? done : `${done}: ${out}`;
   if (folder === null) return predicted;
@@ -130,7 +147,9 @@ function resultText({ source, decision, probabilities, set, warnings, calibrated
   const words = calibrated ? "" : ", not calibrated";
   const sets = set === null ? "" : `; ${((1 - set.miss) * 100).toFixed(0)} % set {${set.classes.join(", ")}}`;
   const threshold =
-    decision.threshold === null ? "" : ` at the threshold ${decision.threshold.toFixed(3)} (${decision.rule})`;
+    decision.threshold === null
+      ? ""
+      : ` at the threshold ${decision.threshold.toFixed(3)} (${decision.rule})`;
   const line = `${source}: ${decision.class}${threshold} (${shares.join(", ")}${words})${sets}`;
   return [line, ...warnings.map(({ message }) => `  warning: ${message}`)].join("\n");
 }

@@ -40,8 +40,10 @@ export async function prepareOnSlurm(preparing: Preparing): Promise<Outcome> {
     string,
   ];
   const active = await activeSubmission(slurm, merge);
-  const submitted = active === null ? await submit(slurm, pieces, merge, preparing) : await lastOf(pieces, active);
-  if (active !== null) session.log(`Slurm job ${active.read()?.job} makes ${destination} already: following it.`);
+  const submitted =
+    active === null ? await submit(slurm, pieces, merge, preparing) : await lastOf(pieces, active);
+  if (active !== null)
+    session.log(`Slurm job ${active.read()?.job} makes ${destination} already: following it.`);
   else if (flags.detach === true) return submittedOutcome(submitted.merge.read()!.job!, submitted.merge);
   const failed = await firstFailure(slurm, submitted.pieces, flags, session);
   if (failed !== null) return failed;
@@ -71,7 +73,12 @@ async function submit(
     throw new UsageError("--on slurm needs --shards N, the number of pieces, and no --shard");
   if (overwrite !== true && existsSync(join(destination, "dataset.json")))
     throw new UsageError(`${destination} is a data set already: give another folder, or --overwrite`);
-  const given = wordsWithout(givenWords(command, session.argv), [...SLURM_OPTIONS, "--shards", "--name", "--json"]);
+  const given = wordsWithout(givenWords(command, session.argv), [
+    ...SLURM_OPTIONS,
+    "--shards",
+    "--name",
+    "--json",
+  ]);
   const piece = (k: number) => join(piecesOf(destination), String(k));
   const numbers = Array.from({ length: shards }, (_, k) => k + 1);
   const [pieces, merge] = [nextSubmission(piecesFolder), nextSubmission(mergeFolder)];
@@ -83,7 +90,10 @@ async function submit(
       command: taskOf("prepare", ...given, "--shard", `${k}/${shards}`, "--", source, piece(k)),
     })),
   });
-  const named = [...(name === undefined ? [] : ["--name", name]), ...(overwrite === true ? ["--overwrite"] : [])];
+  const named = [
+    ...(name === undefined ? [] : ["--name", name]),
+    ...(overwrite === true ? ["--overwrite"] : []),
+  ];
   const output = flags.json === true ? ["--json"] : [];
   await merge.submit(slurm, {
     ...common,

@@ -48,7 +48,10 @@ export function addPrepare(program: Command, start: Start): void {
       "--labels <file>",
       "CSV with ids, labels and subjects (default: labels.csv in the source, else its class folders)",
     )
-    .option("--id-column <name>", "column of the ids (default: the first of id, path, PatientID … that exists)")
+    .option(
+      "--id-column <name>",
+      "column of the ids (default: the first of id, path, PatientID … that exists)",
+    )
     .option("--label-column <name>", "column of the labels (default: label or category)")
     .option("--subject-column <name>", "column of the subjects (default: subject)")
     .option("--class-column <name>", "column of the class names (default: class)")
@@ -65,7 +68,10 @@ export function addPrepare(program: Command, start: Start): void {
       "--series <choice>",
       "which series of a study with several: thinnest, a UID, or a regular expression on the description",
     )
-    .option("--skip-unlabelled", "skip volumes without a label and labels without a volume, instead of refusing them")
+    .option(
+      "--skip-unlabelled",
+      "skip volumes without a label and labels without a volume, instead of refusing them",
+    )
     .option(
       "--keep-columns <names>",
       "further columns of the labels file to keep, separated by commas (default: all that do not look personal)",
@@ -82,27 +88,48 @@ export function addPrepare(program: Command, start: Start): void {
       parseDepth,
     )
     .addOption(
-      new Option("--crop <region>", "crop CT to this region (default: none)").choices(["lung", "body", "none"]),
+      new Option("--crop <region>", "crop CT to this region (default: none)").choices([
+        "lung",
+        "body",
+        "none",
+      ]),
     )
     .option("--margin <mm>", "margin around the region in mm (default: 10)", parseMillimetres)
     .option("--mask <folder>", "crop to the box of your own masks, named like the volumes")
     .addOption(
-      new Option("--unit <unit>", "unit of the values of arrays (default: arbitrary)").choices(["HU", "arbitrary"]),
-    )
-    .addOption(
-      new Option("--dtype <type>", "store values without HU as this type, where volumes have several types").choices([
-        "float32",
+      new Option("--unit <unit>", "unit of the values of arrays (default: arbitrary)").choices([
+        "HU",
+        "arbitrary",
       ]),
     )
-    .option("--allow-gaps", "interpolate over missing slices of a DICOM series or a folder of slices, and record it")
+    .addOption(
+      new Option(
+        "--dtype <type>",
+        "store values without HU as this type, where volumes have several types",
+      ).choices(["float32"]),
+    )
+    .option(
+      "--allow-gaps",
+      "interpolate over missing slices of a DICOM series or a folder of slices, and record it",
+    )
     .option("--keep-ids", "keep PatientIDs and paths of DICOM in the index (default: salted hashes)")
-    .option("--salt-file <file>", "secret of those hashes (default: a file of this user, created the first time)")
+    .option(
+      "--salt-file <file>",
+      "secret of those hashes (default: a file of this user, created the first time)",
+    )
     .option("--workers <number>", "number of threads (default: the available cores)", parseWorkers)
     .option("--shard <i/n>", "prepare piece i of n; slicestack merge combines the pieces", parseShard)
-    .option("--shards <number>", "with --on slurm: number of pieces, each a job, which are then merged", parseCount)
+    .option(
+      "--shards <number>",
+      "with --on slurm: number of pieces, each a job, which are then merged",
+      parseCount,
+    )
     .option("--name <name>", "name of the data set (default: the destination's)")
     .option("--attribution <text>", "authors and licence of the data, shown in reports")
-    .option("--overwrite", "replace the destination, and what a stopped preparation with other settings left behind");
+    .option(
+      "--overwrite",
+      "replace the destination, and what a stopped preparation with other settings left behind",
+    );
   addSlurmOptions(command);
   addCommon(command, {
     example: "slicestack prepare studies data/mosmed --labels studies/labels.csv",
@@ -124,7 +151,15 @@ async function runPrepare(
   session: Session,
 ): Promise<Outcome> {
   const { labelsOf, prepare } = await import("@slicestack/pipeline");
-  const { idColumn, labelColumn, subjectColumn, classColumn, json: _json, verbose: _verbose, ...options } = flags;
+  const {
+    idColumn,
+    labelColumn,
+    subjectColumn,
+    classColumn,
+    json: _json,
+    verbose: _verbose,
+    ...options
+  } = flags;
   const columns = { id: idColumn, label: labelColumn, subject: subjectColumn, class: classColumn };
   session.onFailure(() => "The finished volumes are kept: the same command resumes.");
   const dataset = await prepare({
@@ -193,14 +228,17 @@ export function columnLines({ kept, dropped }: FurtherColumns): string[] {
   const more = ({ length }: readonly unknown[]) => length - MOST_COLUMNS;
   const names = kept.slice(0, MOST_COLUMNS).join(", ") + (more(kept) > 0 ? ` and ${more(kept)} more` : "");
   return [
-    ...(kept.length > 0 ? [`kept from the labels file: ${names} (--keep-columns chooses, --json lists all)`] : []),
+    ...(kept.length > 0
+      ? [`kept from the labels file: ${names} (--keep-columns chooses, --json lists all)`]
+      : []),
     ...dropped.slice(0, MOST_COLUMNS).map(({ name, why }) => `dropped the column ${name}: ${why}`),
     ...(more(dropped) > 0 ? [`dropped ${more(dropped)} more columns: --json lists all`] : []),
   ];
 }
 
 /** Comma-separated names; an empty list keeps no columns. */
-const parseNames = (text: string): string[] => (text.trim() === "" ? [] : text.split(",").map((name) => name.trim()));
+const parseNames = (text: string): string[] =>
+  text.trim() === "" ? [] : text.split(",").map((name) => name.trim());
 
 export function parseDepth(text: string): number | "native" {
   if (text === "native") return text;

@@ -29,14 +29,25 @@ export function addServe(program: Command, start: Start): void {
       "folders of runs or groups, or files of bundles; NAME=PATH chooses the name under which a model is served",
     )
     .option("--data <folder>", "folder of the queue, the uploads and the results", "served")
-    .option("--host <address>", "address to listen on; any but this machine's own needs --tokens", "127.0.0.1")
-    .addOption(
-      new Option("--port <number>", "port to listen on; 0 takes a free one").argParser(parsePort).default(8080),
+    .option(
+      "--host <address>",
+      "address to listen on; any but this machine's own needs --tokens",
+      "127.0.0.1",
     )
-    .option("--tokens <file>", "accept only requests with a token of this file: a name and a SHA-256 on each line")
+    .addOption(
+      new Option("--port <number>", "port to listen on; 0 takes a free one")
+        .argParser(parsePort)
+        .default(8080),
+    )
+    .option(
+      "--tokens <file>",
+      "accept only requests with a token of this file: a name and a SHA-256 on each line",
+    )
     .option("--workers <number>", "processes that predict", parseCount, 1)
     .option("--queue <number>", "most predictions that wait; more are answered with 429", parseCount, 100)
-    .addOption(ofTime("--keep <time>", "how long the files and results of a prediction are kept", 24 * 3600, "24h"))
+    .addOption(
+      ofTime("--keep <time>", "how long the files and results of a prediction are kept", 24 * 3600, "24h"),
+    )
     .addOption(new Option("--max-upload <size>", "most bytes of an upload, e.g. 500MB").default("4GiB"))
     .addOption(ofTime("--timeout <time>", "how long a prediction may take", 600, "10m"))
     .option("--rate <number>", "most requests of one client a minute", parseCount, 1200)
@@ -48,7 +59,9 @@ export function addServe(program: Command, start: Start): void {
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine],
     notes:
       "http://127.0.0.1:8080/docs describes the API and tries it. SIGHUP reads the models and the tokens again. SIGTERM and Ctrl-C take no more requests and let running predictions end; what still waits is predicted after the next start. The log, a line of JSON for each request, goes to standard error. Research use only; not a medical device.",
-  }).action((models: string[], flags: ServeFlags) => start(flags, (session) => runServe(models, flags, session)));
+  }).action((models: string[], flags: ServeFlags) =>
+    start(flags, (session) => runServe(models, flags, session)),
+  );
 }
 
 async function runServe(given: string[], flags: ServeFlags, session: Session): Promise<Outcome> {

@@ -19,7 +19,11 @@ export function addSlices(program: Command, start: Start): void {
       "folder to create: train|val|test/class_k/NAME_INDEX.npy where the data set has a split, else class_k/…",
     )
     .option("--volumes", "one file per volume, NAME.npy of shape (H, W, slices), instead of one per slice")
-    .option("--fold <number>", "which fold of a cross-validation gives the parts, counted from 0", parseFoldNumber)
+    .option(
+      "--fold <number>",
+      "which fold of a cross-validation gives the parts, counted from 0",
+      parseFoldNumber,
+    )
     .option("--overwrite", "replace the folder");
   addCommon(command, {
     example: "slicestack slices data/mosmed slices/mosmed",
@@ -45,5 +49,9 @@ async function runSlices(
     onProgress,
     signal,
   });
-  return { code: EXIT.ok, text: `${result.slices} slices of ${result.volumes} volumes in ${out}`, json: result };
+  return {
+    code: EXIT.ok,
+    text: `${result.slices} slices of ${result.volumes} volumes in ${out}`,
+    json: result,
+  };
 }

@@ -29,7 +29,11 @@ export function addSlurmOptions(command: Command): Command {
       "with --on slurm: time before the job's limit at which it saves and is requeued (default: 2m)",
       parseDuration,
     )
-    .option("--poll <time>", "with --on slurm: time between two questions to Slurm (default: 10s)", parseDuration)
+    .option(
+      "--poll <time>",
+      "with --on slurm: time between two questions to Slurm (default: 10s)",
+      parseDuration,
+    )
     .option("--detach", "with --on slurm: submit and return; the same command then follows the jobs");
 }
 
@@ -48,7 +52,10 @@ export function refuseWithoutSlurm(flags: SlurmFlags & { nodes?: number; shards?
     if (flags[key as keyof typeof names] !== undefined) throw new UsageError(`${name} needs --on slurm`);
 }
 
-function collectSbatch(text: string, previous: Record<string, string | true> = {}): Record<string, string | true> {
+function collectSbatch(
+  text: string,
+  previous: Record<string, string | true> = {},
+): Record<string, string | true> {
   const [, name, value] = /^(?:--)?([a-z][a-z0-9-]*)(?:=([^]*))?$/.exec(text) ?? [];
   if (name === undefined)
     throw new UsageError(`--sbatch: expected NAME=VALUE or NAME, e.g. partition=gpu, received ${text}`);

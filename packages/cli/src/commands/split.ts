@@ -51,7 +51,9 @@ export function addSplit(program: Command, start: Start): void {
   addCommon(command, {
     example: "slicestack split data/mosmed --seed 1 --fractions 0.7,0.15,0.15",
     codes: [EXIT.ok, EXIT.usage, EXIT.data],
-  }).action((data: string, options: SplitFlags) => start(options, (session) => runSplit(data, options, session)));
+  }).action((data: string, options: SplitFlags) =>
+    start(options, (session) => runSplit(data, options, session)),
+  );
 }
 
 async function runSplit(data: string, flags: SplitFlags, session: Session): Promise<Outcome> {
@@ -61,12 +63,17 @@ async function runSplit(data: string, flags: SplitFlags, session: Session): Prom
   const dataset = openDataset(data);
   const file = join(data, "split.json");
   if (existsSync(file) && !flags.overwrite)
-    throw new UsageError(`${file} already exists: add --overwrite to replace it (finished runs keep their own copy)`);
+    throw new UsageError(
+      `${file} already exists: add --overwrite to replace it (finished runs keep their own copy)`,
+    );
   const splits = await drawn(dataset, flags);
   writeSplit(dataset, splits.length === 1 && splits[0]!.fold === null ? splits[0]! : splits);
-  for (const warning of new Set(splits.flatMap(({ warnings }) => warnings))) session.log(`warning: ${warning}`);
+  for (const warning of new Set(splits.flatMap(({ warnings }) => warnings)))
+    session.log(`warning: ${warning}`);
   const counts = splits.map((split) => ({ name: foldName(split), ...partCounts(dataset, split) }));
-  const tables = counts.map(({ name, ...parts }) => `${name === "" ? "" : `${name}\n`}${countsTable(dataset, parts)}`);
+  const tables = counts.map(
+    ({ name, ...parts }) => `${name === "" ? "" : `${name}\n`}${countsTable(dataset, parts)}`,
+  );
   const json = { file, counts: splits.length === 1 ? partCounts(dataset, splits[0]!) : counts, splits };
   return { code: EXIT.ok, text: `${tables.join("\n\n")}\nSplit: ${file}`, json };
 }
@@ -88,11 +95,15 @@ async function drawn(dataset: Dataset, flags: SplitFlags): Promise<Split[]> {
   const grouped = group === undefined ? {} : { group };
   if (folds !== undefined) {
     const held = official ? officialSplit(dataset, seed).parts.test : test;
-    const rest = { ...(repeats === undefined ? {} : { repeats }), ...(held === undefined ? {} : { test: held }) };
+    const rest = {
+      ...(repeats === undefined ? {} : { repeats }),
+      ...(held === undefined ? {} : { test: held }),
+    };
     return makeFolds(dataset, { seed, folds, ...rest, ...grouped });
   }
   if (official) return [officialSplit(dataset, seed)];
-  if (from !== undefined) return [splitFromTable(dataset, from, seed, saltFile === undefined ? {} : { saltFile })];
+  if (from !== undefined)
+    return [splitFromTable(dataset, from, seed, saltFile === undefined ? {} : { saltFile })];
   return [makeSplit(dataset, { seed, ...(fractions === undefined ? {} : { fractions }), ...grouped })];
 }
 
@@ -111,7 +122,9 @@ function countsTable({ info }: Dataset, counts: Record<string, number[]>): strin
     ...Object.entries(counts).map(([part, row]) => [part, ...labels.map((label) => String(row[label]))]),
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join("  ")).join("\n");
+  return rows
+    .map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join("  "))
+    .join("\n");
 }
 
 function parseFractions(text: string): [number, number, number] {

@@ -25,7 +25,11 @@ export async function launchTraining(
   const result = await launchProcesses(count, process.execPath, args, { ...stdout, signal: session.signal });
   const code = codeOf(result);
   if (output.text || code === EXIT.ok) return { code, text: "", json: undefined };
-  return { code, text: "", json: { error: { name: "DistributedError", message: EXIT_MEANING[code], exitCode: code } } };
+  return {
+    code,
+    text: "",
+    json: { error: { name: "DistributedError", message: EXIT_MEANING[code], exitCode: code } },
+  };
 }
 
 /** Passes the output of rank 0 on to stdout, and remembers whether there was any. */

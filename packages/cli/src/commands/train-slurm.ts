@@ -20,8 +20,13 @@ export interface SlurmTrainFlags extends SlurmFlags, TargetFlags {
 const OF_A_NEW_RUN = ["--config", "--set", "--shuffle-labels", "--fold", "--seeds", "--resume", "--out"];
 
 /** @throws UsageError, ConfigError, RunError, SlurmError */
-export async function trainOnSlurm(flags: SlurmTrainFlags, session: Session, command: Command): Promise<Outcome> {
-  const { activeSubmission, nextSubmission, Slurm, submissionsBeside } = await import("@slicestack/pipeline/internal");
+export async function trainOnSlurm(
+  flags: SlurmTrainFlags,
+  session: Session,
+  command: Command,
+): Promise<Outcome> {
+  const { activeSubmission, nextSubmission, Slurm, submissionsBeside } =
+    await import("@slicestack/pipeline/internal");
   const out = folderOf(flags);
   const slurm = new Slurm();
   const submissions = submissionsBeside(out);
@@ -43,11 +48,13 @@ function folderOf({ out, resume, config, overwrite }: SlurmTrainFlags): string {
   if (folder === undefined) throw new UsageError("--on slurm needs --out FOLDER, or --resume RUN");
   if (resume === undefined && (config === undefined || config === "auto"))
     throw new UsageError("--on slurm needs --config FILE: slicestack plan DATA --out FILE writes one");
-  if (overwrite === true) throw new UsageError("--overwrite is not possible with --on slurm: remove the folder first");
+  if (overwrite === true)
+    throw new UsageError("--overwrite is not possible with --on slurm: remove the folder first");
   return folder;
 }
 
-const hasRun = (folder: string): boolean => ["run.json", "group.json"].some((name) => existsSync(join(folder, name)));
+const hasRun = (folder: string): boolean =>
+  ["run.json", "group.json"].some((name) => existsSync(join(folder, name)));
 
 /** Everything that can be refused before a job has waited for its turn. */
 async function checkTarget(flags: SlurmTrainFlags, out: string, session: Session): Promise<void> {

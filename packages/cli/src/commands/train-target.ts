@@ -52,7 +52,8 @@ export async function targetOf(flags: TargetFlags, world: World, session?: Sessi
     return dataset === null ? undefined : findDataset(folder, dataset);
   };
   const data = flags.data ?? (resumed === undefined ? undefined : begun(resumed));
-  if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set prepared by slicestack prepare");
+  if (data === undefined)
+    throw new UsageError("train needs --data FOLDER, a data set prepared by slicestack prepare");
   const out = flags.out ?? resumed ?? newFolder(config, world, flags.overwrite);
   const asGroup = flags.fold === "all" || flags.seeds !== undefined;
   if (resumed !== undefined && asGroup && !isGroup(resumed))
@@ -63,7 +64,8 @@ export async function targetOf(flags: TargetFlags, world: World, session?: Sessi
 
 /** A new run without --config is planned; `--print-config` without data shows the defaults instead. */
 const isPlanned = ({ config, resume, printConfig, data }: TargetFlags): boolean =>
-  config === "auto" || (config === undefined && resume === undefined && !(printConfig === true && data === undefined));
+  config === "auto" ||
+  (config === undefined && resume === undefined && !(printConfig === true && data === undefined));
 
 /** The configuration of --config, else that of the folder to resume, else a plan. @throws ConfigError, UsageError */
 export async function configOf(flags: TargetFlags, session?: Session): Promise<RunConfig> {
@@ -101,16 +103,21 @@ function overridesOf({ set = {}, shuffleLabels }: TargetFlags): Record<string, s
   return shuffleLabels === true ? { ...set, "task.shuffle_labels": "true" } : set;
 }
 
-const hasRun = (folder: string): boolean => ["run.json", "group.json"].some((name) => existsSync(join(folder, name)));
+const hasRun = (folder: string): boolean =>
+  ["run.json", "group.json"].some((name) => existsSync(join(folder, name)));
 
 /** The folder to resume: that of --resume, else that of --out. */
 function resumedFolder({ resume, out }: TargetFlags): string | undefined {
   if (resume === undefined) return undefined;
   const folder = resume === true ? out : resume;
-  if (folder === undefined) throw new UsageError("--resume needs the run folder: --resume RUN, or --resume --out RUN");
+  if (folder === undefined)
+    throw new UsageError("--resume needs the run folder: --resume RUN, or --resume --out RUN");
   if (typeof resume === "string" && out !== undefined && out !== resume)
-    throw new UsageError(`--resume ${resume} and --out ${out} name two folders; a run is resumed in its own folder`);
-  if (!hasRun(folder)) throw new UsageError(`${folder} is not a run folder: it has neither run.json nor group.json`);
+    throw new UsageError(
+      `--resume ${resume} and --out ${out} name two folders; a run is resumed in its own folder`,
+    );
+  if (!hasRun(folder))
+    throw new UsageError(`${folder} is not a run folder: it has neither run.json nor group.json`);
   return folder;
 }
 

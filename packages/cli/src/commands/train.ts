@@ -36,14 +36,20 @@ export function addTrain(program: Command, start: Start): void {
     .option("--data <folder>", "prepared data set")
     .option("--out <folder>", "run or group folder (default: runs/NAME, with a number where that exists)")
     .addOption(
-      new Option("--stage <stage>", "stage to train").choices(["slice", "volume", "fine_tune", "all"]).default("all"),
+      new Option("--stage <stage>", "stage to train")
+        .choices(["slice", "volume", "fine_tune", "all"])
+        .default("all"),
     )
     .option(
       "--fold <number>",
       "a fold of slicestack split --folds, counted from 0; all: a group with a run for each",
       parseFold,
     )
-    .option("--seeds <number>", "a group with this many runs, with consecutive seeds starting at --seed", parseCount)
+    .option(
+      "--seeds <number>",
+      "a group with this many runs, with consecutive seeds starting at --seed",
+      parseCount,
+    )
     .option(
       "--jobs <number>",
       "of a group: most runs that train at the same time, each as a process (default: one after another in this process)",
@@ -86,7 +92,8 @@ export function addTrain(program: Command, start: Start): void {
 }
 
 async function runTrain(options: TrainOptions, session: Session): Promise<Outcome> {
-  const { configToYaml, resolveWorld, train, trainGroup, worldFromEnvironment } = await import("@slicestack/pipeline");
+  const { configToYaml, resolveWorld, train, trainGroup, worldFromEnvironment } =
+    await import("@slicestack/pipeline");
   const { configToFile, endWithLauncher } = await import("@slicestack/pipeline/internal");
   if (options.printConfig) {
     const config = await configOf(options, session);
@@ -110,7 +117,20 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const { stage, fold, seeds, overwrite = false, keepStates = false, takeOver = false } = options;
   const onBegin = () => session.log(`${target.isGroup ? "Group" : "Run"}: ${out}`);
   const folder = { overwrite, keepStates, takeOver };
-  const common = { config, data, out, stage, resume, world, onBegin, onProgress, onLog, signal, command, ...folder };
+  const common = {
+    config,
+    data,
+    out,
+    stage,
+    resume,
+    world,
+    onBegin,
+    onProgress,
+    onLog,
+    signal,
+    command,
+    ...folder,
+  };
   const { jobs } = options;
   const chosen = {
     ...(fold === undefined ? {} : { fold }),
@@ -118,14 +138,17 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
     ...(jobs === undefined ? {} : { jobs }),
   };
   const single = typeof fold === "number" ? { fold } : {};
-  const result = target.isGroup ? await trainGroup({ ...common, ...chosen }) : await train({ ...common, ...single });
+  const result = target.isGroup
+    ? await trainGroup({ ...common, ...chosen })
+    : await train({ ...common, ...single });
   return outcomeOf(result, { options, config, world });
 }
 
 /** @throws UsageError where several runs cannot train at the same time */
 function refuseJobs({ jobs, procs }: TrainOptions, isGroup: boolean): void {
   if (jobs === undefined) return;
-  if (!isGroup) throw new UsageError("--jobs is for a group of runs: add --fold all or --seeds N, or omit it");
+  if (!isGroup)
+    throw new UsageError("--jobs is for a group of runs: add --fold all or --seeds N, or omit it");
   if ((procs ?? 1) > 1)
     throw new UsageError("--jobs trains runs at the same time, --procs one run after another: omit one");
 }
@@ -137,7 +160,10 @@ interface Summary {
 }
 
 /** With several processes, only the first one prints the result. */
-async function outcomeOf(result: TrainResult | GroupResult, { options, config, world }: Summary): Promise<Outcome> {
+async function outcomeOf(
+  result: TrainResult | GroupResult,
+  { options, config, world }: Summary,
+): Promise<Outcome> {
   const code = result.status === "stopped" ? EXIT.stopped : EXIT.ok;
   if (world.rank > 0) return { code, text: "", json: undefined };
   const folder = "group" in result ? result.group : result.run;

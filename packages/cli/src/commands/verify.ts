@@ -13,7 +13,9 @@ export function addVerify(program: Command, start: Start): void {
     codes: [EXIT.ok, EXIT.data, EXIT.stopped],
     notes:
       "The exit code is 3 where a file has changed since it was written. Files without a recorded hash are listed, but do not affect it.",
-  }).action((folder: string, options: CommonOptions) => start(options, (session) => runVerify(folder, session)));
+  }).action((folder: string, options: CommonOptions) =>
+    start(options, (session) => runVerify(folder, session)),
+  );
 }
 
 async function runVerify(folder: string, { onProgress, signal }: Session): Promise<Outcome> {
@@ -29,7 +31,9 @@ const MOST_LISTED = 20;
 function textOf(folder: string, { kind, checked, problems, unchecked }: Verification): string {
   const files = (count: number) => `${count} file${count === 1 ? "" : "s"}`;
   const listed = (lines: string[]) =>
-    lines.length <= MOST_LISTED ? lines : [...lines.slice(0, MOST_LISTED), `  and ${lines.length - MOST_LISTED} more`];
+    lines.length <= MOST_LISTED
+      ? lines
+      : [...lines.slice(0, MOST_LISTED), `  and ${lines.length - MOST_LISTED} more`];
   return [
     `${folder}: a ${WORDS[kind]}. ${files(checked.length)} ${checked.length === 1 ? "is" : "are"} unchanged.`,
     ...(problems.length === 0 ? [] : [`${files(problems.length)} changed or damaged:`]),

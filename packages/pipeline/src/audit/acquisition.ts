@@ -34,7 +34,8 @@ const ACQUISITION = new RegExp(
     ].join("|") +
     ")(id|name|code|number|no|mm|mgy|ma|kv)?$",
 );
-const isOfAcquisition = (name: string): boolean => ACQUISITION.test(name.toLowerCase().replaceAll(/[^a-z]/g, ""));
+const isOfAcquisition = (name: string): boolean =>
+  ACQUISITION.test(name.toLowerCase().replaceAll(/[^a-z]/g, ""));
 /** In a column of text, this many of the most frequent values have a feature each. */
 const MOST_LEVELS = 30;
 const FOLDS = 5;
@@ -100,7 +101,9 @@ export function numbersAuc(
   if (folds === null) return [];
   return numbers
     .flatMap(({ name, values }) => numeric(name, values))
-    .map((variable) => findingOf(variable, crossValidated(variable, volumes, info.classes.length, folds, seed)));
+    .map((variable) =>
+      findingOf(variable, crossValidated(variable, volumes, info.classes.length, folds, seed)),
+    );
 }
 
 function findingOf({ name, values, missing }: Variable, auroc: Estimate): AcquisitionFinding {
@@ -140,7 +143,8 @@ export function unusableColumns(volumes: readonly VolumeRecord[], columns: reado
 
 /** Drops copies: if all scans have the same spacing, the length of the scan is proportional to the slice count. */
 function withoutCopies(variables: readonly Variable[]): Variable[] {
-  const ratio = (a: number[], b: number[]) => new Set(a.map((value, k) => (value / b[k]!).toPrecision(9))).size === 1;
+  const ratio = (a: number[], b: number[]) =>
+    new Set(a.map((value, k) => (value / b[k]!).toPrecision(9))).size === 1;
   return variables.filter(
     ({ columns: [first] }, k) => !variables.slice(0, k).some(({ columns: [other] }) => ratio(first!, other!)),
   );
@@ -160,7 +164,8 @@ function numeric(name: string, values: readonly number[]): Variable[] {
   const known = values.filter(Number.isFinite);
   const missing = values.length - known.length;
   const different = new Set(known).size;
-  const flag = missing > 0 && known.length > 0 ? [values.map((value) => Number(!Number.isFinite(value)))] : [];
+  const flag =
+    missing > 0 && known.length > 0 ? [values.map((value) => Number(!Number.isFinite(value)))] : [];
   if (different < 2 && flag.length === 0) return [];
   const filled = (of: (value: number) => number) => {
     const mean = known.reduce((sum, value) => sum + of(value), 0) / known.length;
@@ -185,10 +190,13 @@ function column(name: string, cells: readonly string[]): Variable[] {
   if (counts.size < 2) return [];
   const numbers = values.map((value) => (value === "" ? NaN : Number(value)));
   const finite = numbers.filter(Number.isFinite);
-  if (new Set(finite).size > FEW_NUMBERS && finite.length >= MOSTLY * known.length) return numeric(name, numbers);
+  if (new Set(finite).size > FEW_NUMBERS && finite.length >= MOSTLY * known.length)
+    return numeric(name, numbers);
   const byFrequency = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   // Values of single volumes predict nothing for others. Beyond the most frequent ones, all rare values are one value.
-  const levels = byFrequency.slice(0, MOST_LEVELS).filter(([, count]) => counts.size <= MOST_LEVELS || count > 1);
+  const levels = byFrequency
+    .slice(0, MOST_LEVELS)
+    .filter(([, count]) => counts.size <= MOST_LEVELS || count > 1);
   if (levels.length === 0) return [];
   const columns = levels.map(([level]) => values.map((value) => Number(value === level)));
   return [{ name, values: `${counts.size} values`, missing, columns }];
@@ -197,14 +205,17 @@ function column(name: string, cells: readonly string[]): Variable[] {
 /** The fold of each volume, drawn by subject within the subjects' highest labels. */
 function foldsOf(volumes: readonly VolumeRecord[], seed: number): number[] | null {
   const highest = new Map<string, number>();
-  for (const { subject, label } of volumes) highest.set(subject, Math.max(label, highest.get(subject) ?? label));
+  for (const { subject, label } of volumes)
+    highest.set(subject, Math.max(label, highest.get(subject) ?? label));
   const fold = new Map<string, number>();
   const labels = [...new Set(highest.values())].sort((a, b) => a - b);
   if (labels.length < 2) return null;
   const random = new Random(seed).fork("acquisition");
   let next = 0;
   for (const label of labels) {
-    const stratum = [...highest].filter(([, highestLabel]) => highestLabel === label).map(([subject]) => subject);
+    const stratum = [...highest]
+      .filter(([, highestLabel]) => highestLabel === label)
+      .map(([subject]) => subject);
     for (const subject of random.fork(label).shuffle(stratum.sort())) fold.set(subject, next++ % FOLDS);
   }
   return highest.size < 2 * FOLDS ? null : volumes.map(({ subject }) => fold.get(subject)!);
@@ -234,7 +245,11 @@ function crossValidated(
     );
     out.forEach((k, n) => (probabilities[k] = predicted[n]!));
   }
-  return withinFolds({ labels, probabilities, subjects: volumes.map(({ subject }) => subject), folds }, classes, seed);
+  return withinFolds(
+    { labels, probabilities, subjects: volumes.map(({ subject }) => subject), folds },
+    classes,
+    seed,
+  );
 }
 
 /** Volumes, each scored by a model that was not trained on its fold. */

@@ -76,8 +76,8 @@ function acquisition({ acquisition }: Audit): Html {
   if (acquisition.length === 0)
     return html`<p>The acquisition is unknown, or there are too few subjects to analyse it.</p>`;
   return html`<p>
-      A logistic regression on each property alone, cross-validated by subject. 0.50 means no relation to the label; a
-      model may learn a property that predicts the label instead of the disease.
+      A logistic regression on each property alone, cross-validated by subject. 0.50 means no relation to the
+      label; a model may learn a property that predicts the label instead of the disease.
     </p>
     ${table(
       "Properties of the acquisition, the most predictive first",
@@ -108,8 +108,9 @@ function values({ values: { classes, auroc }, dataset: { unit } }: Audit): Html 
   if (auroc.length === 0) return byClass;
   return html`${byClass}
     <p>
-      A logistic regression on each number alone, cross-validated by subject. No disease changes the air around a
-      person: if the smallest values predict the label, the classes were acquired or converted differently.
+      A logistic regression on each number alone, cross-validated by subject. No disease changes the air
+      around a person: if the smallest values predict the label, the classes were acquired or converted
+      differently.
     </p>
     ${table(
       "Each number alone",
@@ -124,7 +125,8 @@ function values({ values: { classes, auroc }, dataset: { unit } }: Audit): Html 
 
 function duplicates({ duplicates: { pairs, total } }: Audit, dataset: Dataset | null): Html {
   if (total === 0) return html`<p>No two volumes are identical or nearly identical.</p>`;
-  const partsText = ({ parts }: PlacedPair) => (parts === null ? "–" : parts.map((part) => part ?? "none").join(", "));
+  const partsText = ({ parts }: PlacedPair) =>
+    parts === null ? "–" : parts.map((part) => part ?? "none").join(", ");
   const rows = pairs.slice(0, ROWS).map((pair) => ({
     name: `${pair.a} = ${pair.b}`,
     cells: [
@@ -137,9 +139,13 @@ function duplicates({ duplicates: { pairs, total } }: Audit, dataset: Dataset | 
     ],
     main: pair.parts !== null && pair.parts[0] !== pair.parts[1],
   }));
-  const columns = ["volumes", "kind", "distance", "correlation", "subject", "label", "parts"].map((name) => ({ name }));
+  const columns = ["volumes", "kind", "distance", "correlation", "subject", "label", "parts"].map((name) => ({
+    name,
+  }));
   const more =
-    total > rows.length ? html`<p class="soft">${total - rows.length} more pairs are in the JSON.</p>` : nothing;
+    total > rows.length
+      ? html`<p class="soft">${total - rows.length} more pairs are in the JSON.</p>`
+      : nothing;
   const pictures = pairs.slice(0, PICTURES).flatMap(({ a, b }) => [a, b]);
   return html`${table(`${total} pairs of volumes, the closest first`, columns, rows)}${more}${slices(dataset, pictures)}`;
 }
@@ -184,19 +190,19 @@ function methods(): Html {
   return html`<dl>
     <dt>Same volumes</dt>
     <dd>
-      Identical: the same hash of all voxels. Nearly identical: the fingerprints, which record where the means of a 16 x
-      16 x 8 grid increase along x, y and z, have a Jaccard distance of at most 0.15, and the means have a correlation
-      of at least 0.98.
+      Identical: the same hash of all voxels. Nearly identical: the fingerprints, which record where the means
+      of a 16 x 16 x 8 grid increase along x, y and z, have a Jaccard distance of at most 0.15, and the means
+      have a correlation of at least 0.98.
     </dd>
     <dt>Acquisition</dt>
     <dd>
-      Penalised logistic regression, five folds by subject, AUROC as the mean of the classes against the rest, interval
-      by bootstrap over subjects. Suspicious: at least 0.65, with an interval above 0.5.
+      Penalised logistic regression, five folds by subject, AUROC as the mean of the classes against the rest,
+      interval by bootstrap over subjects. Suspicious: at least 0.65, with an interval above 0.5.
     </dd>
     <dt>Values</dt>
     <dd>
-      The same regression on each number of a volume's values. Suspicious: the smallest value and the first percentile
-      by the rule above, the others from an AUROC of 0.95, because disease changes them, too.
+      The same regression on each number of a volume's values. Suspicious: the smallest value and the first
+      percentile by the rule above, the others from an AUROC of 0.95, because disease changes them, too.
     </dd>
     <dt>Outliers</dt>
     <dd>Farther from the median than six times 1.4826 times the median absolute deviation.</dd>

@@ -27,7 +27,11 @@ export function auditText({ dataset, balance, acquisition, values, findings }: A
     columns(classes),
     ...(facts.length === 0
       ? []
-      : ["", "AUROC for the label by properties of the acquisition alone (0.5 = no relation):", columns(facts)]),
+      : [
+          "",
+          "AUROC for the label by properties of the acquisition alone (0.5 = no relation):",
+          columns(facts),
+        ]),
     ...(values.classes.length === 0
       ? []
       : ["", `values${dataset.unit === "HU" ? " in HU" : ""}, the median of each class:`, columns(byClass)]),

@@ -83,7 +83,10 @@ function splitOf(dataset: Dataset, fold: number): { split: Split | null; problem
     const splits = readSplits(file);
     const split = splits[fold];
     if (split === undefined)
-      return { split: null, problem: `split.json has no fold ${fold}: it has ${splits.length} folds, counted from 0` };
+      return {
+        split: null,
+        problem: `split.json has no fold ${fold}: it has ${splits.length} folds, counted from 0`,
+      };
     checkSplit(split, dataset);
     return { split, problem: null };
   } catch (error) {
@@ -101,7 +104,9 @@ export function auditOf(
 ): Audit {
   const { volumes, info, directory } = dataset;
   const partOf =
-    split === null ? null : new Map(PARTS.flatMap((part) => split.parts[part].map((id) => [id, part] as const)));
+    split === null
+      ? null
+      : new Map(PARTS.flatMap((part) => split.parts[part].map((id) => [id, part] as const)));
   const { pairs, total } = findDuplicates(volumes, facts);
   const pairsWithParts = pairs.map((pair): PlacedPair => ({
     ...pair,
@@ -146,18 +151,26 @@ export function auditOf(
   return { ...result, findings: findingsOf(result, split, splitProblem) };
 }
 
-function findingsOf(audit: Omit<Audit, "findings">, split: Split | null, splitProblem: string | null): Finding[] {
+function findingsOf(
+  audit: Omit<Audit, "findings">,
+  split: Split | null,
+  splitProblem: string | null,
+): Finding[] {
   const findings: Finding[] = [];
   const add = (severity: Severity, text: string) => findings.push({ severity, text });
   if (splitProblem !== null) add("error", `The split is invalid: ${splitProblem}`);
-  const across = audit.duplicates.pairs.filter(({ parts }) => parts?.[0] && parts[1] && parts[0] !== parts[1]);
+  const across = audit.duplicates.pairs.filter(
+    ({ parts }) => parts?.[0] && parts[1] && parts[0] !== parts[1],
+  );
   const leaks = across.filter(({ parts }) => parts!.includes("test") || parts!.includes("val"));
   if (leaks.length > 0)
     add(
       "error",
       `${pairsText(leaks)} ${leaks.length === 1 ? "is" : "are"} in two parts: ${pairNames(leaks)}. Assign both volumes to the same subject, or remove one, and split again.`,
     );
-  const contradicting = audit.duplicates.pairs.filter(({ sameLabel, kind }) => !sameLabel && kind === "identical");
+  const contradicting = audit.duplicates.pairs.filter(
+    ({ sameLabel, kind }) => !sameLabel && kind === "identical",
+  );
   if (contradicting.length > 0)
     add(
       "error",
@@ -180,7 +193,9 @@ function findingsOf(audit: Omit<Audit, "findings">, split: Split | null, splitPr
     );
   const predictiveValues = audit.values.auroc.filter(({ suspicious }) => suspicious);
   if (predictiveValues.length > 0) {
-    const numbers = predictiveValues.map(({ name, auroc }) => `${name} (AUROC ${formatEstimate(auroc)})`).join(", ");
+    const numbers = predictiveValues
+      .map(({ name, auroc }) => `${name} (AUROC ${formatEstimate(auroc)})`)
+      .join(", ");
     add(
       "warning",
       `Single numbers of the values predict the label: ${numbers}. Compare the classes under "values": a lost rescale intercept, another converter or another mask in one class would be learned instead of the disease.`,
@@ -231,9 +246,15 @@ function findingsOf(audit: Omit<Audit, "findings">, split: Split | null, splitPr
       `${audit.quarantined} volumes were quarantined when the data set was prepared: see dataset.json. Check whether a class is affected more often.`,
     );
   if (audit.split === null && splitProblem === null)
-    add("note", "There is no split yet. Make one with slicestack split; overlap between parts is then checked.");
+    add(
+      "note",
+      "There is no split yet. Make one with slicestack split; overlap between parts is then checked.",
+    );
   if (audit.acquisition.length === 0)
-    add("note", "The acquisition is unknown, or there are too few subjects to tell whether it predicts the label.");
+    add(
+      "note",
+      "The acquisition is unknown, or there are too few subjects to tell whether it predicts the label.",
+    );
   const order: Severity[] = ["error", "warning", "note"];
   return findings.sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
 }
@@ -243,7 +264,11 @@ const threeDigits = (value: number): string => String(Number(value.toPrecision(3
 function pairsText(pairs: readonly DuplicatePair[]): string {
   const identical = pairs.filter(({ kind }) => kind === "identical").length;
   const kind =
-    identical === pairs.length ? "identical" : identical === 0 ? "nearly identical" : "identical or nearly identical";
+    identical === pairs.length
+      ? "identical"
+      : identical === 0
+        ? "nearly identical"
+        : "identical or nearly identical";
   return `${pairs.length} ${pairs.length === 1 ? "pair" : "pairs"} of ${kind} volumes`;
 }
 

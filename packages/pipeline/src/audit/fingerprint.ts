@@ -8,7 +8,10 @@ const GRID = [16, 16, 8] as const;
 const CELLS = GRID[0] * GRID[1] * GRID[2];
 
 /** Means over the cells of a 16 x 16 x 8 grid, x fastest; if a volume has fewer voxels than cells, cells repeat. */
-export function thumbnailOf(voxels: ArrayLike<number>, shape: readonly [number, number, number]): Float32Array {
+export function thumbnailOf(
+  voxels: ArrayLike<number>,
+  shape: readonly [number, number, number],
+): Float32Array {
   const [nx, ny, nz] = shape;
   const cells = new Float32Array(CELLS);
   const cut = (n: number, size: number) =>

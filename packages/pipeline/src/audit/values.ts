@@ -41,7 +41,9 @@ export function valueFingerprint(
     classes: info.classes.flatMap((name, label) => {
       const classFacts = facts.filter((_, k) => volumes[k]!.label === label);
       if (classFacts.length === 0) return [];
-      const medians = NUMBERS.map(({ key }) => [key, medianOf(classFacts.map((volume) => volume[key]))] as const);
+      const medians = NUMBERS.map(
+        ({ key }) => [key, medianOf(classFacts.map((volume) => volume[key]))] as const,
+      );
       return [{ class: name, ...(Object.fromEntries(medians) as Record<NumberKey, number>) }];
     }),
     auroc: findings.map((volume) => ({ ...volume, suspicious: isSuspicious(volume) })),

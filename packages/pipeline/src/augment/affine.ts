@@ -19,7 +19,11 @@ export type AffineDraw = { [P in Part as P["name"]]?: ReturnType<P["draw"]> };
 const parts: readonly AffineTransform[] = augmentations.filter((one): one is Part => one.step === "affine");
 
 /** One draw per sample; each part has a separate stream, so that disabling one does not change the others. */
-export function drawAffine(config: Partial<AugmentConfig>, sides: readonly Sides[], random: Random): Draws<AffineDraw> {
+export function drawAffine(
+  config: Partial<AugmentConfig>,
+  sides: readonly Sides[],
+  random: Random,
+): Draws<AffineDraw> {
   const drawn = parts.map((part) => drawPart(part, config, sides, random.fork(part.name)));
   return sides.map((_, sample) => {
     const entries = drawn.map((draws, k) => [parts[k]?.name, draws[sample]] as const);
@@ -44,7 +48,9 @@ function drawPart(
 /** The map of a draw, from output to input points. */
 export function affineMatrix(draw: AffineDraw, sides: Sides): Matrix {
   const drawn = new Map<string, unknown>(Object.entries(draw));
-  const matrices = parts.flatMap((part) => (drawn.has(part.name) ? part.matrices(drawn.get(part.name), sides) : []));
+  const matrices = parts.flatMap((part) =>
+    drawn.has(part.name) ? part.matrices(drawn.get(part.name), sides) : [],
+  );
   return compose(identity(sides.length), ...matrices);
 }
 

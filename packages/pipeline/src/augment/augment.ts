@@ -40,7 +40,9 @@ export function augmentSlices(
   { air = 0, pixels = [] }: SliceAugmentOptions = {},
 ): Tensor {
   const [batch = 0, , height = 1, width = 1] = wide_BCHW.shape;
-  const ratios = Array.from({ length: batch }, (_, k) => (pixels[k] === undefined ? 1 : pixels[k][1] / pixels[k][0]));
+  const ratios = Array.from({ length: batch }, (_, k) =>
+    pixels[k] === undefined ? 1 : pixels[k][1] / pixels[k][0],
+  );
   const sides = ratios.map((ratio) => [width, height * ratio]);
   return augment(wide_BCHW, config, random, { sides, steps: ratios.map((ratio) => [ratio, 1]), air });
 }
@@ -80,7 +82,8 @@ export function augmentVolumes(
 function augment(wide: Tensor, config: AugmentConfig, random: Random, surroundings: Surroundings): Tensor {
   // Under autocast, sampling positions would be rounded to bfloat16: by up to a third of a pixel at 128.
   const exact = <T>(body: () => T) => autocast({ device: wide.device, enabled: false }, () => noGrad(body));
-  const changed = (x: Tensor, step: ChangeTransform["step"]) => applyChanges(step, x, config, random, surroundings);
+  const changed = (x: Tensor, step: ChangeTransform["step"]) =>
+    applyChanges(step, x, config, random, surroundings);
   return scope(() =>
     exact(() => {
       const { sides, air } = surroundings;
@@ -115,7 +118,11 @@ interface PluginAugmentation extends Component {
 }
 
 /** Applies the augmentations of plug-ins, each with a separate stream, so that disabling one does not change the others. */
-function applyPlugins(unit: Tensor, settings: Record<string, Record<string, unknown>>, random: Random): Tensor {
+function applyPlugins(
+  unit: Tensor,
+  settings: Record<string, Record<string, unknown>>,
+  random: Random,
+): Tensor {
   return Object.entries(settings).reduce((x, [name, options]) => {
     const component = findComponent("augmentation", name) as PluginAugmentation | undefined;
     if (component === undefined) throw new Error(`the plug-in with the augmentation ${name} is not loaded`);

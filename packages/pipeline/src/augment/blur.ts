@@ -35,11 +35,15 @@ export function gaussianBlur(
   steps: readonly (readonly number[])[],
   air: Air = 0,
 ): Tensor {
-  const pairs = draws.map((sigma, k) => (sigma === null || sigma === 0 ? null : { sigma, steps: steps[k] ?? [] }));
+  const pairs = draws.map((sigma, k) =>
+    sigma === null || sigma === 0 ? null : { sigma, steps: steps[k] ?? [] },
+  );
   return onDrawn(x, pairs, (chosen, drawn) =>
     overAir(chosen, air, (raised) => {
       const sigmas = (axis: number) => drawn.map(({ sigma, steps: each }) => sigma / (each[axis] ?? 1));
-      return raised.shape.slice(2).reduce((image, _, axis) => blurAxis(image, axis + 2, sigmas(axis)), raised);
+      return raised.shape
+        .slice(2)
+        .reduce((image, _, axis) => blurAxis(image, axis + 2, sigmas(axis)), raised);
     }),
   );
 }
@@ -50,7 +54,11 @@ function blurAxis(x: Tensor, axis: number, sigmas: readonly number[]): Tensor {
     const { shape } = x;
     const radius = Math.max(1, Math.ceil(4 * Math.max(...sigmas)));
     const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
-    const [size = 1, before, after] = [shape[axis], product(shape.slice(1, axis)), product(shape.slice(axis + 1))];
+    const [size = 1, before, after] = [
+      shape[axis],
+      product(shape.slice(1, axis)),
+      product(shape.slice(axis + 1)),
+    ];
     // A separate convolution for each sample and for each index of the axes before this one.
     const kernels = fromTypedArray(
       Float64Array.from(sigmas.flatMap((sigma) => gaussian(sigma, radius))),
@@ -59,13 +67,17 @@ function blurAxis(x: Tensor, axis: number, sigmas: readonly number[]): Tensor {
     );
     const groups = sigmas.length * before;
     const weight = kernels.expand(-1, before, -1, -1, -1).reshape(groups, 1, 2 * radius + 1, 1);
-    return F.conv2d(x.reshape(1, groups, size, after), weight, null, { padding: [radius, 0], groups }).view(...shape);
+    return F.conv2d(x.reshape(1, groups, size, after), weight, null, { padding: [radius, 0], groups }).view(
+      ...shape,
+    );
   });
 }
 
 /** Weights at -radius..radius that sum to 1. */
 export function gaussian(sigma: number, radius: number): number[] {
-  const weights = Array.from({ length: 2 * radius + 1 }, (_, k) => Math.exp(-((k - radius) ** 2) / (2 * sigma ** 2)));
+  const weights = Array.from({ length: 2 * radius + 1 }, (_, k) =>
+    Math.exp(-((k - radius) ** 2) / (2 * sigma ** 2)),
+  );
   const sum = weights.reduce((a, b) => a + b, 0);
   return weights.map((weight) => weight / sum);
 }

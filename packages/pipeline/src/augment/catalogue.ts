@@ -44,7 +44,10 @@ declare module "../config/augment.js" {
 }
 
 /** The options that a configuration has for an augmentation; null = off. */
-export const optionsOf = ({ name }: Transform, config: Partial<AugmentConfig>): Record<string, unknown> | null =>
+export const optionsOf = (
+  { name }: Transform,
+  config: Partial<AugmentConfig>,
+): Record<string, unknown> | null =>
   (config as Record<string, Record<string, unknown> | null | undefined>)[name] ?? null;
 
 /** How far beyond 0..1 the store must keep values for these settings. */

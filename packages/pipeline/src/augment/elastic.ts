@@ -47,7 +47,10 @@ export function drawElastic(
   const points = dims * (intervals + 3) ** dims;
   return drawSamples(batch, probability, random, () => {
     const furthest = within(random, displacement);
-    return { intervals, moves: Float64Array.from({ length: points }, () => random.uniform(-furthest, furthest)) };
+    return {
+      intervals,
+      moves: Float64Array.from({ length: points }, () => random.uniform(-furthest, furthest)),
+    };
   });
 }
 
@@ -71,7 +74,9 @@ export function displacements(draws: readonly ElasticDraw[], like: Tensor): Tens
       const size = sizes[axis] ?? 1;
       const basis_GS = fromTypedArray(splineBasis(size, intervals), [intervals + 3, size], options);
       // The last axis is mapped from control points to pixels and moved before the others, until all axes are done.
-      field = field.matmul(basis_GS).permute(0, 1, dims + 1, ...Array.from({ length: dims - 1 }, (_, k) => k + 2));
+      field = field
+        .matmul(basis_GS)
+        .permute(0, 1, dims + 1, ...Array.from({ length: dims - 1 }, (_, k) => k + 2));
     }
     return field.permute(0, ...Array.from({ length: dims }, (_, k) => k + 2), 1);
   });

@@ -46,12 +46,20 @@ interface EraseDraw {
 }
 
 /** @param sizes H, W (and D) in pixels; the depth of a volume's box is the square root of the area's fraction */
-function drawBox(options: { area: Range; aspect: Range }, sizes: readonly number[], random: Random): EraseDraw {
+function drawBox(
+  options: { area: Range; aspect: Range },
+  sizes: readonly number[],
+  random: Random,
+): EraseDraw {
   const [height = 1, width = 1, ...depth] = sizes;
   const share = within(random, options.area);
   const ratio = withinRatio(random, options.aspect);
   const area = share * height * width;
-  const lengths = [Math.sqrt(area / ratio), Math.sqrt(area * ratio), ...depth.map((size) => Math.sqrt(share) * size)];
+  const lengths = [
+    Math.sqrt(area / ratio),
+    Math.sqrt(area * ratio),
+    ...depth.map((size) => Math.sqrt(share) * size),
+  ];
   const box = lengths.map((length, axis): [number, number] => {
     const size = sizes[axis] ?? 1;
     const pixels = Math.min(size, Math.max(1, Math.round(length)));

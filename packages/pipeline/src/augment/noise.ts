@@ -1,5 +1,12 @@
 /** Gaussian noise, independent from pixel to pixel. */
-import { getGeneratorState, manualSeed, randn, scope, setGeneratorState, type Tensor } from "@slicestack/torch";
+import {
+  getGeneratorState,
+  manualSeed,
+  randn,
+  scope,
+  setGeneratorState,
+  type Tensor,
+} from "@slicestack/torch";
 import { z } from "zod";
 import { probability, range } from "./option-ranges.js";
 import { column, drawSamples, onDrawn, within } from "./samples.js";

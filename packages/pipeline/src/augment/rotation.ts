@@ -18,12 +18,21 @@ export const rotation = defineAffine({
   options: z.strictObject({
     probability: probability(1),
     degrees: range([-180, 180], [-15, 15], "Rotation in the plane of the slice, counter-clockwise"),
-    tilt: range([-45, 45], [0, 0], "Rotation of a volume about its two other axes, in degrees; no effect on slices"),
+    tilt: range(
+      [-45, 45],
+      [0, 0],
+      "Rotation of a volume about its two other axes, in degrees; no effect on slices",
+    ),
   }),
   // The tilt is for volumes: slices see the rotation of the paper.
-  presets: { published: { tilt: [-5, 5] }, light: { degrees: [-7, 7], tilt: [-2, 2] }, strong: { tilt: [-5, 5] } },
+  presets: {
+    published: { tilt: [-5, 5] },
+    light: { degrees: [-7, 7], tilt: [-2, 2] },
+    strong: { tilt: [-5, 5] },
+  },
   /** Degrees: in the plane of the slice, counter-clockwise; of a volume also from y and from x towards z. */
   draw: ({ degrees, tilt }, sides, random): readonly number[] =>
     (sides.length === 2 ? [degrees] : [degrees, tilt, tilt]).map((angles) => within(random, angles)),
-  matrices: (angles, { length: dims }) => turns(dims).map(([from, to], k) => turn(dims, from, to, angles[k] ?? 0)),
+  matrices: (angles, { length: dims }) =>
+    turns(dims).map(([from, to], k) => turn(dims, from, to, angles[k] ?? 0)),
 });

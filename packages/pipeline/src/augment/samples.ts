@@ -30,7 +30,11 @@ export function withinRatio(random: Random, [low, high]: Range): number {
  * Applies `change` to the samples of x_B... that have a draw.
  * @param change receives only these n samples and their draws; it keeps the shape
  */
-export function onDrawn<T>(x: Tensor, draws: Draws<T>, change: (chosen: Tensor, drawn: T[]) => Tensor): Tensor {
+export function onDrawn<T>(
+  x: Tensor,
+  draws: Draws<T>,
+  change: (chosen: Tensor, drawn: T[]) => Tensor,
+): Tensor {
   const rows = draws.flatMap((draw, row) => (draw === null ? [] : [row]));
   const drawn = draws.filter((draw): draw is T => draw !== null);
   if (rows.length === 0) return x.alias();

@@ -15,6 +15,7 @@ export const shear = defineAffine({
   }),
   presets: { published: {}, strong: {} },
   /** Degrees, one for each pair of axes. */
-  draw: ({ degrees }, { length: dims }, random): readonly number[] => pairsOf(dims).map(() => within(random, degrees)),
+  draw: ({ degrees }, { length: dims }, random): readonly number[] =>
+    pairsOf(dims).map(() => within(random, degrees)),
   matrices: (angles, { length: dims }) => [slant(dims, angles)],
 });

@@ -48,15 +48,21 @@ interface Change<S extends z.ZodObject> {
   change(x: Tensor, options: z.output<S>, random: Random, surroundings: Surroundings): Tensor;
 }
 
-export type AffineTransform<N extends string = string, S extends z.ZodObject = z.ZodObject, D = unknown> = Definition<
+export type AffineTransform<
+  N extends string = string,
+  S extends z.ZodObject = z.ZodObject,
+  D = unknown,
+> = Definition<N, S> & AffinePart<S, D> & { kind: "augmentation"; step: "affine" };
+export type ChangeTransform<N extends string = string, S extends z.ZodObject = z.ZodObject> = Definition<
   N,
   S
 > &
-  AffinePart<S, D> & { kind: "augmentation"; step: "affine" };
-export type ChangeTransform<N extends string = string, S extends z.ZodObject = z.ZodObject> = Definition<N, S> &
   Change<S> & { kind: "augmentation" };
 /** The displacement field, which warp.ts draws and adds to the affine map. */
-export type FieldTransform<N extends string = string, S extends z.ZodObject = z.ZodObject> = Definition<N, S> & {
+export type FieldTransform<N extends string = string, S extends z.ZodObject = z.ZodObject> = Definition<
+  N,
+  S
+> & {
   kind: "augmentation";
   step: "field";
 };

@@ -43,7 +43,8 @@ export function warp(x: Tensor, draws: Draws<WarpDraw>, air: Air = 0): Tensor {
   // Displacement fields cost more than affine maps, so they are computed only for samples that have one.
   const affineOnly = draws.map((draw) => (draw?.elastic === null ? draw : null));
   const displaced = draws.map((draw) => (isElastic(draw) ? draw : null));
-  const sample = (chosen: Tensor, grid: Tensor) => overAir(chosen, air, (raised) => F.gridSample(raised, grid));
+  const sample = (chosen: Tensor, grid: Tensor) =>
+    overAir(chosen, air, (raised) => F.gridSample(raised, grid));
   return scope(() => {
     const mapped = onDrawn(x, affineOnly, (chosen, drawn) =>
       sample(chosen, F.affineGrid(thetaOf(drawn, x), chosen.shape)),
@@ -75,6 +76,8 @@ function thetaOf(draws: readonly WarpDraw[], { dtype, device }: Tensor): Tensor 
   const dims = draws[0]?.sides.length ?? 2;
   // Grids count from the last axis of the tensor: x, y of B, C, H, W; z, x, y of B, C, H, W, D.
   const order = dims === 2 ? [0, 1] : [2, 0, 1];
-  const rows = draws.flatMap(({ affine, sides }) => gridMatrix(affineMatrix(affine, sides), sides, order).flat());
+  const rows = draws.flatMap(({ affine, sides }) =>
+    gridMatrix(affineMatrix(affine, sides), sides, order).flat(),
+  );
   return fromTypedArray(Float64Array.from(rows), [draws.length, dims, dims + 1], { dtype, device });
 }

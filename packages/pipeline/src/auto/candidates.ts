@@ -134,7 +134,9 @@ function voteOf(slices: Plan): Plan {
   const choices = slices.choices
     .filter(({ key }) => !key.startsWith("head."))
     .map((choice) =>
-      choice.key === "method" ? { ...choice, value: "2d", reason: "the vote of the slices, without a head" } : choice,
+      choice.key === "method"
+        ? { ...choice, value: "2d", reason: "the vote of the slices, without a head" }
+        : choice,
     );
   return { ...slices, choices, seconds: 0 };
 }
@@ -155,7 +157,11 @@ function candidate(
   return { name, epochs: epochsOf(plan), seconds: folds * seconds, yaml };
 }
 
-function reasonsOf(rung: Rung, { budget, mostFolds }: Situation, candidates: readonly PlannedCandidate[]): string[] {
+function reasonsOf(
+  rung: Rung,
+  { budget, mostFolds }: Situation,
+  candidates: readonly PlannedCandidate[],
+): string[] {
   const epochs = candidates
     .filter(({ name }) => name !== "2d")
     .map((one) => `${TITLES[one.name]} ${one.epochs} epochs`);

@@ -9,7 +9,12 @@ export type CandidateName = (typeof CANDIDATES)[number];
 export const FINAL = [...CANDIDATES, "ensemble"] as const;
 export type FinalName = (typeof FINAL)[number];
 
-export const TITLES: Record<FinalName, string> = { "2d": "2D", "2.5d": "2.5D", "3d": "3D", ensemble: "ensemble" };
+export const TITLES: Record<FinalName, string> = {
+  "2d": "2D",
+  "2.5d": "2.5D",
+  "3d": "3D",
+  ensemble: "ensemble",
+};
 
 /** The files and folders that `auto` writes. */
 export function autoPaths(out: string) {

@@ -49,8 +49,12 @@ export function holdTestSet(dataset: Dataset, seed: number): Held {
 }
 
 /** @param folds at least 2   @throws SplitError */
-export const foldsAround = (dataset: Dataset, { test }: Pick<Held, "test">, folds: number, seed: number): Split[] =>
-  makeFolds(dataset, { seed, folds, test });
+export const foldsAround = (
+  dataset: Dataset,
+  { test }: Pick<Held, "test">,
+  folds: number,
+  seed: number,
+): Split[] => makeFolds(dataset, { seed, folds, test });
 
 /** The most folds of which each holds every class that has at least two subjects. */
 export const mostFolds = ({ subjects }: Pick<Held, "subjects">): number =>

@@ -39,8 +39,14 @@ function preparation({ scans, subjects, testScans, isOfficial, voxels, secondsPe
   const from = isOfficial ? "the test set that the data come with" : "the test set, drawn by subject";
   return {
     inspect: { what: `list ${scans} scans of ${subjects} subjects, and their labels`, seconds: 1 },
-    prepare: { what: "reorient, resample and store the scans", seconds: 1 + (scans * secondsPerScan) / cores },
-    audit: { what: "look for leaks, and stop if there is one", seconds: 2 + voxels / AUDITED_PER_SECOND / cores },
+    prepare: {
+      what: "reorient, resample and store the scans",
+      seconds: 1 + (scans * secondsPerScan) / cores,
+    },
+    audit: {
+      what: "look for leaks, and stop if there is one",
+      seconds: 2 + voxels / AUDITED_PER_SECOND / cores,
+    },
     split: { what: `${testScans} scans are ${from}`, seconds: 1 },
   } satisfies Partial<Record<StepName, Row>>;
 }
@@ -76,7 +82,10 @@ export function forecast(
   });
 }
 
-function training(name: CandidateName, { candidates, folds }: Pick<Planned, "folds" | "candidates">): Row | null {
+function training(
+  name: CandidateName,
+  { candidates, folds }: Pick<Planned, "folds" | "candidates">,
+): Row | null {
   const found = candidates.find((one) => one.name === name);
   if (found === undefined) return null;
   const how = name === "2d" ? "the vote of the slice stages that 2.5D trained" : `${found.epochs} epochs`;

@@ -125,7 +125,11 @@ export class Journal {
   }
 
   /** @throws AutoError with the name of the first input that differs */
-  refuseChanged({ step, inputs }: Entry, given: Record<string, string>, called: Record<string, string>): void {
+  refuseChanged(
+    { step, inputs }: Entry,
+    given: Record<string, string>,
+    called: Record<string, string>,
+  ): void {
     const changed = Object.keys({ ...inputs, ...given }).find((name) => inputs[name] !== given[name]);
     if (changed === undefined) return;
     const problem = changed.startsWith("--")

@@ -18,7 +18,9 @@ export function leaksOf({ findings, duplicates }: Pick<Audit, "findings" | "dupl
     .map(({ a, b, kind }) => `${a} and ${b}${kind === "near" ? " (nearly identical)" : ""}`);
   const more = apart.length > MOST_NAMED ? `, and ${apart.length - MOST_NAMED} more` : "";
   const what =
-    apart.length === 1 ? "1 pair of scans is the same scan" : `${apart.length} pairs of scans are the same scan`;
+    apart.length === 1
+      ? "1 pair of scans is the same scan"
+      : `${apart.length} pairs of scans are the same scan`;
   return [
     ...errors,
     `${what} under two subjects: ${named.join("; ")}${more}. One of them could be trained on and the other tested on.`,

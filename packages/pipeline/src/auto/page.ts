@@ -36,9 +36,13 @@ export async function writeAutoPage(told: Told): Promise<void> {
   const { way, audited, held, planned, selected, summaries } = told;
   const { paths, wishes } = way;
   const leaks = audited.leaks.map((text) => `Continued in spite of a leak (--allow-leaks): ${text}`);
-  const notes = [...leaks, ...preparationNotes(way), ...audited.warnings, ...held.warnings, ...planned.warnings].map(
-    (note) => ({ note }),
-  );
+  const notes = [
+    ...leaks,
+    ...preparationNotes(way),
+    ...audited.warnings,
+    ...held.warnings,
+    ...planned.warnings,
+  ].map((note) => ({ note }));
   const named = summaries.map((summary) => ({ ...summary, model: titleOf(summary.model) }));
   const models = await forestFigure(named);
   const page = studyPage({
@@ -197,7 +201,10 @@ async function candidateFigure(selected: Selected): Promise<{ caption: string; s
           },
         ],
       },
-      { title: "Choice on the validation sets", description: `${texts.join("; ")}. Limit ${formatNumber(limit, 3)}.` },
+      {
+        title: "Choice on the validation sets",
+        description: `${texts.join("; ")}. Limit ${formatNumber(limit, 3)}.`,
+      },
     ),
   };
 }

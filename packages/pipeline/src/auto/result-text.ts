@@ -13,7 +13,8 @@ export const SHOWN: readonly MetricName[] = ["auroc", "balancedAccuracy", "accur
 const metricName = (metric: MetricName): string => SHORT_NAMES[metric] ?? METRIC_NAMES[metric];
 
 /** "2D", "shortcut baseline" */
-export const titleOf = (model: string): string => (model in TITLES ? TITLES[model as CandidateName] : modelName(model));
+export const titleOf = (model: string): string =>
+  model in TITLES ? TITLES[model as CandidateName] : modelName(model);
 
 /** "0.874 [0.830, 0.911]" */
 export function bounded({
@@ -43,7 +44,13 @@ export const differenceText = ({ value, low, high }: Bounded): string =>
 
 /** Head and rows: the score of each candidate in every fold. */
 export function candidateRows({ metric, scores, best, chosen, limit }: Selected): string[][] {
-  const head = ["method", ...scores[0]!.folds.map((_, k) => `fold ${k}`), `mean ${metricName(metric)}`, "SE", ""];
+  const head = [
+    "method",
+    ...scores[0]!.folds.map((_, k) => `fold ${k}`),
+    `mean ${metricName(metric)}`,
+    "SE",
+    "",
+  ];
   const remark = ({ name, mean }: CandidateScore) =>
     [
       ...(name === best ? ["best"] : []),

@@ -50,7 +50,10 @@ export async function findGiven(given: GivenScans, options: TaskOptions): Promis
 }
 
 /** The callbacks of tasks without a session. */
-export const callbacksOf = ({ onProgress, signal }: TaskOptions): Pick<TaskOptions, "onProgress" | "signal"> => ({
+export const callbacksOf = ({
+  onProgress,
+  signal,
+}: TaskOptions): Pick<TaskOptions, "onProgress" | "signal"> => ({
   ...(onProgress === undefined ? {} : { onProgress }),
   ...(signal === undefined ? {} : { signal }),
 });
@@ -69,7 +72,11 @@ export interface Expected {
 }
 
 /** Prepares a few scans in memory, spread over the list. Nothing is written. @throws AutoError if none of them can be read */
-export async function expectedDataset(name: string, { plan }: FoundScans, options: TaskOptions): Promise<Expected> {
+export async function expectedDataset(
+  name: string,
+  { plan }: FoundScans,
+  options: TaskOptions,
+): Promise<Expected> {
   const { volumes, recipe, classes } = plan;
   const places = Array.from({ length: SAMPLE }, (_, k) => Math.floor(((k + 0.5) * volumes.length) / SAMPLE));
   const chosen = [...new Set(places)].map((place) => volumes[place]!);
@@ -90,7 +97,11 @@ export async function expectedDataset(name: string, { plan }: FoundScans, option
     });
   const [sample] = samples;
   if (sample === undefined)
-    throw new AutoError(first?.path ?? "", reasons[0] ?? "cannot be read", "Look at it with slicestack inspect.");
+    throw new AutoError(
+      first?.path ?? "",
+      reasons[0] ?? "cannot be read",
+      "Look at it with slicestack inspect.",
+    );
   const { shape, unit, dtype, geometry } = sample;
   const records = volumes.map((volume, k) => ({
     ...volume,

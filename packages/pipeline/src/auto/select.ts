@@ -71,7 +71,10 @@ export function select(
   metric: MetricName,
   options: { classes: readonly string[]; seed: number },
 ): Selected {
-  const scores = validated.map(({ name, folds }) => ({ name, folds: folds.map((one) => metricOf(one, metric)) }));
+  const scores = validated.map(({ name, folds }) => ({
+    name,
+    folds: folds.map((one) => metricOf(one, metric)),
+  }));
   const choice = oneStandardError(scores);
   if (validated.length < 2) return { ...choice, metric, ensemble: null, final: choice.chosen };
   const chosen = validated.find(({ name }) => name === choice.chosen)!.folds;
@@ -116,7 +119,8 @@ function differenceOf(
     : { value, low: null, high: null };
 }
 
-const meanOver = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+const meanOver = (values: readonly number[]): number =>
+  values.reduce((sum, one) => sum + one, 0) / values.length;
 
 /** The mean probabilities of the candidates for the volumes of all folds, each predicted by models that did not train on it. */
 export function joint(validated: readonly Validated[]): Predictions {
@@ -132,7 +136,11 @@ export const meanOf = (predictions: readonly Predictions[], model: string): Pred
   ensembleOf(predictions.map((one) => [{ ...one, model }]))[0]!;
 
 export function metricOf({ labels, probabilities }: Predictions, metric: MetricName): number {
-  const scorer = new Scorer({ labels, probabilities }, probabilities[0]?.length ?? 0, defaultBins(labels.length));
+  const scorer = new Scorer(
+    { labels, probabilities },
+    probabilities[0]?.length ?? 0,
+    defaultBins(labels.length),
+  );
   const out = new Float64Array(scorer.count);
   scorer.score(new Float64Array(labels.length).fill(1), out);
   return out[metricIndex(metric)]!;

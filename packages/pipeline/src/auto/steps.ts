@@ -117,7 +117,8 @@ export async function prepareStep(way: Way, scans: { key: string }): Promise<Dat
       `Put the old one back, or start again in ${pathWord(paths.root)} with --overwrite.`,
     );
   const { height, width, unit } = dataset.info;
-  const left = prepared.quarantined === 0 ? "" : `; ${prepared.quarantined} could not be read, see data/dataset.json`;
+  const left =
+    prepared.quarantined === 0 ? "" : `; ${prepared.quarantined} could not be read, see data/dataset.json`;
   say(
     `prepare: ${prepared.volumes} volumes of ${height} x ${width}, ${unit === "HU" ? "HU" : "values without a unit"}${left}`,
   );
@@ -146,7 +147,9 @@ export async function auditStep(way: Way, dataset: Dataset) {
       return { leaks, warnings };
     },
   });
-  say(`audit: ${audited.leaks.length} errors, ${audited.warnings.length} warnings; all findings are in audit.html`);
+  say(
+    `audit: ${audited.leaks.length} errors, ${audited.warnings.length} warnings; all findings are in audit.html`,
+  );
   for (const text of [...audited.leaks, ...audited.warnings]) say(`  warning: ${text}`);
   return audited;
 }
@@ -162,7 +165,9 @@ export async function splitStep(way: Way, dataset: Dataset): Promise<Held> {
   });
   const rest = dataset.volumes.length - held.test.length;
   const origin = held.origin === "official" ? "the one that the data come with" : "drawn by subject";
-  say(`split: ${held.test.length} volumes are the test set (${origin}), ${rest} are for training and choosing`);
+  say(
+    `split: ${held.test.length} volumes are the test set (${origin}), ${rest} are for training and choosing`,
+  );
   for (const warning of held.warnings) say(`  warning: ${warning}`);
   return held;
 }
@@ -247,7 +252,11 @@ const namesOf = ({ candidates }: Planned): CandidateName[] => candidates.map(({ 
 
 /** The classes as the runs know them. */
 function classesOf({ paths }: Way, dataset: Dataset) {
-  const { classes } = taskOf(loadConfig({ file: paths.plan("2.5d") }), dataset, readSplits(splitPath(dataset))[0]!);
+  const { classes } = taskOf(
+    loadConfig({ file: paths.plan("2.5d") }),
+    dataset,
+    readSplits(splitPath(dataset))[0]!,
+  );
   return { classes: classes.names, ordinal: classes.ordinal };
 }
 
@@ -261,12 +270,16 @@ export async function chooseStep(way: Way, dataset: Dataset, planned: Planned): 
       const validated: Validated[] = [];
       for (const name of namesOf(planned)) {
         const folds = [];
-        for (const run of runsOf(paths, [name])) folds.push((await predictRun(run, "val", taskOptionsOf(way))).main);
+        for (const run of runsOf(paths, [name]))
+          folds.push((await predictRun(run, "val", taskOptionsOf(way))).main);
         validated.push({ name, folds });
       }
       writePredictions(paths.validation, [...validated.map((one) => joint([one])), joint(validated)]);
       const { classes } = classesOf(way, dataset);
-      const selected = select(validated, classes.length === 2 ? "auroc" : "macroF1", { classes, seed: wishes.seed });
+      const selected = select(validated, classes.length === 2 ? "auroc" : "macroF1", {
+        classes,
+        seed: wishes.seed,
+      });
       const undefinedIn = selected.scores.find(({ mean }) => !Number.isFinite(mean));
       if (undefinedIn !== undefined)
         throw new AutoError(
@@ -291,7 +304,11 @@ export async function testStep(way: Way, dataset: Dataset, planned: Planned, sel
     inputs: { "trained models": await modelsHash(paths, members), choice: selected.final },
     result: testedSchema,
     run: async () => {
-      await readTestSet(paths, { final: selected.final, members }, { ...taskOptionsOf(way), command: wishes.command });
+      await readTestSet(
+        paths,
+        { final: selected.final, members },
+        { ...taskOptionsOf(way), command: wishes.command },
+      );
       const summaries = testSummaries(paths, { ...classesOf(way, dataset), seed: wishes.seed });
       const { volumes, subjects } = summaries[0]!;
       const reads = Math.max(...runsOf(paths, members).map((run) => readLedger(run).count));
@@ -324,7 +341,11 @@ export async function bundleStep(way: Way, planned: Planned, selected: Selected)
 }
 
 /** The report of what happened so far; `write` makes the page. */
-export async function reportStep(way: Way, dataset: Dataset, write: (context: ReportContext) => Promise<void>) {
+export async function reportStep(
+  way: Way,
+  dataset: Dataset,
+  write: (context: ReportContext) => Promise<void>,
+) {
   const { paths, journal, wishes } = way;
   await journal.step({
     name: "report",

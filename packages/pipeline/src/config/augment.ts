@@ -55,9 +55,14 @@ function optionsIn({ presets, options }: BuiltIn, preset: AugmentPreset): Record
 }
 
 const presetKey = () =>
-  key(z.enum(AUGMENT_PRESETS).optional(), "none, light, published or strong", "Preset that the keys below change", {
-    initial: "none",
-  });
+  key(
+    z.enum(AUGMENT_PRESETS).optional(),
+    "none, light, published or strong",
+    "Preset that the keys below change",
+    {
+      initial: "none",
+    },
+  );
 
 const sectionsOf = (components: readonly Component[]) =>
   Object.fromEntries(components.map(({ name, options }) => [name, options.nullable().optional()]));
@@ -115,5 +120,8 @@ export function augmentToFile(config: AugmentConfig): AugmentPreset | Partial<Au
   const same = AUGMENT_PRESETS.find((name) => JSON.stringify(presets[name]) === JSON.stringify(config));
   if (same !== undefined) return same;
   const { plugins = {}, ...rest } = config;
-  return { ...Object.fromEntries(Object.entries(rest).filter(([, setting]) => setting !== null)), ...plugins };
+  return {
+    ...Object.fromEntries(Object.entries(rest).filter(([, setting]) => setting !== null)),
+    ...plugins,
+  };
 }

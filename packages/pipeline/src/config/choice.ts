@@ -85,16 +85,22 @@ export function optionProblems(
   });
 }
 
-function noSuchOption({ kind, name, options }: Pick<Component, "kind" | "name" | "options">, option: string): string {
+function noSuchOption(
+  { kind, name, options }: Pick<Component, "kind" | "name" | "options">,
+  option: string,
+): string {
   const known = Object.keys(options.shape);
   const owners = settingsOfKind(kind).filter((other) => Object.hasOwn(other.options.shape, option));
-  const elsewhere = owners.length === 0 ? "" : ` (${owners.map((other) => other.name).join(", ")}: ${option})`;
+  const elsewhere =
+    owners.length === 0 ? "" : ` (${owners.map((other) => other.name).join(", ")}: ${option})`;
   return `there is no such option; ${name} has ${known.length === 0 ? "no options" : known.join(", ")}${elsewhere}`;
 }
 
 /** Whether a value of a configuration is the choice of a component. */
 export function isChoice(value: unknown): value is Choice {
-  return isMapping(value) && Object.keys(value).sort().join() === "name,options" && isMapping(value["options"]);
+  return (
+    isMapping(value) && Object.keys(value).sort().join() === "name,options" && isMapping(value["options"])
+  );
 }
 
 /** How a file writes a choice. */

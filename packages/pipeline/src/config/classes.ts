@@ -25,7 +25,9 @@ const GRADE = /^(?:CT[-_ ]?)?(\d+(?:\.\d+)?)$/i;
 export function areOrdinal(asked: boolean | null, names: readonly string[]): boolean {
   if (asked !== null) return asked;
   if (names.length < 3) return false;
-  const grades = names.map((name) => name.split("+").map((member) => Number(GRADE.exec(member.trim())?.[1] ?? NaN)));
+  const grades = names.map((name) =>
+    name.split("+").map((member) => Number(GRADE.exec(member.trim())?.[1] ?? NaN)),
+  );
   return grades.every((members, k) => {
     const before = k === 0 ? -Infinity : Math.max(...grades[k - 1]!);
     return Math.min(...members) > before; // false for NaN
@@ -48,7 +50,9 @@ export function checkOrdinal(
     const { select } = settings;
     const loss = "loss" in settings ? settings.loss : null;
     return [
-      ...(loss !== null && findComponent("loss", loss.name)?.isOrdinal ? [{ key: `${section}.loss`, ...loss }] : []),
+      ...(loss !== null && findComponent("loss", loss.name)?.isOrdinal
+        ? [{ key: `${section}.loss`, ...loss }]
+        : []),
       ...(findComponent("metric", select.name)?.isOrdinal ? [{ key: `${section}.select`, ...select }] : []),
     ];
   });
@@ -84,7 +88,8 @@ export function stageClasses(
       `names class ${absent.join(", ")}`,
       labels,
     );
-  if (unmapped.length > 0) throw taskError("class_mapping", `has no entry for class ${unmapped.join(", ")}`, labels);
+  if (unmapped.length > 0)
+    throw taskError("class_mapping", `has no entry for class ${unmapped.join(", ")}`, labels);
 
   const ranks = [...included].sort((a, b) => a - b);
   const mapping = new Map<number, number | null>();
@@ -100,7 +105,11 @@ export function stageClasses(
   return { count, names, ordinal: areOrdinal(config.task.ordinal, names), mapping };
 }
 
-function joinedNames(count: number, mapping: Map<number, number | null>, originalNames: readonly string[]): string[] {
+function joinedNames(
+  count: number,
+  mapping: Map<number, number | null>,
+  originalNames: readonly string[],
+): string[] {
   return Array.from({ length: count }, (_, taskClass) => {
     const members = [...mapping].filter(([, value]) => value === taskClass).map(([label]) => label);
     return members.map((label) => originalNames[label] ?? String(label)).join("+");
@@ -109,5 +118,7 @@ function joinedNames(count: number, mapping: Map<number, number | null>, origina
 
 function taskError(name: string, what: string, labels: readonly number[]): ConfigError {
   const key = `task.${name}`;
-  return new ConfigError([{ key, message: `${key} ${what}; the data set has the classes ${labels.join(", ")}` }]);
+  return new ConfigError([
+    { key, message: `${key} ${what}; the data set has the classes ${labels.join(", ")}` },
+  ]);
 }

@@ -51,7 +51,9 @@ export interface PublishedName {
   withCheckpoint?: Readonly<Record<string, unknown>>;
 }
 
-const registered = new Map<ComponentKind, Map<string, Component>>(COMPONENT_KINDS.map((kind) => [kind, new Map()]));
+const registered = new Map<ComponentKind, Map<string, Component>>(
+  COMPONENT_KINDS.map((kind) => [kind, new Map()]),
+);
 const defaults = new Map<ComponentKind, string>();
 let edition = 0;
 
@@ -76,7 +78,9 @@ export function setDefault({ kind, name }: Component): void {
 export function componentsOf(kind: ComponentKind): readonly Component[] {
   const found = [...(registered.get(kind)?.values() ?? [])];
   if (found.length === 0)
-    throw new Error("no component is registered: import models/catalogue.js before the configuration is read");
+    throw new Error(
+      "no component is registered: import models/catalogue.js before the configuration is read",
+    );
   return found;
 }
 

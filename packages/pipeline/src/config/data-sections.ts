@@ -32,7 +32,9 @@ const taskShape = () => ({
   ),
   class_mapping: key(
     classMap
-      .transform((map) => new Map(Object.entries(map).map(([label, taskClass]) => [Number(label), taskClass])))
+      .transform(
+        (map) => new Map(Object.entries(map).map(([label, taskClass]) => [Number(label), taskClass])),
+      )
       .nullable()
       .default(null),
     `${classMapExpects}, or null`,
@@ -66,7 +68,10 @@ const splitShape = () => ({
   fractions: key(
     z
       .tuple([z.number().positive(), z.number().positive(), z.number().positive()])
-      .refine((parts) => Math.abs(parts[0] + parts[1] + parts[2] - 1) < 1e-6, "expected three shares that sum to 1")
+      .refine(
+        (parts) => Math.abs(parts[0] + parts[1] + parts[2] - 1) < 1e-6,
+        "expected three shares that sum to 1",
+      )
       .default([0.6, 0.2, 0.2]),
     "[train, val, test], each above 0, that sum to 1",
     "Shares of the subjects",
@@ -74,7 +79,9 @@ const splitShape = () => ({
 });
 
 const window = () =>
-  z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "expected [low, high] with low below high");
+  z
+    .tuple([z.number(), z.number()])
+    .refine(([low, high]) => low < high, "expected [low, high] with low below high");
 
 export const transformSection = () =>
   z
@@ -114,9 +121,16 @@ const transformShape = () => ({
   ),
 });
 
-function checkWindows({ window, windows }: { window: unknown; windows: unknown }, context: z.RefinementCtx): void {
+function checkWindows(
+  { window, windows }: { window: unknown; windows: unknown },
+  context: z.RefinementCtx,
+): void {
   if (window === null || windows === null) return;
-  context.addIssue({ code: "custom", path: ["windows"], message: "expected either window or windows, received both" });
+  context.addIssue({
+    code: "custom",
+    path: ["windows"],
+    message: "expected either window or windows, received both",
+  });
 }
 
 export const logSection = () =>

@@ -1,4 +1,14 @@
-import { type Document, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+} from "yaml";
 import { ConfigError } from "./errors.js";
 import { readGivenFile } from "./given-file.js";
 import { findConfig, shippedHint } from "./shipped.js";
@@ -57,7 +67,13 @@ function parseSource(file: string, text: string): ConfigSource {
   const root: unknown = toPlain(document, file);
   if (!isMapping(root))
     throw new ConfigError([
-      { key: "", file, line: 1, column: 1, message: `expected "key: value" lines, received ${received(root)}` },
+      {
+        key: "",
+        file,
+        line: 1,
+        column: 1,
+        message: `expected "key: value" lines, received ${received(root)}`,
+      },
     ]);
   return { file, root, locate: (path, what) => position(offsetOf(document, path, what)) };
 }
@@ -65,7 +81,9 @@ function parseSource(file: string, text: string): ConfigSource {
 /** What the parser says of its own making, in words for the file. */
 function plain(message: string): string {
   if (/call stack/i.test(message)) return "collections are nested too deeply to be read";
-  return /multiple documents/.test(message) ? "expected one configuration, found a second one after ---" : message;
+  return /multiple documents/.test(message)
+    ? "expected one configuration, found a second one after ---"
+    : message;
 }
 
 /** A key that JavaScript would take for the object's prototype and lose: it can only be an attack, or a slip. */

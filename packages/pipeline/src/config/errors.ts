@@ -62,6 +62,8 @@ export class PluginError extends Error {
   static thrown(plugin: string, where: string, cause: unknown): PluginError {
     const { name, message } = cause instanceof Error ? cause : { name: "a value", message: String(cause) };
     const remedy = "Correct the plug-in, or leave it out of plugins.";
-    return new PluginError(plugin, `threw ${name}: ${message.replace(/\.$/, "")} (${where})`, remedy, { cause });
+    return new PluginError(plugin, `threw ${name}: ${message.replace(/\.$/, "")} (${where})`, remedy, {
+      cause,
+    });
   }
 }

@@ -6,7 +6,16 @@ import { PluginError } from "./errors.js";
 const PASSED_ON = new Set(["PluginError", "ModelError", "ConfigError", "OutOfMemoryError", "AbortError"]);
 
 /** What a model, a head or a loss that a component has made is asked for. */
-const METHODS = ["forward", "featureMaps", "embed", "classify", "loss", "mass", "outputs", "probabilities"] as const;
+const METHODS = [
+  "forward",
+  "featureMaps",
+  "embed",
+  "classify",
+  "loss",
+  "mass",
+  "outputs",
+  "probabilities",
+] as const;
 
 /** The component, with every function of it and of what it makes reporting its errors so. */
 export function guarded<C extends Component>(component: C, plugin: string): C {

@@ -81,7 +81,10 @@ function problemOf(
     const names = componentNames(kind);
     const suggestions = nearestKeys(component, names).map((near) => [leaf, near, ...option].join("."));
     const hint = suggestions.length === 0 ? "" : `; did you mean --${suggestions.join(" or --")}?`;
-    return { suggestions, message: `${name}: ${component} is not a ${kind} (expected ${orList(names)})${hint}` };
+    return {
+      suggestions,
+      message: `${name}: ${component} is not a ${kind} (expected ${orList(names)})${hint}`,
+    };
   }
   if (option.length === 0)
     return {
@@ -89,7 +92,9 @@ function problemOf(
     };
   const other = chosenBy.get(leaf);
   if (other === undefined || current === undefined || current === component) return null;
-  return { message: `${name}: an option of ${component}, but --${other} chooses ${current}; remove one of them` };
+  return {
+    message: `${name}: an option of ${component}, but --${other} chooses ${current}; remove one of them`,
+  };
 }
 
 /** Whether a value is valid at a path within a section; any is where the schema does not have the path. */
@@ -105,5 +110,8 @@ const presetSection = (value: unknown): Mapping =>
 
 function withInner(section: Mapping, [name = "", ...rest]: readonly string[], value: unknown): Mapping {
   const inner = section[name];
-  return { ...section, [name]: rest.length === 0 ? value : withInner(isMapping(inner) ? inner : {}, rest, value) };
+  return {
+    ...section,
+    [name]: rest.length === 0 ? value : withInner(isMapping(inner) ? inner : {}, rest, value),
+  };
 }

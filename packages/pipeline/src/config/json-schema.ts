@@ -16,7 +16,10 @@ type Json = Record<string, unknown>;
  */
 export function configJsonSchema(): Json {
   const schemas = METHODS.map((method) => jsonSchemaOf(runSchemas()[method], "Slicestack configuration"));
-  const properties = Object.assign({}, ...schemas.map((schema) => schema["properties"])) as Record<string, Json>;
+  const properties = Object.assign({}, ...schemas.map((schema) => schema["properties"])) as Record<
+    string,
+    Json
+  >;
   const { const: _, default: __, ...method } = properties["method"]!;
   const { $schema, title, type, additionalProperties } = schemas[0]!;
   return {

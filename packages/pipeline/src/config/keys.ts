@@ -80,6 +80,7 @@ export const augmentKeys = (): ConfigKey[] =>
   leavesOf(augmentSettings()).map(({ path, schema }) => noted(path.join("."), schema));
 
 function written(value: unknown): string {
-  const short = (_: string, inner: unknown) => (typeof inner === "number" ? Number(inner.toPrecision(4)) : inner);
+  const short = (_: string, inner: unknown) =>
+    typeof inner === "number" ? Number(inner.toPrecision(4)) : inner;
   return typeof value === "string" ? value : JSON.stringify(value, short).replaceAll(",", ", ");
 }

@@ -36,7 +36,9 @@ export function hashOfPlugin(module: string): string {
   const [first = module, ...others] = filesOfPlugin(module);
   const own = sha256(readFileSync(first));
   if (others.length === 0) return own;
-  const lines = others.map((file) => `${portable(relative(dirname(first), file))} ${sha256(readFileSync(file))}`);
+  const lines = others.map(
+    (file) => `${portable(relative(dirname(first), file))} ${sha256(readFileSync(file))}`,
+  );
   return sha256([own, ...lines.sort()].join("\n"));
 }
 

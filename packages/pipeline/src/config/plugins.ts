@@ -54,7 +54,9 @@ export function resolvePlugin(given: string, folder: string): string {
   }
   const file = isPath ? resolve(folder, given) : packageEntry(given, folder);
   if (file !== null && existsSync(file) && statSync(file).isFile()) return realpathSync(file);
-  const wanted = isPath ? `a file ${file}` : `a package that is installed in ${folder} or in a folder above it`;
+  const wanted = isPath
+    ? `a file ${file}`
+    : `a package that is installed in ${folder} or in a folder above it`;
   const message = `plugins: expected ${wanted}, found none for ${given}. Correct the entry${isPath ? "; a path is relative to the configuration" : `, or install it: npm install ${given}`}.`;
   throw new ConfigError([{ key: "plugins", message }]);
 }
@@ -111,7 +113,8 @@ export function pluginFiles(
   overrides: Record<string, string> = {},
 ): string[] {
   const flag = overrides["plugins"];
-  const given = flag === undefined ? root["plugins"] : readSource({ text: `plugins: ${flag}` }).root["plugins"];
+  const given =
+    flag === undefined ? root["plugins"] : readSource({ text: `plugins: ${flag}` }).root["plugins"];
   const folder = flag === undefined && existsSync(file) ? dirname(resolve(file)) : process.cwd();
   return listedPlugins({ plugins: given }).map((entry) => resolvePlugin(entry, folder));
 }
@@ -146,7 +149,8 @@ export async function loadPlugins(plugins: readonly { file: string; sha256?: str
         "Put the old files back, or train a new run with the changed one.",
       );
     // The same code from another folder, as from a bundle, adds nothing.
-    if (!loaded.has(file) && ![...loaded.values()].some((plugin) => plugin.sha256 === found)) await load(file, found);
+    if (!loaded.has(file) && ![...loaded.values()].some((plugin) => plugin.sha256 === found))
+      await load(file, found);
   }
 }
 
@@ -189,7 +193,11 @@ function checked(shown: string, value: unknown): Component {
     );
   const isTaken = findComponent(kind, name) !== undefined || (kind === "augmentation" && RESERVED.has(name));
   if (isTaken)
-    throw new PluginError(shown, `adds a ${kind} ${name}, and there is one of that name already`, "Rename it.");
+    throw new PluginError(
+      shown,
+      `adds a ${kind} ${name}, and there is one of that name already`,
+      "Rename it.",
+    );
   return component;
 }
 

@@ -30,7 +30,11 @@ export const publishedSchema = z.strictObject({
   weighted: bool("Draw every class equally often"),
   relaunch: bool("Continue in an existing run folder"),
   checkpoint: key(z.string().min(1).nullable().optional(), "a path", "Weights to start from"),
-  dropout: key(z.number().min(0).lt(1).optional(), "a number from 0 to below 1", "Share of features that are dropped"),
+  dropout: key(
+    z.number().min(0).lt(1).optional(),
+    "a number from 0 to below 1",
+    "Share of features that are dropped",
+  ),
 });
 
 type Published = z.output<typeof publishedSchema>;
@@ -137,7 +141,9 @@ function modelSettings(flat: Published, source: ConfigSource): Mapping {
   if (found === undefined) {
     const names = [...known.keys()].join(", ");
     const message = `model: dataset_id ${dataset} has the models ${names}; received ${model}`;
-    throw new ConfigError([{ key: "model", file: source.file, ...source.locate(["model"], "value"), message }]);
+    throw new ConfigError([
+      { key: "model", file: source.file, ...source.locate(["model"], "value"), message },
+    ]);
   }
   const settings = structuredClone<Mapping>({ ...found.settings });
   if (flat.checkpoint !== undefined && flat.checkpoint !== null)

@@ -72,7 +72,8 @@ export function newName(dotted: string, method: Method, value: unknown): NewName
   }
   if (name === "head") return renamed(dotted, "head.model", method, "2.5d");
   if (name !== undefined && HEAD_KEYS.includes(name)) return renamed(dotted, `head.${name}`, method, "2.5d");
-  if (name !== undefined && NETWORK_KEYS.includes(name)) return renamed(dotted, `network.${name}`, method, "3d");
+  if (name !== undefined && NETWORK_KEYS.includes(name))
+    return renamed(dotted, `network.${name}`, method, "3d");
   const inner = name === undefined ? "" : `.${name}`;
   if (section !== null && name !== undefined && !isKey(`${section}.${name}`, method))
     return { now: section, message: `unknown key ${dotted}; the section volume is now ${section}` };

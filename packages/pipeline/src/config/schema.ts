@@ -25,10 +25,16 @@ const methodKey = <T extends z.ZodType>(schema: T): T =>
   key(schema, METHODS_EXPECTED, METHODS_MEANING, { initial: "2.5d" });
 
 /** The key `method` alone, for a file whose method is not known. */
-export const methodSchema = z.looseObject({ method: methodKey(z.enum(["2d", "2.5d", "3d"]).default("2.5d")) });
+export const methodSchema = z.looseObject({
+  method: methodKey(z.enum(["2d", "2.5d", "3d"]).default("2.5d")),
+});
 
 const runKeys = () => ({
-  seed: key(z.int().min(0).max(0xffffffff).default(0), `${WHOLE} from 0 to 4294967295`, "Seed of the training"),
+  seed: key(
+    z.int().min(0).max(0xffffffff).default(0),
+    `${WHOLE} from 0 to 4294967295`,
+    "Seed of the training",
+  ),
   device: key(
     z
       .string()
@@ -47,7 +53,11 @@ const runKeys = () => ({
     "auto, float32 or bfloat16",
     "Arithmetic of training; auto = bfloat16 where the device computes it natively",
   ),
-  overfit: key(flag(false), trueOrFalse, "Train on a small fixed subset, to check that the model can fit it at all"),
+  overfit: key(
+    flag(false),
+    trueOrFalse,
+    "Train on a small fixed subset, to check that the model can fit it at all",
+  ),
   relaunch: key(flag(false), trueOrFalse, "Continue in the run folder of the same name"),
   checkpoint: key(
     z.string().min(1).nullable().default(null),
@@ -109,7 +119,8 @@ export type RunSchemas = ReturnType<typeof buildSchemas>;
 
 /** The schemas by method, over the components that are registered now. */
 export function runSchemas(): RunSchemas {
-  if (built?.edition !== componentsEdition()) built = { edition: componentsEdition(), schemas: buildSchemas() };
+  if (built?.edition !== componentsEdition())
+    built = { edition: componentsEdition(), schemas: buildSchemas() };
   return built.schemas;
 }
 

@@ -32,7 +32,9 @@ export function findConfig(given: string): string {
 export function shippedHint(given: string): string {
   const names = [...shippedConfigs().keys()];
   const wanted = nameOf(given);
-  const near = names.filter((name) => editDistance(name, wanted) <= Math.max(2, wanted.length / 3)).slice(0, 3);
+  const near = names
+    .filter((name) => editDistance(name, wanted) <= Math.max(2, wanted.length / 3))
+    .slice(0, 3);
   return near.length > 0
     ? `did you mean the shipped configuration ${near.join(" or ")}?`
     : `the shipped configurations are ${names.join(", ")}; auto plans one for the data`;

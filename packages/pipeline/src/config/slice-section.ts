@@ -42,7 +42,11 @@ const sliceShape = () => ({
     "a number, at least 0",
     "Paste a box of one slice into another and mix the labels by area; the same parameter, e.g. 1; 0 = off",
   ),
-  soft_labels: key(flag(false), trueOrFalse, "Weight a slice's label by the probability that it shows the finding"),
+  soft_labels: key(
+    flag(false),
+    trueOrFalse,
+    "Weight a slice's label by the probability that it shows the finding",
+  ),
   soft_label_warmup: key(z.int().min(1).default(3), atLeast(1), "Epochs before soft_labels begins"),
   soft_label_floor: key(
     z.number().positive().max(1).default(0.1),

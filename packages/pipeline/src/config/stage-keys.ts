@@ -23,7 +23,11 @@ export function optimisationShape(defaults: Defaults) {
       "adam, adamw or sgd",
       "Update rule; AdamW decouples the weight decay",
     ),
-    learning_rate: key(z.number().positive().default(defaults.rate), "a number above 0", "Highest learning rate"),
+    learning_rate: key(
+      z.number().positive().default(defaults.rate),
+      "a number above 0",
+      "Highest learning rate",
+    ),
     weight_decay: key(z.number().min(0).default(0), "a number, at least 0", "L2 penalty"),
     momentum: key(z.number().min(0).lt(1).default(0.9), "a number from 0 to below 1", "Momentum of sgd"),
     schedule: key(
@@ -113,7 +117,10 @@ interface Rise {
   schedule: string;
 }
 
-export function checkWarmup({ epochs, warmup_epochs: warmup, schedule }: Rise, context: z.RefinementCtx): void {
+export function checkWarmup(
+  { epochs, warmup_epochs: warmup, schedule }: Rise,
+  context: z.RefinementCtx,
+): void {
   const risesAlready = schedule === "one_cycle" && warmup > 0;
   if (warmup <= epochs && !risesAlready) return;
   const message = risesAlready

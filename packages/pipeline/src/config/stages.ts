@@ -1,4 +1,11 @@
-import type { HeadConfig, NetworkConfig, OptimisationConfig, RunConfig, SliceConfig, StageConfig } from "./types.js";
+import type {
+  HeadConfig,
+  NetworkConfig,
+  OptimisationConfig,
+  RunConfig,
+  SliceConfig,
+  StageConfig,
+} from "./types.js";
 
 /** What a run trains, one after another; each stage has its folder of checkpoints. */
 export const STAGES = ["slice", "volume", "fine_tune"] as const;
@@ -22,7 +29,8 @@ export function settingsOfStage(config: RunConfig, stage: StageName): StageSecti
   if (stage === "slice" && config.method !== "3d") return { section: "slice", settings: config.slice };
   if (stage === "volume" && config.method === "2.5d") return { section: "head", settings: config.head };
   if (stage === "volume" && config.method === "3d") return { section: "network", settings: config.network };
-  if (stage === "fine_tune" && config.method === "2.5d") return { section: "fine_tune", settings: config.fineTune };
+  if (stage === "fine_tune" && config.method === "2.5d")
+    return { section: "fine_tune", settings: config.fineTune };
   throw new Error(`method ${config.method} has no stage ${stage}`);
 }
 

@@ -18,7 +18,8 @@ export function withNewKeys(root: Mapping): Mapping {
   return { ...rest, ...section("slice", slice), head, ...tuned, ...logged };
 }
 
-const section = (name: string, value: unknown): Mapping => (isMapping(value) ? { [name]: withLossOptions(value) } : {});
+const section = (name: string, value: unknown): Mapping =>
+  isMapping(value) ? { [name]: withLossOptions(value) } : {};
 
 function headOf({ head, ...volume }: Mapping): Mapping {
   const options = Object.fromEntries(
@@ -34,7 +35,9 @@ const networkOf = (volume: Mapping): Mapping => without(volume, ["head", ...HEAD
 const FOCAL_DEFAULTS: Readonly<Record<string, unknown>> = { focal_gamma: 2, focal_alpha: null };
 
 function withLossOptions(stage: Mapping): Mapping {
-  const given = Object.keys(FOCAL_OPTIONS).filter((name) => name in stage && stage[name] !== FOCAL_DEFAULTS[name]);
+  const given = Object.keys(FOCAL_OPTIONS).filter(
+    (name) => name in stage && stage[name] !== FOCAL_DEFAULTS[name],
+  );
   const rest = without(stage, Object.keys(FOCAL_OPTIONS));
   if (given.length === 0 || rest["loss"] !== "focal") return rest;
   const options = Object.fromEntries(given.map((name) => [FOCAL_OPTIONS[name]!, stage[name]]));

@@ -30,7 +30,10 @@ function includedProblems(included: number[] | null, mapping: Map<number, number
   if (included === null) return problems;
   const repeated = included.filter((label, index) => included.indexOf(label) !== index);
   if (repeated.length > 0)
-    problems.push({ key: "classes_to_include", message: `expected each class once, received ${repeated[0]} twice` });
+    problems.push({
+      key: "classes_to_include",
+      message: `expected each class once, received ${repeated[0]} twice`,
+    });
   if (included.length < 2 && mapping === null)
     problems.push({
       key: "classes_to_include",

@@ -7,7 +7,10 @@ import type { RunConfig } from "./types.js";
 
 /** The configuration with the snake_case keys of the file, in its order, ready for YAML or JSON. */
 export function configToFile(config: RunConfig): Mapping {
-  const entries = Object.entries(config).map(([name, value]: [string, unknown]) => [name, fileValue(name, value)]);
+  const entries = Object.entries(config).map(([name, value]: [string, unknown]) => [
+    name,
+    fileValue(name, value),
+  ]);
   return snakeKeys(Object.fromEntries(entries) as Mapping);
 }
 
@@ -17,7 +20,10 @@ function fileValue(name: string, value: unknown): unknown {
     return { ...transform, augment: augmentToFile(transform.augment) };
   }
   if (!isMapping(value)) return value;
-  const entries = Object.entries(value).map(([key, setting]): [string, unknown] => [key, settingToFile(setting)]);
+  const entries = Object.entries(value).map(([key, setting]): [string, unknown] => [
+    key,
+    settingToFile(setting),
+  ]);
   return snakeKeys(Object.fromEntries(entries));
 }
 

@@ -7,7 +7,10 @@ import { insideSections, keyNotes } from "./notes.js";
 
 type Path = readonly PropertyKey[];
 /** Where the key or value at a path was written: file, line and column, or a flag. */
-export type Place = (path: Path, what: "key" | "value") => Pick<ConfigProblem, "file" | "line" | "column" | "flag">;
+export type Place = (
+  path: Path,
+  what: "key" | "value",
+) => Pick<ConfigProblem, "file" | "line" | "column" | "flag">;
 
 interface Leaf {
   path: string[];
@@ -55,7 +58,9 @@ export function validate<S extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const leaves = leavesOf(schema).flatMap(withInside);
-  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, value, leaves, { place, reason }));
+  const problems = result.error.issues.flatMap((issue) =>
+    problemsOf(issue, value, leaves, { place, reason }),
+  );
   throw new ConfigError(onePerPlace(problems));
 }
 
@@ -96,7 +101,9 @@ function problemsOf(
 function leafAt(leaves: Leaf[], place: Path): Leaf | undefined {
   const within = leaves.filter(({ path }) => path.every((name, depth) => place[depth] === name));
   const exact = within.find(({ path }) => path.length === place.length);
-  const isSection = leaves.some(({ path }) => path.length > place.length && place.every((name, k) => path[k] === name));
+  const isSection = leaves.some(
+    ({ path }) => path.length > place.length && place.every((name, k) => path[k] === name),
+  );
   return exact ?? (isSection ? undefined : within[0]);
 }
 
@@ -104,13 +111,17 @@ function unknownKey(path: Path, names: string[], place: Place): ConfigProblem {
   const dotted = path.map(String).join(".");
   // A misspelt section inside a section most likely means one of its neighbours.
   const sections = names.map((name) => name.split(".").slice(0, -1)).filter((parts) => parts.length > 1);
-  const suggestions = nearestKeys(dotted, [...new Set([...names, ...sections.map((parts) => parts.join("."))])]);
+  const suggestions = nearestKeys(dotted, [
+    ...new Set([...names, ...sections.map((parts) => parts.join("."))]),
+  ]);
   const hint = suggestions.length > 0 ? `; did you mean ${suggestions.join(" or ")}?` : "; no key is similar";
   return { ...place(path, "key"), key: dotted, suggestions, message: `unknown key ${dotted}${hint}` };
 }
 
 function sectionExpects(names: string[], dotted: string): string {
-  const inside = names.filter((name) => name.startsWith(`${dotted}.`)).map((name) => name.slice(dotted.length + 1));
+  const inside = names
+    .filter((name) => name.startsWith(`${dotted}.`))
+    .map((name) => name.slice(dotted.length + 1));
   return `a section with keys such as ${inside.slice(0, 3).join(", ")}`;
 }
 
@@ -125,6 +136,10 @@ function remedy(given: unknown, expects: string | undefined): string {
 
 /** One problem for each key, in the order of the file: a list with two wrong items is one problem. */
 function onePerPlace(problems: ConfigProblem[]): ConfigProblem[] {
-  const kept = problems.filter((problem, index) => problems.findIndex((other) => other.key === problem.key) === index);
-  return kept.sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity) || (a.column ?? 0) - (b.column ?? 0));
+  const kept = problems.filter(
+    (problem, index) => problems.findIndex((other) => other.key === problem.key) === index,
+  );
+  return kept.sort(
+    (a, b) => (a.line ?? Infinity) - (b.line ?? Infinity) || (a.column ?? 0) - (b.column ?? 0),
+  );
 }

@@ -29,7 +29,10 @@ export const networkSection = () =>
     .prefault({});
 
 const headShape = () => ({
-  model: componentChoice("head", withHints("How the slices of a volume become one prediction (models.md)", "head")),
+  model: componentChoice(
+    "head",
+    withHints("How the slices of a volume become one prediction (models.md)", "head"),
+  ),
   slices: key(
     z.int().min(1).nullable().default(null),
     `${atLeast(1)}, or null`,
@@ -101,11 +104,19 @@ interface HeadKeys {
 function checkHead({ model: { name }, loss, views }: HeadKeys, context: z.RefinementCtx): void {
   const head = findComponent("head", name);
   if (head?.sees === "maps" && views > 0)
-    context.addIssue({ code: "custom", path: ["views"], message: `the head ${name} has no views, received ${views}` });
+    context.addIssue({
+      code: "custom",
+      path: ["views"],
+      message: `the head ${name} has no views, received ${views}`,
+    });
   const refusal = head?.refusesGrades;
   if (refusal === undefined || findComponent("loss", loss.name)?.isOrdinal !== true) return;
   const others = componentNames("loss").filter((other) => findComponent("loss", other)?.isOrdinal !== true);
-  context.addIssue({ code: "custom", path: ["model"], message: `${name} ${refusal}; choose loss ${orList(others)}` });
+  context.addIssue({
+    code: "custom",
+    path: ["model"],
+    message: `${name} ${refusal}; choose loss ${orList(others)}`,
+  });
 }
 
 /** Whether the head leaves nothing to fine-tune. */

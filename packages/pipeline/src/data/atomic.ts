@@ -162,7 +162,16 @@ export function removeTemporaries(folder: string): void {
 }
 
 /** Error codes of file systems that do not support an operation; a full or broken disk gives other codes. */
-const UNSUPPORTED = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EPERM", "EACCES", "EISDIR", "EBADF"]);
+const UNSUPPORTED = new Set([
+  "EINVAL",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EPERM",
+  "EACCES",
+  "EISDIR",
+  "EBADF",
+]);
 
 /** Syncs a folder: a rename survives a power cut only once its folder is synced. Unsupported on some file systems. */
 export function syncFolder(path: string): void {

@@ -32,9 +32,15 @@ export function readTable(file: string, { guarded = false } = {}): Table {
   try {
     bytes = readGivenFile(file);
   } catch (cause) {
-    throw new TableError(file, null, `cannot be read (${codeOf(cause)})`, "Check the path and the permissions.", {
-      cause,
-    });
+    throw new TableError(
+      file,
+      null,
+      `cannot be read (${codeOf(cause)})`,
+      "Check the path and the permissions.",
+      {
+        cause,
+      },
+    );
   }
   const table = parseTable(decoded(bytes, file), file);
   return guarded ? unguarded(table) : table;
@@ -54,7 +60,11 @@ function unguarded({ file, columns, rows }: Table): Table {
 
 function decoded(bytes: Buffer, file: string): string {
   const mark =
-    bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "utf-8";
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? "utf-16le"
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? "utf-16be"
+        : "utf-8";
   try {
     return new TextDecoder(mark, { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -166,7 +176,9 @@ function withDecimalPoints(records: readonly Parsed[], separator: Separator): Pa
     return isComma && commas.some((cell) => !/,\d{3}$/.test(cell));
   });
   const pointed = (cell: string, k: number) => (isDecimal[k] === true ? cell.replace(",", ".") : cell);
-  return records.map(({ line, record }, r) => (r === 0 ? { line, record } : { line, record: record.map(pointed) }));
+  return records.map(({ line, record }, r) =>
+    r === 0 ? { line, record } : { line, record: record.map(pointed) },
+  );
 }
 
 /** Columns at the right end without a name or a value, as spreadsheets leave them. */
@@ -205,7 +217,10 @@ function parseRecords(text: string, file: string): Parsed[] {
 }
 
 /** @throws Error if a row lacks a column */
-export function formatTable(columns: readonly string[], rows: readonly Record<string, string | number>[]): string {
+export function formatTable(
+  columns: readonly string[],
+  rows: readonly Record<string, string | number>[],
+): string {
   const cells = rows.map((row) =>
     columns.map((name) => {
       const value = row[name];
@@ -229,7 +244,8 @@ const isNumbers = (text: string): boolean =>
   text.split(" ").every((word) => word !== "" && Number.isFinite(Number(word)));
 
 /** Puts an apostrophe before text that a spreadsheet would compute (`=cmd|…`, `@SUM(1)`), but not before numbers. */
-export const guardCell = (text: string): string => (FORMULA.test(text) && !isNumbers(text) ? `'${text}` : text);
+export const guardCell = (text: string): string =>
+  FORMULA.test(text) && !isNumbers(text) ? `'${text}` : text;
 
 /** The inverse of `guardCell`. */
 export const unguardCell = (text: string): string =>

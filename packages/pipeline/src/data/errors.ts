@@ -63,7 +63,11 @@ export class LabelsError extends Error {
     const parts = [
       countOf("matches no volume", "match no volume", problems.unmatched),
       countOf("has no label", "have no label", problems.unlabelled),
-      countOf("has two labels, subjects or parts", "have two labels, subjects or parts", problems.conflicting),
+      countOf(
+        "has two labels, subjects or parts",
+        "have two labels, subjects or parts",
+        problems.conflicting,
+      ),
       countOf("is not usable", "are not usable", problems.invalid),
       countOf("has several series", "have several series", problems.severalSeries),
     ].filter((part) => part !== "");

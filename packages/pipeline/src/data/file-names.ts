@@ -7,7 +7,9 @@ export class FileNames {
   of(id: string): string {
     const plain = id.replaceAll(/[/\\:*?"<>|\p{Cc}]/gu, "__").replace(/^\.+/, "_");
     const isUsable =
-      Buffer.byteLength(plain) <= MOST_BYTES && !RESERVED.test(plain) && !this.#taken.has(plain.toLowerCase());
+      Buffer.byteLength(plain) <= MOST_BYTES &&
+      !RESERVED.test(plain) &&
+      !this.#taken.has(plain.toLowerCase());
     const name = isUsable ? plain : `${plain.slice(0, 60)}-${sha256Of(id).slice(0, 12)}`;
     this.#taken.add(name.toLowerCase());
     return name;

@@ -98,7 +98,8 @@ function create(file: string, mark: string): boolean {
     const code = codeOf(error);
     if (code === "EEXIST") return false;
     // Some file systems have no links (FAT, some network shares).
-    if (["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(code)) return createPlainly(file, mark);
+    if (["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(code))
+      return createPlainly(file, mark);
     throw error;
   } finally {
     rmSync(temporary, { force: true });
@@ -164,7 +165,8 @@ function ownerText(owner: Owner | null): string {
   if (owner === null) return "another process";
   const here = thisProcess();
   const isElsewhere = owner.host !== here.host;
-  const isContained = !isElsewhere && owner.pidNamespace !== undefined && owner.pidNamespace !== here.pidNamespace;
+  const isContained =
+    !isElsewhere && owner.pidNamespace !== undefined && owner.pidNamespace !== here.pidNamespace;
   const where = isElsewhere ? ` on ${owner.host}` : isContained ? " in another container" : "";
   const job = owner.slurm === undefined ? "" : ` (Slurm job ${owner.slurm.job})`;
   return `process ${owner.pid}${where}${job}`;

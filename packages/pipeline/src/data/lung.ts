@@ -84,7 +84,14 @@ function close(mask: Uint8Array, height: number, width: number, reach: readonly 
 }
 
 /** Sets every element of a line that lies within `reach` of an element equal to `target` to `target`. */
-function spread(mask: Uint8Array, start: number, step: number, length: number, reach: number, target: 0 | 1): void {
+function spread(
+  mask: Uint8Array,
+  start: number,
+  step: number,
+  length: number,
+  reach: number,
+  target: 0 | 1,
+): void {
   const near = new Uint8Array(length);
   let isPresent = false;
   for (let i = 0, until = -1; i < length; i++) {

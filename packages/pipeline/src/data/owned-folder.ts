@@ -120,7 +120,11 @@ function namesIn(folder: string): string[] | null {
       throw new FolderError(folder, "expected a folder, found a file", "Choose another folder.");
   } catch (error) {
     if (codeOf(error) === "ENOTDIR")
-      throw new FolderError(folder, "expected a folder, but a part of its path is a file", "Choose another folder.");
+      throw new FolderError(
+        folder,
+        "expected a folder, but a part of its path is a file",
+        "Choose another folder.",
+      );
     if (codeOf(error) !== "ENOENT") throw error;
     if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined)
       throw new FolderError(folder, "expected a folder, found a broken link", "Choose another folder.");
@@ -184,7 +188,11 @@ export function refuseOccupied(folder: string, kind: FolderKind, overwrite: bool
       foundKind === null
         ? `it contains ${some(names)}, which Slicestack did not write`
         : `it is ${KINDS[foundKind].words}, not ${KINDS[kind].words}`;
-    throw new FolderError(folder, `expected a new folder, but ${problem}`, `Choose another destination: ${only}`);
+    throw new FolderError(
+      folder,
+      `expected a new folder, but ${problem}`,
+      `Choose another destination: ${only}`,
+    );
   }
   if (!overwrite)
     throw new FolderError(
@@ -217,7 +225,8 @@ export function refuseExistingFile(file: string, overwrite: boolean): void {
       "Create the folder, or choose another name.",
     );
   const existing = lstatSync(file, { throwIfNoEntry: false });
-  if (existing?.isDirectory()) throw new FolderError(file, "expected a file, found a folder", "Choose another name.");
+  if (existing?.isDirectory())
+    throw new FolderError(file, "expected a file, found a folder", "Choose another name.");
   if (existing !== undefined && !overwrite)
     throw new FolderError(
       file,
@@ -227,7 +236,11 @@ export function refuseExistingFile(file: string, overwrite: boolean): void {
   // A rename onto a device or a pipe would remove it for every program.
   const target = statSync(file, { throwIfNoEntry: false });
   if (target !== undefined && !target.isFile())
-    throw new FolderError(file, "expected a file, found a device, a pipe or a socket", "Choose another name.");
+    throw new FolderError(
+      file,
+      "expected a file, found a device, a pipe or a socket",
+      "Choose another name.",
+    );
   if (existing !== undefined) refuseOwnFile(file);
   refuseUnwritable(file, "file");
 }

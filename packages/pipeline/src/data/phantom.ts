@@ -63,7 +63,8 @@ export async function generatePhantoms(options: PhantomOptions): Promise<Phantom
       signal: options.signal,
       deliver: (answer, index) => {
         const plan = plans[index] as ScanPlan;
-        if (!answer.ok) throw new PrepareError(`phantom ${plan.id}: ${answer.reason}`, "Check the free disk space.");
+        if (!answer.ok)
+          throw new PrepareError(`phantom ${plan.id}: ${answer.reason}`, "Check the free disk space.");
         scans.push(recordOf(plan, answer.result));
         options.onProgress?.({
           stage: "phantoms",
@@ -86,7 +87,10 @@ export async function generatePhantoms(options: PhantomOptions): Promise<Phantom
 function checked(options: PhantomOptions) {
   const { seed, counts, subjects = 100, minimum = 6, size = 128 } = options;
   const whole = (value: number, low: number) => Number.isSafeInteger(value) && value >= low;
-  if (counts !== undefined && (counts.length !== phantomClasses.length || !counts.every((n) => whole(n, 0)))) {
+  if (
+    counts !== undefined &&
+    (counts.length !== phantomClasses.length || !counts.every((n) => whole(n, 0)))
+  ) {
     throw new PrepareError(
       `counts: expected five whole numbers, received [${counts.join(", ")}]`,
       "Give one per class, CT-0 to CT-4.",
@@ -117,6 +121,10 @@ function writeLabels(path: string, scans: PhantomScanRecord[]): void {
   writeTable(
     path,
     columns,
-    scans.map((scan) => ({ ...scan, class: phantomClasses[scan.label as 0], affected: scan.affected.toFixed(4) })),
+    scans.map((scan) => ({
+      ...scan,
+      class: phantomClasses[scan.label as 0],
+      affected: scan.affected.toFixed(4),
+    })),
   );
 }

@@ -30,7 +30,10 @@ export async function runPool<Job, Result>(options: PoolOptions<Job, Result>): P
   options.signal?.throwIfAborted();
   if (options.jobs.length === 0) return;
   const count = Math.min(options.workers ?? availableParallelism(), options.jobs.length);
-  const threads = Array.from({ length: Math.max(1, count) }, () => new Worker(options.script, workerOptions()));
+  const threads = Array.from(
+    { length: Math.max(1, count) },
+    () => new Worker(options.script, workerOptions()),
+  );
   try {
     await drain(options, threads);
   } finally {

@@ -12,7 +12,8 @@ export interface Reason {
 export function reasonOf(error: unknown): Reason {
   if (!(error instanceof Error)) return { whole: String(error), nameless: NAMELESS };
   const whole = oneLine(systemText(error));
-  if ("nameless" in error && typeof error.nameless === "string") return { whole, nameless: oneLine(error.nameless) };
+  if ("nameless" in error && typeof error.nameless === "string")
+    return { whole, nameless: oneLine(error.nameless) };
   const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : "";
   return { whole, nameless: `${NAMELESS}${code}` };
 }

@@ -23,13 +23,16 @@ export interface Opened {
 /** @throws SyntaxError if the text is not JSON, or was changed */
 export function openSealed(text: string): Opened {
   const seal = SEAL.exec(text);
-  if (seal !== null && sha256Of(`${text.slice(0, seal.index)}\n}`) !== seal[1]) throw new SyntaxError(CHANGED);
+  if (seal !== null && sha256Of(`${text.slice(0, seal.index)}\n}`) !== seal[1])
+    throw new SyntaxError(CHANGED);
   const value: unknown = JSON.parse(text);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new SyntaxError("expected an object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new SyntaxError("expected an object");
   if (seal === null && "sha256" in value) throw new SyntaxError(CHANGED);
   if (seal === null) return { value, isSealed: false };
   const { sha256: _, ...record } = value as Record<string, unknown>;
   return { value: record, isSealed: true };
 }
 
-export const sha256Of = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
+export const sha256Of = (data: string | Uint8Array): string =>
+  createHash("sha256").update(data).digest("hex");

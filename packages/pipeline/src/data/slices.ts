@@ -55,7 +55,9 @@ export async function writeSlices(dataset: Dataset, options: SlicesOptions): Pro
       makeFolder(into);
       const stem = join(into, names.get(volume.id)!);
       slices +=
-        options.volumes === true ? await writeVolume(dataset, volume, stem) : await writeEach(dataset, volume, stem);
+        options.volumes === true
+          ? await writeVolume(dataset, volume, stem)
+          : await writeEach(dataset, volume, stem);
       options.onProgress?.({
         stage: "slices",
         done: k + 1,
@@ -90,7 +92,10 @@ function partsOf(dataset: Dataset, fold: number | undefined): Map<string, Part> 
 function fileNames({ volumes }: Dataset): Map<string, string> {
   const names = new Map(volumes.map(({ id }) => [id, id.replaceAll(/[/\\]/g, "__")]));
   if (new Set(names.values()).size === volumes.length) return names;
-  throw new PrepareError("slices: two ids give the same file name", "Prepare the data set again with other ids.");
+  throw new PrepareError(
+    "slices: two ids give the same file name",
+    "Prepare the data set again with other ids.",
+  );
 }
 
 /** (H, W, slices), the last axis changing fastest. */
@@ -99,7 +104,8 @@ async function writeVolume(dataset: Dataset, { first, count }: VolumeRecord, ste
   const plane = height * width;
   const voxels = readStored(dataset, first, count);
   const data = voxels.slice();
-  for (let s = 0; s < count; s++) for (let p = 0; p < plane; p++) data[p * count + s] = voxels[s * plane + p]!;
+  for (let s = 0; s < count; s++)
+    for (let p = 0; p < plane; p++) data[p * count + s] = voxels[s * plane + p]!;
   await writeNpy(`${stem}.npy`, { data, shape: [height, width, count] });
   return count;
 }

@@ -83,7 +83,8 @@ const infoSchema = z.strictObject({
   quarantined: z.array(z.object({ source: z.string(), reason: z.string() })).default([]),
 });
 
-const PUT_BACK = "Restore the original file, or prepare the data set again with slicestack prepare --overwrite.";
+const PUT_BACK =
+  "Restore the original file, or prepare the data set again with slicestack prepare --overwrite.";
 const PREPARE_AGAIN = "Prepare the data set again with slicestack prepare --overwrite.";
 
 /**
@@ -125,7 +126,11 @@ function readInfo(file: string): DatasetInfo {
     );
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new DatasetError(file, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a data set"}`, PREPARE_AGAIN);
+  throw new DatasetError(
+    file,
+    `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a data set"}`,
+    PREPARE_AGAIN,
+  );
 }
 
 function readSlicesHeader(file: string, info: DatasetInfo): NpyHeader {
@@ -143,7 +148,8 @@ function readSlicesHeader(file: string, info: DatasetInfo): NpyHeader {
     throw new DatasetError(file, `expected a .npy array (${codeOf(cause)})`, PREPARE_AGAIN, { cause });
   }
   const [n, h, w] = header.shape;
-  const fits = header.shape.length === 3 && h === info.height && w === info.width && header.dtype === info.dtype;
+  const fits =
+    header.shape.length === 3 && h === info.height && w === info.width && header.dtype === info.dtype;
   if (!fits || header.fortranOrder || !header.littleEndian) {
     const found = `${header.dtype} (${header.shape.join(", ")})`;
     const expected = `expected little-endian ${info.dtype} (N, ${info.height}, ${info.width}) in C order`;
@@ -174,7 +180,8 @@ function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, sl
   const refuse = (problem: string) => {
     throw new DatasetError(file, problem, PREPARE_AGAIN);
   };
-  if (volumes.length !== info.count) refuse(`expected ${info.count} volumes (dataset.json), found ${volumes.length}`);
+  if (volumes.length !== info.count)
+    refuse(`expected ${info.count} volumes (dataset.json), found ${volumes.length}`);
   const ids = new Set<string>();
   let next = 0;
   for (const volume of volumes) {
@@ -183,8 +190,10 @@ function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, sl
     ids.add(id);
     if (first !== next || count < 1)
       refuse(`${id}: expected slices that begin at ${next}, found first ${first}, count ${count}`);
-    if (info.depth !== "native" && count !== info.depth) refuse(`${id}: expected ${info.depth} slices, found ${count}`);
-    if (label >= info.classes.length) refuse(`${id}: expected a label 0..${info.classes.length - 1}, found ${label}`);
+    if (info.depth !== "native" && count !== info.depth)
+      refuse(`${id}: expected ${info.depth} slices, found ${count}`);
+    if (label >= info.classes.length)
+      refuse(`${id}: expected a label 0..${info.classes.length - 1}, found ${label}`);
     if (unit !== info.unit) refuse(`${id}: expected the unit ${info.unit}, found ${unit}`);
     next += count;
   }
@@ -207,7 +216,8 @@ export function readStored(
     for (let done = 0; done < bytes.length;) {
       const at = slicesOffset + first * sliceBytes + done;
       const bytesRead = readSync(descriptor, bytes, done, Math.min(bytes.length - done, 2 ** 30), at);
-      if (bytesRead === 0) throw new DatasetError(slicesPath, "ends before the requested slices", PREPARE_AGAIN);
+      if (bytesRead === 0)
+        throw new DatasetError(slicesPath, "ends before the requested slices", PREPARE_AGAIN);
       done += bytesRead;
     }
   } finally {
@@ -250,7 +260,10 @@ export interface VerifyOptions {
  * Reads every byte of slices.npy and compares it with the hashes of subjects.csv, which openDataset has compared with the
  * hash of dataset.json. @throws DatasetError if they differ   @throws the signal's reason
  */
-export async function verifyDataset(dataset: Dataset, { onBytes, signal }: VerifyOptions = {}): Promise<void> {
+export async function verifyDataset(
+  dataset: Dataset,
+  { onBytes, signal }: VerifyOptions = {},
+): Promise<void> {
   const { info, slicesPath, slicesOffset, volumes, directory } = dataset;
   const slices = volumes.reduce((n, volume) => n + volume.count, 0);
   checkHash(join(directory, "subjects.csv"), info, slices);
@@ -260,7 +273,11 @@ export async function verifyDataset(dataset: Dataset, { onBytes, signal }: Verif
   for (const { id, first, count, voxelSha256 } of volumes) {
     const hash = createHash("sha256");
     const start = slicesOffset + first * sliceBytes;
-    const stream = createReadStream(slicesPath, { start, end: start + count * sliceBytes - 1, highWaterMark: 2 ** 20 });
+    const stream = createReadStream(slicesPath, {
+      start,
+      end: start + count * sliceBytes - 1,
+      highWaterMark: 2 ** 20,
+    });
     for await (const chunk of stream) hash.update(chunk as Buffer);
     if (hash.digest("hex") !== voxelSha256)
       throw new DatasetError(slicesPath, `the voxels of ${id} differ from those that were prepared`, changed);

@@ -37,7 +37,10 @@ export function defaultWindow(
   const [low, high] = [at(PERCENTS[0]), at(PERCENTS[1])];
   const origin = `percentiles ${PERCENTS.join(" and ")} of the training values`;
   if (low < high) return { window: [low, high], origin };
-  return { window: [least, most > least ? most : least + 1], origin: "the smallest and the largest training value" };
+  return {
+    window: [least, most > least ? most : least + 1],
+    origin: "the smallest and the largest training value",
+  };
 }
 
 /** Evenly spaced slices of each volume, and of them evenly spaced values. */

@@ -17,7 +17,11 @@ export const container = (
     ? {}
     : {
         ContentTemplateSequence: [
-          { MappingResource: "DCMR", MappingResourceUID: "1.2.840.10008.8.1.1", TemplateIdentifier: template },
+          {
+            MappingResource: "DCMR",
+            MappingResourceUID: "1.2.840.10008.8.1.1",
+            TemplateIdentifier: template,
+          },
         ],
       }),
   ContentSequence: content,
@@ -40,14 +44,24 @@ export const uid = (relationship: Relationship, concept: Code, value: string): W
 });
 
 /** A number without a unit, contained in its parent. @param details modifiers, and what it was inferred from */
-export const number = (concept: Code, value: number, details: readonly WrittenDataset[] = []): WrittenDataset => ({
+export const number = (
+  concept: Code,
+  value: number,
+  details: readonly WrittenDataset[] = [],
+): WrittenDataset => ({
   ...item("NUM", concept, "CONTAINS"),
-  MeasuredValueSequence: [{ NumericValue: decimal(value, 6), MeasurementUnitsCodeSequence: [codeItem(CODES.noUnits)] }],
+  MeasuredValueSequence: [
+    { NumericValue: decimal(value, 6), MeasurementUnitsCodeSequence: [codeItem(CODES.noUnits)] },
+  ],
   ...(details.length === 0 ? {} : { ContentSequence: details }),
 });
 
 /** @param reference item of a ReferencedSOPSequence */
-export const image = (relationship: Relationship, concept: Code, reference: WrittenDataset): WrittenDataset => ({
+export const image = (
+  relationship: Relationship,
+  concept: Code,
+  reference: WrittenDataset,
+): WrittenDataset => ({
   ...item("IMAGE", concept, relationship),
   ReferencedSOPSequence: [reference],
 });

@@ -22,7 +22,9 @@ export function countedSlices(
   place: PreparedPlace,
   sources: readonly DicomSlice[],
 ): CountedSlice[] {
-  const known = weighted.flatMap(({ slice, weight }) => (slice === null || weight === null ? [] : [{ slice, weight }]));
+  const known = weighted.flatMap(({ slice, weight }) =>
+    slice === null || weight === null ? [] : [{ slice, weight }],
+  );
   const mean = known.reduce((sum, { weight }) => sum + weight, 0) / known.length;
   const counted = new Map<DicomSlice, number>();
   for (const { slice, weight } of known.sort((a, b) => b.weight - a.weight || a.slice - b.slice)) {
@@ -37,7 +39,12 @@ export function countedSlices(
 function centreOf(slice: number, { geometry, count, size: [height, width] }: PreparedPlace): Triple {
   const { spacing, origin, direction } = geometry;
   const grid = { shape: [width, height, count] as Triple, spacing, origin, direction: [...direction] };
-  return voxelToWorld({ ...grid, data: new Uint8Array(), unit: "arbitrary" }, (width - 1) / 2, (height - 1) / 2, slice);
+  return voxelToWorld(
+    { ...grid, data: new Uint8Array(), unit: "arbitrary" },
+    (width - 1) / 2,
+    (height - 1) / 2,
+    slice,
+  );
 }
 
 function nearest(sources: readonly DicomSlice[], point: Triple): DicomSlice {

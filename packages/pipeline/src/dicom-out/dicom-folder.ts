@@ -89,9 +89,14 @@ export class DicomFolder implements Disposable {
       return await this.#written(request, study, signal);
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      throw new DicomOutputError("unreadable", `${source} cannot be read again: ${error.message}`, "Check the files.", {
-        cause: error,
-      });
+      throw new DicomOutputError(
+        "unreadable",
+        `${source} cannot be read again: ${error.message}`,
+        "Check the files.",
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -101,7 +106,8 @@ export class DicomFolder implements Disposable {
     const name = this.#names.of(id);
     const staged = new StagedFolder(join(this.path, name), "dicom", true);
     try {
-      const images = "reason" in heatMap ? 0 : await writeImages(staged.path, heatMap, study, request, uid, signal);
+      const images =
+        "reason" in heatMap ? 0 : await writeImages(staged.path, heatMap, study, request, uid, signal);
       const uids = {
         series: uid("report series"),
         instance: uid("report"),
@@ -138,7 +144,10 @@ async function writeImages(
   uid: Uid,
   signal?: AbortSignal,
 ): Promise<number> {
-  const uids = { series: uid("heat-map series"), instanceOf: (slice: DicomSlice) => uid("heat-map", keyOf(slice)) };
+  const uids = {
+    series: uid("heat-map series"),
+    instanceOf: (slice: DicomSlice) => uid("heat-map", keyOf(slice)),
+  };
   const images = new HeatMap(study, map, place, uids, result.model.sha256);
   let count = 0;
   for await (const voxels of readDicomSlices(study.series, signal === undefined ? {} : { signal })) {

@@ -54,7 +54,12 @@ export class HeatMap {
     const identity = {
       sopClass: SECONDARY_CAPTURE,
       sopInstance: this.uids.instanceOf(slice),
-      series: { uid: this.uids.series, number: 9902, description: this.#description(), modality: "OT" as const },
+      series: {
+        uid: this.uids.series,
+        number: 9902,
+        description: this.#description(),
+        modality: "OT" as const,
+      },
       instance: this.#numbers.get(slice)!,
       model: this.model,
     };
@@ -92,7 +97,9 @@ export class HeatMap {
       DerivationDescription:
         `Grad-CAM for the class "${this.map.class}" over the source image (window ${low} to ${high}): ` +
         `from orange to yellow, and opaque, with the evidence; full colour at ${end}`,
-      SourceImageSequence: [{ ...referenceTo(slice), PurposeOfReferenceCodeSequence: [codeItem(CODES.sourceImage)] }],
+      SourceImageSequence: [
+        { ...referenceTo(slice), PurposeOfReferenceCodeSequence: [codeItem(CODES.sourceImage)] },
+      ],
       ImageComments: RESEARCH_USE,
       ...this.source.lossy,
     };
@@ -101,7 +108,13 @@ export class HeatMap {
   #pixels(slice: DicomSlice, data: DicomSliceVoxels["data"]): Uint8Array {
     const { rows, columns } = this.source.series;
     const { position, orientation, pixelSpacing } = slice;
-    const plane = { position: position!, orientation: orientation!, pixelSpacing: pixelSpacing!, rows, columns };
+    const plane = {
+      position: position!,
+      orientation: orientation!,
+      pixelSpacing: pixelSpacing!,
+      rows,
+      columns,
+    };
     this.#sampler.sample(plane, this.#values);
     const [low, high] = this.map.window;
     const pixels = new Uint8Array(3 * data.length);
@@ -141,7 +154,9 @@ function directionOf(direction: readonly number[]): string {
 /** Those of the source where they distinguish its slices, so that both series scroll alike; otherwise from 1. */
 function instanceNumbers(slices: readonly DicomSlice[]): ReadonlyMap<DicomSlice, number> {
   const given = slices.flatMap(({ instanceNumber }) =>
-    instanceNumber === undefined || instanceNumber < 0 || instanceNumber > 2 ** 31 - 1 ? [] : [instanceNumber],
+    instanceNumber === undefined || instanceNumber < 0 || instanceNumber > 2 ** 31 - 1
+      ? []
+      : [instanceNumber],
   );
   const areDistinct = new Set(given).size === slices.length && given.length === slices.length;
   return new Map(slices.map((slice, k) => [slice, areDistinct ? slice.instanceNumber! : k + 1]));

@@ -69,7 +69,9 @@ export class MapSampler {
     const stepY = y0 + 1 < ny ? nx : 0;
     const stepZ = z0 + 1 < nz ? nx * ny : 0;
     const at = x0 + nx * (y0 + ny * z0);
-    return this.#plane(at, stepX, stepY, fx, fy) * (1 - fz) + this.#plane(at + stepZ, stepX, stepY, fx, fy) * fz;
+    return (
+      this.#plane(at, stepX, stepY, fx, fy) * (1 - fz) + this.#plane(at + stepZ, stepX, stepY, fx, fy) * fz
+    );
   }
 
   #plane(at: number, stepX: number, stepY: number, fx: number, fy: number): number {

@@ -75,7 +75,12 @@ function rootContent(
   ];
 }
 
-function groupOf(source: SourceStudy, result: StatedResult, place: PreparedPlace, tracking: string): WrittenDataset {
+function groupOf(
+  source: SourceStudy,
+  result: StatedResult,
+  place: PreparedPlace,
+  tracking: string,
+): WrittenDataset {
   const content = [
     text("HAS OBS CONTEXT", CODES.trackingId, "Classification of the series"),
     uid("HAS OBS CONTEXT", CODES.trackingUid, tracking),
@@ -84,7 +89,9 @@ function groupOf(source: SourceStudy, result: StatedResult, place: PreparedPlace
     ...decisionOf(result),
     ...probabilitiesOf(result),
     ...countedSlices(result.slices, place, source.slices).map(({ source: slice, weight }) =>
-      number(CODES.sliceWeight, weight, [image("INFERRED FROM", CODES.sourceOfMeasurement, referenceTo(slice))]),
+      number(CODES.sliceWeight, weight, [
+        image("INFERRED FROM", CODES.sourceOfMeasurement, referenceTo(slice)),
+      ]),
     ),
     ...result.warnings.map(({ message }) => text("CONTAINS", CODES.warning, message)),
   ];
@@ -101,7 +108,11 @@ function algorithmOf({ model, calibrated, decision }: StatedResult): WrittenData
   ];
   return [
     text("HAS CONCEPT MOD", CODES.algorithmName, model.name),
-    text("HAS CONCEPT MOD", CODES.algorithmVersion, `slicestack ${softwareVersion()}, model sha256:${model.sha256}`),
+    text(
+      "HAS CONCEPT MOD",
+      CODES.algorithmVersion,
+      `slicestack ${softwareVersion()}, model sha256:${model.sha256}`,
+    ),
     ...parameters.map((parameter) => text("HAS CONCEPT MOD", CODES.algorithmParameters, parameter)),
   ];
 }
@@ -115,13 +126,20 @@ function decisionOf({ decision, set, uncalibrated }: StatedResult): WrittenDatas
     items.push(number(CODES.threshold, decision.threshold, [ofClass(second)]));
   if (set === null) return items;
   const members = set.classes.length === 0 ? [CODES.emptySet] : set.classes.map(classCode);
-  return [...items, ...members.map((member) => code("CONTAINS", CODES.inSet, member)), number(CODES.miss, set.miss)];
+  return [
+    ...items,
+    ...members.map((member) => code("CONTAINS", CODES.inSet, member)),
+    number(CODES.miss, set.miss),
+  ];
 }
 
 function probabilitiesOf({ probabilities, uncalibrated, calibrated }: StatedResult): WrittenDataset[] {
   const listed = (concept: Code, by: Readonly<Record<string, number>>) =>
     Object.entries(by).map(([name, value]) => number(concept, value, [ofClass(name)]));
-  return [...(calibrated ? listed(CODES.calibrated, probabilities) : []), ...listed(CODES.uncalibrated, uncalibrated)];
+  return [
+    ...(calibrated ? listed(CODES.calibrated, probabilities) : []),
+    ...listed(CODES.uncalibrated, uncalibrated),
+  ];
 }
 
 const ofClass = (name: string): WrittenDataset => code("HAS CONCEPT MOD", CODES.class, classCode(name));

@@ -97,7 +97,8 @@ export async function readSourceStudy(series: DicomSeries): Promise<SourceStudy>
     ...Object.fromEntries(REQUIRED.map((name) => [name, ""])),
     ...Object.fromEntries(kept),
   };
-  const isRemovalNamed = copied.PatientIdentityRemoved === undefined || copied.DeidentificationMethod !== undefined;
+  const isRemovalNamed =
+    copied.PatientIdentityRemoved === undefined || copied.DeidentificationMethod !== undefined;
   return {
     series,
     slices,

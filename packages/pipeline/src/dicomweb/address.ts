@@ -37,10 +37,15 @@ export function parseAddress(text: string): DicomWebAddress {
   if ([study, series, instance].some((uid) => (uid?.length ?? 0) > LONGEST_UID))
     refuse("has a UID of more than 64 characters");
   const login = loginOf(url);
-  if (login === "damaged") return refuse("has a user name or password with % that does not begin a code such as %40");
+  if (login === "damaged")
+    return refuse("has a user name or password with % that does not begin a code such as %40");
   return {
     root: `${url.protocol}//${url.host}${path}`,
-    place: { study, ...(series === undefined ? {} : { series }), ...(instance === undefined ? {} : { instance }) },
+    place: {
+      study,
+      ...(series === undefined ? {} : { series }),
+      ...(instance === undefined ? {} : { instance }),
+    },
     login,
   };
 }

@@ -75,7 +75,12 @@ export class DicomWebClient {
     const path = `/studies/${study}/series`;
     const found = await this.#json(`${path}?includefield=0008103E&includefield=00201209`, datasetsSchema);
     if (found.length === 0)
-      throw new DicomWebError(this.root + path, "not-found", "the server has no such study", "Check the UID.");
+      throw new DicomWebError(
+        this.root + path,
+        "not-found",
+        "the server has no such study",
+        "Check the UID.",
+      );
     return found.map((one) => ({
       study,
       series: this.#uid(one, "0020000E"),
@@ -99,7 +104,8 @@ export class DicomWebClient {
       const boundary = boundaryOf(type);
       if (boundary === null && !/^application\/dicom\b(?!\+)/i.test(type)) throw notDicom(url, type);
       try {
-        const count = boundary === null ? await whole(pieces, begin()) : await readMultipart(pieces, boundary, begin);
+        const count =
+          boundary === null ? await whole(pieces, begin()) : await readMultipart(pieces, boundary, begin);
         if (count === 0) throw notFound(url);
         return count;
       } catch (error) {
@@ -138,7 +144,9 @@ export class DicomWebClient {
 
   #json<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
     const url = this.root + path;
-    return exchange({ url, accept: "application/dicom+json" }, this.#options, (answer) => jsonOf(answer, url, schema));
+    return exchange({ url, accept: "application/dicom+json" }, this.#options, (answer) =>
+      jsonOf(answer, url, schema),
+    );
   }
 
   #uid(dataset: JsonDataset, tag: string): string {
@@ -160,7 +168,11 @@ async function whole(pieces: AsyncIterable<Uint8Array>, sink: PartSink): Promise
 }
 
 /** An empty answer (204) is an empty list or data set. */
-async function jsonOf<T extends z.ZodType>({ status, pieces }: Answer, url: string, schema: T): Promise<z.output<T>> {
+async function jsonOf<T extends z.ZodType>(
+  { status, pieces }: Answer,
+  url: string,
+  schema: T,
+): Promise<z.output<T>> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of pieces) {

@@ -61,7 +61,13 @@ export async function downloadStudy(
   if (expected !== null && expected > maxObjects) throw tooMany(url, expected, maxObjects);
   const folder = mkdtempSync(join(tmpdir(), "slicestack-dicomweb-"));
   const files = new Files(folder, url, { maxBytes, maxObjects }, (done) =>
-    onProgress?.({ stage: "download", done, total: Math.max(done, expected ?? done), unit: "objects", message: url }),
+    onProgress?.({
+      stage: "download",
+      done,
+      total: Math.max(done, expected ?? done),
+      unit: "objects",
+      message: url,
+    }),
   );
   try {
     for (const one of places) await client.retrieve(one, () => files.next());
@@ -110,7 +116,12 @@ class Files {
   #bytes = 0;
   count = 0;
 
-  constructor(folder: string, url: string, limits: Required<DownloadLimits>, onObject: (done: number) => void) {
+  constructor(
+    folder: string,
+    url: string,
+    limits: Required<DownloadLimits>,
+    onObject: (done: number) => void,
+  ) {
     this.#folder = folder;
     this.#url = url;
     this.#limits = limits;

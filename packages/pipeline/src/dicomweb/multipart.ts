@@ -77,7 +77,10 @@ class Parser {
 
   end(): number {
     if (this.isFinished) return this.#parts;
-    throw new MultipartError(true, `the answer ended after ${this.#bytes} bytes, in part ${Math.max(1, this.#parts)}`);
+    throw new MultipartError(
+      true,
+      `the answer ended after ${this.#bytes} bytes, in part ${Math.max(1, this.#parts)}`,
+    );
   }
 
   /** @returns whether there may be more to do with what is here */
@@ -135,7 +138,8 @@ class Parser {
   }
 
   #wait(): boolean {
-    if (this.#rest.length > MOST_HEADER_BYTES) throw new MultipartError(false, "the headers of a part do not end");
+    if (this.#rest.length > MOST_HEADER_BYTES)
+      throw new MultipartError(false, "the headers of a part do not end");
     return false;
   }
 }

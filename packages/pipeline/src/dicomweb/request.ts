@@ -49,7 +49,11 @@ export async function exchange<T>(
     const both = signal === undefined ? given.signal : AbortSignal.any([given.signal, signal]);
     const response = await send(asked, options, both, () => timer.refresh()).catch(lost);
     await refuseStatus(asked.url, response, options);
-    return await take({ status: response.status, headers: response.headers, pieces: piecesOf(response, timer) });
+    return await take({
+      status: response.status,
+      headers: response.headers,
+      pieces: piecesOf(response, timer),
+    });
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof Lost)) throw error;
@@ -114,7 +118,10 @@ async function* counted(pieces: AsyncIterable<Uint8Array>, onSent: () => void): 
   }
 }
 
-function authorization(url: URL, { token, login, env = process.env }: RequestOptions): Record<string, string> {
+function authorization(
+  url: URL,
+  { token, login, env = process.env }: RequestOptions,
+): Record<string, string> {
   const bearer = token ?? env[TOKEN];
   const text =
     bearer !== undefined && bearer !== ""
@@ -132,19 +139,28 @@ function authorization(url: URL, { token, login, env = process.env }: RequestOpt
     );
   const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
   if (url.protocol === "http:" && !isLocal)
-    notice(`The credentials for ${url.host} are sent without encryption, because its address begins with http.`);
+    notice(
+      `The credentials for ${url.host} are sent without encryption, because its address begins with http.`,
+    );
   return { authorization: text };
 }
 
 /** @throws DicomWebError if the status is no success */
-async function refuseStatus(url: string, response: Response, { token, login, env = process.env }: RequestOptions) {
+async function refuseStatus(
+  url: string,
+  response: Response,
+  { token, login, env = process.env }: RequestOptions,
+) {
   const { status, statusText } = response;
-  if (response.ok || (status === 409 && response.headers.get("content-type")?.includes("json") === true)) return;
+  if (response.ok || (status === 409 && response.headers.get("content-type")?.includes("json") === true))
+    return;
   const [fault, remedy] = meaningOf(status, (token ?? env[TOKEN] ?? login ?? null) !== null);
   const location = status < 400 ? response.headers.get("location") : null;
   const to = location === null ? "" : `, a redirect to ${location}`;
   await response.body?.cancel();
-  throw new DicomWebError(url, fault, `the server answered ${status} ${statusText}`.trimEnd() + to, remedy, { status });
+  throw new DicomWebError(url, fault, `the server answered ${status} ${statusText}`.trimEnd() + to, remedy, {
+    status,
+  });
 }
 
 function meaningOf(status: number, hasCredentials: boolean): [DicomWebFault, string] {
@@ -155,25 +171,33 @@ function meaningOf(status: number, hasCredentials: boolean): [DicomWebFault, str
         ? "The token or the password is wrong or has expired, or does not allow this study."
         : `Set ${TOKEN} to a bearer token, or put NAME:PASSWORD@ in front of the host.`,
     ];
-  if (status === 404) return ["not-found", "Check the address and the UIDs: the server has no such study or series."];
-  if (status >= 300 && status < 400) return ["refused", "Use the address that it redirects to, if you trust it."];
+  if (status === 404)
+    return ["not-found", "Check the address and the UIDs: the server has no such study or series."];
+  if (status >= 300 && status < 400)
+    return ["refused", "Use the address that it redirects to, if you trust it."];
   if (status === 429 || status >= 500) return ["server", "Try again later, or ask whoever runs the server."];
   return ["refused", "Check the address: it may not be that of a DICOMweb service."];
 }
 
 function stalled(url: string, patience: number, cause: unknown): DicomWebError {
   const remedy = "Check that the server is running and not overloaded, then try again.";
-  return new DicomWebError(url, "timeout", `no data was received for ${patience / 1000} s`, remedy, { cause });
+  return new DicomWebError(url, "timeout", `no data was received for ${patience / 1000} s`, remedy, {
+    cause,
+  });
 }
 
 /** fetch only reports "fetch failed"; the reason is in its cause. */
 function failed(url: string, error: unknown): DicomWebError {
   if (error instanceof ProxyError)
-    return new DicomWebError(url, "unreachable", error.message, "Check HTTPS_PROXY and NO_PROXY.", { cause: error });
+    return new DicomWebError(url, "unreachable", error.message, "Check HTTPS_PROXY and NO_PROXY.", {
+      cause: error,
+    });
   const reason = reasonOf(error);
   const isCut = /terminated|other side closed|aborted|ECONNRESET|premature/i.test(reason);
   return isCut
-    ? new DicomWebError(url, "truncated", `the connection was lost (${reason})`, "Try again.", { cause: error })
+    ? new DicomWebError(url, "truncated", `the connection was lost (${reason})`, "Try again.", {
+        cause: error,
+      })
     : new DicomWebError(url, "unreachable", reason, "Check the address and the network.", { cause: error });
 }
 

@@ -16,7 +16,8 @@ export interface JobRequest {
 }
 
 /** Sent while the job runs. */
-export type JobNews = { progress: Progress } | { log: string } | { event: unknown } | { notice: string; about: string };
+export type JobNews =
+  { progress: Progress } | { log: string } | { event: unknown } | { notice: string; about: string };
 
 /** Sent when the job has ended. */
 export type JobEnd = { result: unknown } | { error: PackedError };

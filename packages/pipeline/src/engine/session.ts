@@ -111,7 +111,10 @@ export async function runJob<I, O>(module: URL, input: I, options: JobOptions & 
 }
 
 /** Runs a task of several jobs in one session: that of its options, or one that is opened here and closed at the end. */
-export async function inOneSession<O extends TaskOptions, T>(options: O, task: (options: O) => Promise<T>): Promise<T> {
+export async function inOneSession<O extends TaskOptions, T>(
+  options: O,
+  task: (options: O) => Promise<T>,
+): Promise<T> {
   if (options.session !== undefined) return task(options);
   await using session = new EngineSession();
   return await task({ ...options, session });
@@ -124,7 +127,12 @@ interface Exchanged {
 }
 
 /** Sends the request and passes on the job's messages until it has ended. @throws SessionError if the thread ends first */
-function exchange(worker: Worker, request: JobRequest, options: JobOptions, stop: () => void): Promise<Exchanged> {
+function exchange(
+  worker: Worker,
+  request: JobRequest,
+  options: JobOptions,
+  stop: () => void,
+): Promise<Exchanged> {
   return new Promise<Exchanged>((resolve, reject) => {
     let listenerError: { error: unknown } | null = null;
     const settle = (action: () => void) => {
@@ -132,7 +140,8 @@ function exchange(worker: Worker, request: JobRequest, options: JobOptions, stop
       action();
     };
     const onMessage = (message: JobMessage) => {
-      if ("result" in message || "error" in message) return settle(() => resolve({ end: message, listenerError }));
+      if ("result" in message || "error" in message)
+        return settle(() => resolve({ end: message, listenerError }));
       try {
         passOn(message, options);
       } catch (error) {
@@ -142,7 +151,9 @@ function exchange(worker: Worker, request: JobRequest, options: JobOptions, stop
       }
     };
     const onError = (cause: Error) =>
-      settle(() => reject(new SessionError(`the thread of the job failed: ${cause.message}`, AGAIN, { cause })));
+      settle(() =>
+        reject(new SessionError(`the thread of the job failed: ${cause.message}`, AGAIN, { cause })),
+      );
     const onExit = (code: number) =>
       settle(() => reject(new SessionError(`the thread of the job ended early with code ${code}`, AGAIN)));
     worker.on("message", onMessage).on("error", onError).on("exit", onExit);
@@ -150,7 +161,8 @@ function exchange(worker: Worker, request: JobRequest, options: JobOptions, stop
   });
 }
 
-const closed = (): SessionError => new SessionError("the session is closed", "Open another one for this job.");
+const closed = (): SessionError =>
+  new SessionError("the session is closed", "Open another one for this job.");
 
 const AGAIN = "What was saved is kept; run the same command again.";
 

@@ -29,8 +29,14 @@ interface Words {
 }
 
 const WORDS: Record<string, Words> = {
-  ENOSPC: { problem: "the disk is full", remedy: "Free some space on it, or choose a folder on another disk." },
-  EDQUOT: { problem: "the disk quota is used up", remedy: "Free some space, or choose a folder with another quota." },
+  ENOSPC: {
+    problem: "the disk is full",
+    remedy: "Free some space on it, or choose a folder on another disk.",
+  },
+  EDQUOT: {
+    problem: "the disk quota is used up",
+    remedy: "Free some space, or choose a folder with another quota.",
+  },
   EFBIG: {
     problem: "the file would be larger than this system allows",
     remedy: "Raise the limit (ulimit -f), or choose another disk.",
@@ -47,11 +53,23 @@ const WORDS: Record<string, Words> = {
   ENOTEMPTY: { problem: "the folder is not empty", remedy: "Choose another folder." },
   EEXIST: { problem: "something with this name already exists", remedy: "Choose another name." },
   ELOOP: { problem: "its symbolic links form a loop", remedy: "Correct the links." },
-  ENAMETOOLONG: { problem: "the path is longer than the file system allows", remedy: "Choose a shorter one." },
+  ENAMETOOLONG: {
+    problem: "the path is longer than the file system allows",
+    remedy: "Choose a shorter one.",
+  },
   EMFILE: { problem: "this process has too many open files", remedy: "Raise the limit: ulimit -n 4096." },
-  ENFILE: { problem: "the system has too many open files", remedy: "Close other programs, or raise fs.file-max." },
-  ENOMEM: { problem: "the system is out of memory", remedy: "Close other programs, or use a machine with more." },
-  EIO: { problem: "the disk reported a read or write error", remedy: "Check the disk, and back up its files." },
+  ENFILE: {
+    problem: "the system has too many open files",
+    remedy: "Close other programs, or raise fs.file-max.",
+  },
+  ENOMEM: {
+    problem: "the system is out of memory",
+    remedy: "Close other programs, or use a machine with more.",
+  },
+  EIO: {
+    problem: "the disk reported a read or write error",
+    remedy: "Check the disk, and back up its files.",
+  },
   ESTALE: { problem: "the network file system has lost the file", remedy: "Mount it again." },
   EBUSY: { problem: "another program is using it", remedy: "Close that program." },
   EXDEV: { problem: "it is on another file system", remedy: "Choose a folder on the same one." },
@@ -110,7 +128,9 @@ export function explained(error: unknown, continuation = ""): unknown {
     error.message += ` ${continuation}`;
   if (!isSystemError(error) || WORDS[error.code] === undefined) return error;
   if (error.syscall === "uv_cwd")
-    return new SystemError(error.code, null, NO_CWD, "Change to an existing folder with cd.", { cause: error });
+    return new SystemError(error.code, null, NO_CWD, "Change to an existing folder with cd.", {
+      cause: error,
+    });
   const remedy = [WORDS[error.code]!.remedy, continuation].filter((part) => part !== "").join(" ");
   return new SystemError(error.code, error.path ?? null, systemText(error), remedy, { cause: error });
 }

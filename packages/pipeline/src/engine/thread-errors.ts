@@ -67,14 +67,22 @@ const here = import.meta.url;
 crossThreads(here, ArgumentError, DistributedError, LibtorchNotFoundError, OutOfMemoryError, StateDictError);
 crossThreads(here, TensorDisposedError, TorchError, CheckpointError, DicomSeriesError, RegionError);
 crossThreads(here, VolumeArgumentError, VolumeFileError, VolumeFormatError, ConfigError, PluginError);
-crossThreads(here, ClusteredSubjectsError, LabelError, PredictionsError, ProbabilityError, RangeOfParameterError);
+crossThreads(
+  here,
+  ClusteredSubjectsError,
+  LabelError,
+  PredictionsError,
+  ProbabilityError,
+  RangeOfParameterError,
+);
 crossThreads(here, ShapeError, SessionError, RangeError, TypeError, SyntaxError);
 
 const MOST_CAUSES = 8;
 
 export function packError(error: unknown, depth = 0): PackedError {
   const { name, message, stack = "", cause } = error instanceof Error ? error : new Error(String(error));
-  const fields = error instanceof Error ? Object.entries(error).filter(([, value]) => isCloneable(value)) : [];
+  const fields =
+    error instanceof Error ? Object.entries(error).filter(([, value]) => isCloneable(value)) : [];
   const isPassedOn = cause !== undefined && depth < MOST_CAUSES;
   const packedCause = isPassedOn ? packError(cause, depth + 1) : undefined;
   return { kind: nearestKind(error), name, message, stack, fields, cause: packedCause };
@@ -98,7 +106,14 @@ function isCloneable(value: unknown): boolean {
   }
 }
 
-export async function unpackError({ kind, name, message, stack, fields, cause }: PackedError): Promise<Error> {
+export async function unpackError({
+  kind,
+  name,
+  message,
+  stack,
+  fields,
+  cause,
+}: PackedError): Promise<Error> {
   const error = new Error(message, cause === undefined ? undefined : { cause: await unpackError(cause) });
   if (kind !== null) {
     if (!registered.has(kind.name)) await import(kind.module);
@@ -106,7 +121,8 @@ export async function unpackError({ kind, name, message, stack, fields, cause }:
     if (known !== undefined) Object.setPrototypeOf(error, known.prototype);
   }
   Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
-  if (error.name !== name) Object.defineProperty(error, "name", { value: name, configurable: true, writable: true });
+  if (error.name !== name)
+    Object.defineProperty(error, "name", { value: name, configurable: true, writable: true });
   for (const [field, value] of fields)
     Object.defineProperty(error, field, { value, configurable: true, enumerable: true, writable: true });
   return error;

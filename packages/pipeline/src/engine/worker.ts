@@ -8,7 +8,8 @@ import { onNotice } from "./notices.js";
 import { releaseSessionTf32, setSessionTf32 } from "./session-tf32.js";
 import { packError } from "./thread-errors.js";
 
-if (parentPort === null) throw new Error("engine/worker.js runs in the worker thread of an EngineSession only");
+if (parentPort === null)
+  throw new Error("engine/worker.js runs in the worker thread of an EngineSession only");
 const port = parentPort;
 const send = (message: JobMessage) => port.postMessage(message);
 

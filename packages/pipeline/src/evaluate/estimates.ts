@@ -34,20 +34,32 @@ interface Share {
 
 const right = (label: number, predicted: number) => label === predicted;
 const ofTrue = (c: number): Share => ({ of: "labels", trial: (label) => label === c, hit: right });
-const ofPredicted = (c: number): Share => ({ of: "decisions", trial: (_, predicted) => predicted === c, hit: right });
+const ofPredicted = (c: number): Share => ({
+  of: "decisions",
+  trial: (_, predicted) => predicted === c,
+  hit: right,
+});
 const everyRow = () => true;
 
 /** Metrics of class c that are proportions. */
 const CLASS_SHARES: Partial<Record<ClassMetricName, (c: number) => Share>> = {
   recall: ofTrue,
   precision: ofPredicted,
-  specificity: (c) => ({ of: "labels", trial: (label) => label !== c, hit: (_, predicted) => predicted !== c }),
+  specificity: (c) => ({
+    of: "labels",
+    trial: (label) => label !== c,
+    hit: (_, predicted) => predicted !== c,
+  }),
   npv: (c) => ({ of: "decisions", trial: (_, predicted) => predicted !== c, hit: (label) => label !== c }),
 };
 
 const SHARES: Partial<Record<MetricName, Share>> = {
   accuracy: { of: "labels", trial: everyRow, hit: right },
-  offByOneAccuracy: { of: "labels", trial: everyRow, hit: (label, predicted) => Math.abs(label - predicted) <= 1 },
+  offByOneAccuracy: {
+    of: "labels",
+    trial: everyRow,
+    hit: (label, predicted) => Math.abs(label - predicted) <= 1,
+  },
 };
 
 const BINARY_SHARES: Partial<Record<MetricName, Share>> = {
@@ -58,7 +70,11 @@ const BINARY_SHARES: Partial<Record<MetricName, Share>> = {
 };
 
 /** Metrics that compare the subjects of each class with those of the others. */
-const RANKINGS: ReadonlySet<MetricName | ClassMetricName> = new Set(["auroc", "pairwiseAuroc", "auprc"] as const);
+const RANKINGS: ReadonlySet<MetricName | ClassMetricName> = new Set([
+  "auroc",
+  "pairwiseAuroc",
+  "auprc",
+] as const);
 
 /** One model in the statistics of a resampling. Proportions are computed from counts, all else from the resamples. */
 export class Estimates {
@@ -96,10 +112,9 @@ export class Estimates {
 
   /** This model minus another of the same resampling and the same volumes. */
   minus(other: Estimates, name: MetricName, level: number): SampledDifference {
-    const [a, b] = [this, other].map((estimates) => [estimates.index(name), estimates.sampled(name)] as const) as [
-      IndexedSample,
-      IndexedSample,
-    ];
+    const [a, b] = [this, other].map(
+      (estimates) => [estimates.index(name), estimates.sampled(name)] as const,
+    ) as [IndexedSample, IndexedSample];
     return withoutBinned(name, pairedDifference(this.resampled, a, b, level), level);
   }
 
@@ -144,7 +159,9 @@ function sampledHits({ trial, hit }: Share, seeds: readonly Scored[], independen
   const hitsOf = (i: number) =>
     predicted.filter((predictedClasses) => hit(labels[i]!, predictedClasses[i]!)).length / seeds.length;
   const bySubject = [...rowsBySubject(rows.map((i) => subjects[i]!)).values()];
-  const hits = bySubject.map((predictedClasses) => predictedClasses.reduce((sum, k) => sum + hitsOf(rows[k]!), 0));
+  const hits = bySubject.map((predictedClasses) =>
+    predictedClasses.reduce((sum, k) => sum + hitsOf(rows[k]!), 0),
+  );
   return sampledShare(
     hits,
     bySubject.map((predictedClasses) => predictedClasses.length),

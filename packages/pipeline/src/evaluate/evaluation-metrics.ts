@@ -28,12 +28,19 @@ export function evaluationMetrics(input: EvaluationInput, statistics: SummaryOpt
     run,
     ...summaries,
     differences: mainDifferences(predictionsOn(protocol === "clean" ? "test" : "val"), mainModel, statistics),
-    ...analyse({ ...input, ownTest: run.external === null, summaries, mainModel, labelsShuffled }, statistics),
+    ...analyse(
+      { ...input, ownTest: run.external === null, summaries, mainModel, labelsShuffled },
+      statistics,
+    ),
   };
 }
 
 /** Differences of the main model from the models that it should beat. */
-function mainDifferences(all: readonly Predictions[], mainModel: string, options: SummaryOptions): ModelDifference[] {
+function mainDifferences(
+  all: readonly Predictions[],
+  mainModel: string,
+  options: SummaryOptions,
+): ModelDifference[] {
   const predictionsOf = (model: string) => all.find((predictions) => predictions.model === model);
   const main = predictionsOf(mainModel);
   return ["2d_vote", "2d_count", "2.5d_frozen", "shortcut"].flatMap((model) => {

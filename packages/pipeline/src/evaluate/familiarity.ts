@@ -28,7 +28,9 @@ export interface Embedded {
 type Parts = Record<"train" | "val", readonly TaskVolume[]>;
 
 /** The training volumes that are compared, at even distances. */
-export const comparedVolumes = (train: readonly TaskVolume[]): TaskVolume[] => [...spreadOver(train, MOST_COMPARED)];
+export const comparedVolumes = (train: readonly TaskVolume[]): TaskVolume[] => [
+  ...spreadOver(train, MOST_COMPARED),
+];
 
 /** @returns null where there is no training set */
 export function fitFamiliar(dataset: Dataset, parts: Parts, embedded: Embedded | null): Familiarity | null {
@@ -64,9 +66,14 @@ function geometryRanges(volumes: readonly VolumeRecord[]): Familiarity["geometry
   };
 }
 
-function valuesOf(dataset: Dataset, train: readonly TaskVolume[], val: readonly TaskVolume[]): Familiarity["values"] {
+function valuesOf(
+  dataset: Dataset,
+  train: readonly TaskVolume[],
+  val: readonly TaskVolume[],
+): Familiarity["values"] {
   const { range } = dataset.info;
-  const histogramOf = ({ first, count }: TaskVolume) => valueHistogram(readStored(dataset, first, count), range);
+  const histogramOf = ({ first, count }: TaskVolume) =>
+    valueHistogram(readStored(dataset, first, count), range);
   const shares = new Array<number>(HISTOGRAM_BINS).fill(0);
   for (const volume of train) histogramOf(volume).forEach((share, k) => (shares[k]! += share / train.length));
   const limit = alarmLimit(
@@ -108,5 +115,9 @@ function embeddingOf({ train, val, test }: Embedded): Familiarity["embedding"] {
     embeddings.map((embedding) => familiarityDistance(model, embedding));
   const limit = alarmLimit(distances(val), FALSE_ALARM_RATE);
   const beyond = distances(test).filter((distance) => limit !== null && distance > limit).length;
-  return { model, limit, testAlarms: test.length === 0 || limit === null ? null : { beyond, of: test.length } };
+  return {
+    model,
+    limit,
+    testAlarms: test.length === 0 || limit === null ? null : { beyond, of: test.length },
+  };
 }

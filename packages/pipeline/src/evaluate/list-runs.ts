@@ -76,7 +76,9 @@ function readRun(run: string, folder: string): RunRow {
     const config = readRunConfig(run);
     const { name, method, seed } = config;
     const paths = runPaths(run);
-    const rows = existsSync(paths.metrics) ? parseTrainingRows(readFileSync(paths.metrics, "utf8"), paths.metrics) : [];
+    const rows = existsSync(paths.metrics)
+      ? parseTrainingRows(readFileSync(paths.metrics, "utf8"), paths.metrics)
+      : [];
     const selections = selectionsOf(config, selectionMetrics);
     const last = rows.at(-1)?.stage;
     const select = selections[last ?? ""];
@@ -114,7 +116,10 @@ function livingStatus(run: string, status: string): string {
 function curvesOf(rows: readonly TrainingRow[], selections: Selections): RunRow["curves"] {
   const stages = [...new Set(rows.map(({ stage }) => stage))];
   return stages.map((stage) => {
-    const { name, label } = selections[stage] ?? { name: defaultName("metric"), label: defaultName("metric") };
+    const { name, label } = selections[stage] ?? {
+      name: defaultName("metric"),
+      label: defaultName("metric"),
+    };
     const values = rows.filter((row) => row.stage === stage).map((row) => row[selectionColumn(name)] ?? NaN);
     return { stage, select: label, values };
   });
@@ -134,7 +139,10 @@ export function sparkline(values: readonly number[], width = 12): string {
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
   // In longer curves, each character shows the last epoch of a group.
   const count = Math.min(width, values.length);
-  const shown = Array.from({ length: count }, (_, k) => values[Math.ceil(((k + 1) * values.length) / count) - 1]!);
+  const shown = Array.from(
+    { length: count },
+    (_, k) => values[Math.ceil(((k + 1) * values.length) / count) - 1]!,
+  );
   return shown
     .map((value) => {
       if (!Number.isFinite(value)) return " ";

@@ -47,7 +47,9 @@ export function volumesForSpec(path: string, spec: ModelSpec, other: OtherData):
     remedy,
   });
   const notes = [
-    ...(leftOut > 0 ? [`${leftOut} volumes were left out: the model was trained on, or chosen by, them.`] : []),
+    ...(leftOut > 0
+      ? [`${leftOut} volumes were left out: the model was trained on, or chosen by, them.`]
+      : []),
     ...(isOfTraining && seen === null
       ? [
           "It was trained on volumes of this data set, whose split.json is not the one of the training: volumes that it was trained on make these numbers too optimistic.",
@@ -65,7 +67,11 @@ export function unseenVolumes(
   path: string,
   { directory }: Dataset,
   { part }: OtherData,
-  { requested, isSeen, remedy }: { requested: TaskVolume[]; isSeen: (volume: TaskVolume) => boolean; remedy: string },
+  {
+    requested,
+    isSeen,
+    remedy,
+  }: { requested: TaskVolume[]; isSeen: (volume: TaskVolume) => boolean; remedy: string },
 ): { volumes: TaskVolume[]; leftOut: number } {
   const volumes = requested.filter((volume) => !isSeen(volume));
   if (volumes.length > 0) return { volumes, leftOut: requested.length - volumes.length };
@@ -128,7 +134,9 @@ export function matchedClasses(
   });
   const unmatched = info.classes.filter((_, label) => used.has(label) && targets[label] === undefined);
   if (unmatched.length > 0)
-    refuse(`does not know the class ${unmatched.join(", ")} of ${directory}; its classes are ${names.join(", ")}`);
+    refuse(
+      `does not know the class ${unmatched.join(", ")} of ${directory}; its classes are ${names.join(", ")}`,
+    );
   return ({ label }) => targets[label] ?? null;
 }
 

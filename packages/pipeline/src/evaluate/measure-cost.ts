@@ -114,14 +114,22 @@ function shapesOf(spec: SliceSpec | StackSpec): TrunkShapes {
   return traceShapes(() => {
     using trunk = createTrunk(spec);
     const x_1CHW = zeros([1, trunk.channels, ...spec.input.size]);
-    return { channels: trunk.channels, embedding: [trunk.embedding], maps: trunk.featureMaps(x_1CHW).shape.slice(1) };
+    return {
+      channels: trunk.channels,
+      embedding: [trunk.embedding],
+      maps: trunk.featureMaps(x_1CHW).shape.slice(1),
+    };
   }).result;
 }
 
 /** Number of items in the training step that `costOf` also counts: batch norm needs two. */
 const STEP = 2;
 
-function partOf(name: ModelPart["name"], { parameters, multiplyAdds }: Cost, timesAVolume: number): ModelPart {
+function partOf(
+  name: ModelPart["name"],
+  { parameters, multiplyAdds }: Cost,
+  timesAVolume: number,
+): ModelPart {
   return { name, parameters, multiplyAdds, timesAVolume };
 }
 

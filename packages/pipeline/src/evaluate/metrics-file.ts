@@ -86,7 +86,10 @@ const subgroup = z.object({
       subjects: z.int(),
       small: z.boolean(),
       classes: numbers,
-      metrics: z.record(z.string(), z.object({ estimate, difference: estimate, p: number, adjusted: number })),
+      metrics: z.record(
+        z.string(),
+        z.object({ estimate, difference: estimate, p: number, adjusted: number }),
+      ),
     }),
   ),
   notes: texts,
@@ -155,13 +158,17 @@ export const metricsSchema = z.object({
       p: z.record(z.string(), number),
     }),
   ),
-  protocols: z.array(z.object({ model: z.string(), paper: metrics, clean: metrics, optimism: metrics })).nullable(),
+  protocols: z
+    .array(z.object({ model: z.string(), paper: metrics, clean: metrics, optimism: metrics }))
+    .nullable(),
   pairs: z
     .object({
       part,
       subjects: z.int(),
       volumes: z.int(),
-      pairs: z.array(z.object({ first: z.string(), second: z.string(), metrics: z.record(z.string(), pairTest) })),
+      pairs: z.array(
+        z.object({ first: z.string(), second: z.string(), metrics: z.record(z.string(), pairTest) }),
+      ),
       notes: texts,
     })
     .nullable(),
@@ -199,7 +206,12 @@ export const metricsSchema = z.object({
       class: z.string(),
       roc,
       rocBand: band,
-      precisionRecall: z.object({ recall: numbers, precision: numbers, threshold: numbers, baseRate: number }),
+      precisionRecall: z.object({
+        recall: numbers,
+        precision: numbers,
+        threshold: numbers,
+        baseRate: number,
+      }),
       precisionRecallBand: band,
     }),
   ),
@@ -239,13 +251,18 @@ export function readMetrics(path: string): MetricsFile {
 
 /** The numbers of a run or a group, with NaN for null. @param what RUN or GROUP, for the command in the remedy */
 export function parseMetrics(path: string, schema: z.ZodType, what: string): unknown {
-  if (!existsSync(path)) throw new RunError(path, "not found", `Score the run first: slicestack evaluate ${what}`);
+  if (!existsSync(path))
+    throw new RunError(path, "not found", `Score the run first: slicestack evaluate ${what}`);
   const again = `Score the run again: slicestack evaluate ${what}`;
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    throw new RunError(path, `expected JSON (${error instanceof Error ? error.message : String(error)})`, again);
+    throw new RunError(
+      path,
+      `expected JSON (${error instanceof Error ? error.message : String(error)})`,
+      again,
+    );
   }
   const parsed = schema.safeParse(json);
   if (!parsed.success) {

@@ -58,7 +58,10 @@ interface ScoredVolumes {
   volumes: TaskVolume[];
 }
 
-export function job({ run, other, parts, measure, embed = false }: PredictJob, context: JobContext): PredictOutcome {
+export function job(
+  { run, other, parts, measure, embed = false }: PredictJob,
+  context: JobContext,
+): PredictOutcome {
   const { opened, dataset, volumes } = openTestPart(run, other);
   const compute = planCompute(opened.config);
   startCompute(compute, opened.config.seed);
@@ -87,7 +90,8 @@ export function job({ run, other, parts, measure, embed = false }: PredictJob, c
       embedded.train = predictor.embed(comparedVolumes(opened.task.parts.train), options) ?? [];
     }
     const last = requested.at(-1)!;
-    if (measure && last.dataset === data) outcome.cost = measureCost(model.spec, predictor, last.volumes, compute);
+    if (measure && last.dataset === data)
+      outcome.cost = measureCost(model.spec, predictor, last.volumes, compute);
   }
   if (embedded.train.length > 0) outcome.embedded = embedded;
   return outcome;

@@ -34,7 +34,11 @@ export function checkPredictions(predictions: Predictions, classes: number): voi
   const { model, part, ids, subjects, labels, probabilities } = predictions;
   for (const [name, values] of Object.entries({ subjects, labels }))
     if (values.length !== ids.length)
-      throw new ShapeError(`${model} ${part}: ${name}`, `${ids.length} values, as many as ids`, `${values.length}`);
+      throw new ShapeError(
+        `${model} ${part}: ${name}`,
+        `${ids.length} values, as many as ids`,
+        `${values.length}`,
+      );
   checkScores(labels, probabilities, classes);
   const seen = new Set<string>();
   for (const id of ids) {
@@ -53,7 +57,14 @@ export function writePredictions(path: string, all: readonly Predictions[]): voi
   const classes = all[0]?.probabilities[0]?.length;
   if (classes === undefined) throw new PredictionsError("no predictions to write", path);
   for (const predictions of all) checkPredictions(predictions, classes);
-  const header = ["model", "part", "id", "subject", "label", ...Array.from({ length: classes }, (_, c) => `p_${c}`)];
+  const header = [
+    "model",
+    "part",
+    "id",
+    "subject",
+    "label",
+    ...Array.from({ length: classes }, (_, c) => `p_${c}`),
+  ];
   const rows = all.flatMap(({ model, part, ids, subjects, labels, probabilities }) =>
     ids.map((id, i) => [model, part, id, subjects[i]!, String(labels[i]), ...probabilities[i]!.map(String)]),
   );
@@ -94,7 +105,14 @@ function parseRows(path: string): string[][] {
 
 function checkHeader(header: readonly string[], path: string): number {
   const classes = header.length - 5;
-  const expected = ["model", "part", "id", "subject", "label", ...Array.from({ length: classes }, (_, c) => `p_${c}`)];
+  const expected = [
+    "model",
+    "part",
+    "id",
+    "subject",
+    "label",
+    ...Array.from({ length: classes }, (_, c) => `p_${c}`),
+  ];
   if (classes < 2 || expected.some((name, i) => name !== header[i]))
     throw new PredictionsError(
       `expected the header model,part,id,subject,label,p_0,p_1,..., received ${header.join(",") || "an empty file"}`,
@@ -105,6 +123,7 @@ function checkHeader(header: readonly string[], path: string): number {
 
 function numberOf(text: string, line: number, path: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (Number.isNaN(value)) throw new PredictionsError(`line ${line}: expected a number, received "${text}"`, path);
+  if (Number.isNaN(value))
+    throw new PredictionsError(`line ${line}: expected a number, received "${text}"`, path);
   return value;
 }

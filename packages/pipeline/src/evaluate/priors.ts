@@ -11,7 +11,11 @@ import { classPrior } from "./baselines/prior.js";
  * @param trainLabels labels of the train part   @returns null if the mix was that of the data, or is not known exactly
  *   (effective class weights, a loss that is not proper, a class that is missing from train)
  */
-export function trainedPriors(config: RunConfig, trainLabels: readonly number[], classes: number): Priors | null {
+export function trainedPriors(
+  config: RunConfig,
+  trainLabels: readonly number[],
+  classes: number,
+): Priors | null {
   if (trainLabels.length === 0) return null; // an imported checkpoint
   const { loss, weightedLoss, classWeights } = decidingSection(config);
   // The last weights of the main model are those of the last stage.

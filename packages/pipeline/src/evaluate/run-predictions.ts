@@ -17,7 +17,11 @@ import { numbersOf, type SubjectTable } from "./subject-table.js";
 import type { PredictOutcome, SlicePredictions } from "./predict-job.js";
 
 /** The main model of each method. */
-export const MAIN_MODEL: Record<RunConfig["method"], string> = { "2d": "2d_vote", "2.5d": "2.5d", "3d": "3d" };
+export const MAIN_MODEL: Record<RunConfig["method"], string> = {
+  "2d": "2d_vote",
+  "2.5d": "2.5d",
+  "3d": "3d",
+};
 
 /** The volumes of a scored part, and the table with further facts of them. */
 export interface ScoredPart {

@@ -27,7 +27,8 @@ export function sortRuns(runs: readonly RunRow[], key: string): RunRow[] {
   const collator = new Intl.Collator("en", { numeric: true });
   const order = (a: string | number, b: string | number) =>
     typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a), String(b));
-  const known = (value: string | number) => value !== "" && !(typeof value === "number" && !Number.isFinite(value));
+  const known = (value: string | number) =>
+    value !== "" && !(typeof value === "number" && !Number.isFinite(value));
   return [...runs].sort((a, b) => {
     const [x, y] = [of(a), of(b)];
     if (known(x) !== known(y)) return known(x) ? -1 : 1;
@@ -45,7 +46,8 @@ const FILTER = /^(\w+)(>=|<=|!=|=|>|<)(.*)$/;
 export function filterRuns(runs: readonly RunRow[], filters: readonly string[]): RunRow[] {
   const tests = filters.map((filter) => {
     const match = FILTER.exec(filter);
-    if (match === null) throw new RangeOfParameterError("filter", "KEY=VALUE, or another of != < <= > >=", filter);
+    if (match === null)
+      throw new RangeOfParameterError("filter", "KEY=VALUE, or another of != < <= > >=", filter);
     const [, key = "", operator = "", value = ""] = match;
     const of = keyOf(key);
     return (run: RunRow) => meets(of(run), operator, value);
@@ -56,7 +58,9 @@ export function filterRuns(runs: readonly RunRow[], filters: readonly string[]):
 function meets(value: string | number, operator: string, wanted: string): boolean {
   if (operator === "=" || operator === "!=") {
     const equal =
-      typeof value === "number" ? value === Number(wanted) : value.toLowerCase().includes(wanted.toLowerCase());
+      typeof value === "number"
+        ? value === Number(wanted)
+        : value.toLowerCase().includes(wanted.toLowerCase());
     return equal === (operator === "=");
   }
   const [a, b] = typeof value === "number" ? [value, Number(wanted)] : [value, wanted];

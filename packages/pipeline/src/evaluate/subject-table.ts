@@ -33,7 +33,11 @@ function usualColumns({ columns }: SubjectTable): string[] {
  * The groups of a column, one per volume.
  * @throws PredictionsError if the table has no such column; RangeOfParameterError for more than 20 groups
  */
-export function groupsOf(table: SubjectTable, volumes: readonly { id: string }[], name: string): SubgroupColumn {
+export function groupsOf(
+  table: SubjectTable,
+  volumes: readonly { id: string }[],
+  name: string,
+): SubgroupColumn {
   return subgroupColumn(name, valuesOf(table, volumes, name));
 }
 
@@ -52,7 +56,8 @@ export function subgroupColumns(
   volumes: readonly { id: string }[],
   requested: readonly string[] | undefined,
 ): SubgroupColumns {
-  if (requested !== undefined) return { columns: requested.map((name) => groupsOf(table, volumes, name)), notes: [] };
+  if (requested !== undefined)
+    return { columns: requested.map((name) => groupsOf(table, volumes, name)), notes: [] };
   const result: SubgroupColumns = { columns: [], notes: [] };
   for (const name of usualColumns(table)) {
     try {
@@ -79,14 +84,21 @@ export function numbersOf(
     valuesOf(table, volumes, name).map((text) => {
       const value = isMissing(text) ? null : Number(text);
       if (value !== null && !Number.isFinite(value))
-        throw new PredictionsError(`column ${name}: expected numbers for a baseline, found "${text}"`, table.file);
+        throw new PredictionsError(
+          `column ${name}: expected numbers for a baseline, found "${text}"`,
+          table.file,
+        );
       return value;
     }),
   );
   return volumes.map((_, k) => columns.map((column) => column[k]!));
 }
 
-function valuesOf({ file, columns, rows }: SubjectTable, volumes: readonly { id: string }[], name: string): string[] {
+function valuesOf(
+  { file, columns, rows }: SubjectTable,
+  volumes: readonly { id: string }[],
+  name: string,
+): string[] {
   if (!columns.includes(name))
     throw new PredictionsError(`column ${name} is missing; the columns are ${columns.join(", ")}`, file);
   return volumes.map(({ id }) => rows.get(id)?.[name] ?? "");

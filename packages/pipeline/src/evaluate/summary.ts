@@ -158,7 +158,9 @@ export function warningsOf({ part, labels, subjects }: Predictions, classes: rea
         (classes.length > 2 ? ` Means over classes use the other ${classes.length - missing.length}.` : ""),
     );
   if (small.length > 0)
-    warnings.push(`Fewer than ${SMALL_SUPPORT} ${part} subjects of ${small.join(", ")}: their numbers are unreliable.`);
+    warnings.push(
+      `Fewer than ${SMALL_SUPPORT} ${part} subjects of ${small.join(", ")}: their numbers are unreliable.`,
+    );
   const alone = classes.filter((_, c) => counts[c] === 1);
   if (alone.length > 0)
     warnings.push(

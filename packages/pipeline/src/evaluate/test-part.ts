@@ -71,13 +71,18 @@ function bundledPart(run: string, spec: ModelSpec, other: OtherData): TestPart {
   const [record, config] = [readRecord(run), readRunConfig(run)];
   const imported = importedFrom(run, record);
   const { dataset, volumes, notes } = volumesForSpec(run, spec, other);
-  const opened = openImported(run, { config, record, imported }, { dataset, names: spec.classes.names, test: volumes });
+  const opened = openImported(
+    run,
+    { config, record, imported },
+    { dataset, names: spec.classes.names, test: volumes },
+  );
   const first = `Model of the bundle ${imported.file}, ${imported.model}, scored on ${partText(other.part)} of data set ${dataset.info.name}, ${volumes.length} volumes.`;
   return { opened, dataset, volumes, notes: [first, ...imported.notes, ...notes] };
 }
 
 function importedFrom(run: string, { imported }: RunRecord): ImportedFrom {
-  if (imported === undefined) throw new RunError(run, "does not say what it was imported from", "Import it again.");
+  if (imported === undefined)
+    throw new RunError(run, "does not say what it was imported from", "Import it again.");
   return imported;
 }
 

@@ -32,7 +32,11 @@ export function cellOfPixels({ shape: [planes, height, width], across: [down, ri
 }
 
 /** The mean of each cell. @param values P x H x W */
-export function cellMeans(values: ArrayLike<number>, cells: Cells, cellOf = cellOfPixels(cells)): Float64Array {
+export function cellMeans(
+  values: ArrayLike<number>,
+  cells: Cells,
+  cellOf = cellOfPixels(cells),
+): Float64Array {
   const sums = new Float64Array(cellCount(cells));
   const counts = new Float64Array(sums.length);
   for (let i = 0; i < cellOf.length; i++) {

@@ -48,7 +48,12 @@ export function randomCurves(deletable: Deletable, draws: number, random: Random
  * @param values of the map for each cell   @param random the curves of random orders
  * @param ties orders cells of equal value
  */
-export function checkOrder(deletable: Deletable, values: ArrayLike<number>, random: Curves, ties: Random): OrderCheck {
+export function checkOrder(
+  deletable: Deletable,
+  values: ArrayLike<number>,
+  random: Curves,
+  ties: Random,
+): OrderCheck {
   const sweep = new Sweep(deletable);
   const { shares } = sweep;
   const ranked = rankedBy(deletable.cells, values, ties);

@@ -9,7 +9,13 @@ import { openModel, type OpenModel } from "../predict/open-model.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { loaderOf, type TrainedMember } from "../trained/trained-model.js";
 import { functionOfModel } from "./function-of-model.js";
-import { explainVolume, OTHER_STEPS, type MapKind, type StoredMaps, type SubjectExplained } from "./subject.js";
+import {
+  explainVolume,
+  OTHER_STEPS,
+  type MapKind,
+  type StoredMaps,
+  type SubjectExplained,
+} from "./subject.js";
 import type { BaselineKind } from "./volume-function.js";
 
 export interface ExplainJob {

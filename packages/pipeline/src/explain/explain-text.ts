@@ -39,10 +39,14 @@ export function explainText(result: ExplainResult): string {
 
 /** The three slices whose absence lowers the log-odds of the class most, counted from 1. */
 function strongest({ slices }: SubjectExplained): string {
-  const axial = slices.flatMap(({ place, leftOut, air }) => (place === null ? [] : [{ place, value: leftOut ?? air }]));
+  const axial = slices.flatMap(({ place, leftOut, air }) =>
+    place === null ? [] : [{ place, value: leftOut ?? air }],
+  );
   const best = axial
     .sort((a, b) => b.value - a.value)
     .slice(0, 3)
     .filter(({ value }) => value > 0);
-  return best.map(({ place, value }) => `${Math.round(place) + 1} (+${value.toFixed(2)})`).join(", ") || "none";
+  return (
+    best.map(({ place, value }) => `${Math.round(place) + 1} (+${value.toFixed(2)})`).join(", ") || "none"
+  );
 }

@@ -24,7 +24,9 @@ function panel(summary: KindSummary, what: "deletion" | "insertion"): Spec {
     ["map", summary.curves[what]],
     ["random order", random],
   ] as const;
-  const values = series.flatMap(([order, curve]) => curve.map((value, k) => ({ share: shares[k]!, value, order })));
+  const values = series.flatMap(([order, curve]) =>
+    curve.map((value, k) => ({ share: shares[k]!, value, order })),
+  );
   const colour = { domain: ["map", "random order"], range: [PALETTE.blue, PALETTE.grey] };
   const dash = {
     domain: colour.domain,
@@ -52,7 +54,12 @@ function panel(summary: KindSummary, what: "deletion" | "insertion"): Spec {
         title: `share of the cells ${what === "deletion" ? "deleted" : "inserted"}, highest first`,
         axis: { format: ".0%", grid: false, tickCount: 5 },
       },
-      y: { field: "value", type: "quantitative", title: "probability of the class", scale: { domain: [0, 1] } },
+      y: {
+        field: "value",
+        type: "quantitative",
+        title: "probability of the class",
+        scale: { domain: [0, 1] },
+      },
       color: { field: "order", type: "nominal", sort: null, scale: colour, legend },
       strokeDash: { field: "order", type: "nominal", sort: null, scale: dash, legend },
     },

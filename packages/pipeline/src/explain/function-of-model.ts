@@ -28,7 +28,11 @@ export function functionOfModel(model: OpenModel, source: VoxelSource, device: s
   });
 }
 
-function sliceFunction(model: OpenSliceModel, store: SliceStore, stored: readonly [number, number]): SliceFunction {
+function sliceFunction(
+  model: OpenSliceModel,
+  store: SliceStore,
+  stored: readonly [number, number],
+): SliceFunction {
   const { spec } = model;
   const { trunk, head } = deciding(model);
   if (spec.method === "2d" || head === null) {
@@ -37,5 +41,11 @@ function sliceFunction(model: OpenSliceModel, store: SliceStore, stored: readonl
   }
   const { slices, sampled } = spec.head;
   const slicesOf = (volume: TaskVolume) => spreadOver(store.slicesOf(volume), sampled);
-  return new SliceFunction({ trunk, readOut: headReadOut(trunk, head, slices), store, slicesOf: slicesOf, stored });
+  return new SliceFunction({
+    trunk,
+    readOut: headReadOut(trunk, head, slices),
+    store,
+    slicesOf: slicesOf,
+    stored,
+  });
 }

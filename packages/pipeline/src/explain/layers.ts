@@ -28,7 +28,10 @@ export function targetLayer(
   if (name === null) {
     const { camLayers: stages = [] } = model;
     if (stages.length === 0)
-      throw new ExplainError(`${model.constructor.name} has no default layer for Grad-CAM`, "Name one with --layer.");
+      throw new ExplainError(
+        `${model.constructor.name} has no default layer for Grad-CAM`,
+        "Name one with --layer.",
+      );
     const fine = stages.filter(([, stride]) => Math.ceil(Math.min(...size) / stride) >= FEWEST);
     return layerOf(model, (fine.at(-1) ?? stages[0]!)[0]);
   }
@@ -48,6 +51,8 @@ function layerOf(model: Module, name: string): TargetLayer {
   const names = [...modules.keys()].filter((key) => key !== "");
   const similar = nearestKeys(name, names);
   const hint =
-    similar.length > 0 ? `Did you mean ${similar.join(" or ")}?` : `Its layers are ${names.slice(0, 12).join(", ")} …`;
+    similar.length > 0
+      ? `Did you mean ${similar.join(" or ")}?`
+      : `Its layers are ${names.slice(0, 12).join(", ")} …`;
   throw new ExplainError(`layer: the model has no layer ${name}`, hint);
 }

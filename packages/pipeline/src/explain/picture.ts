@@ -89,7 +89,8 @@ function overlaid(
     const data = (map.data as Float32Array).slice(slice * nx * ny, (slice + 1) * nx * ny);
     const large = resample({ ...map, data, shape: [nx, ny, 1] }, [size.width, size.height, 1]).data;
     const pixels = new Uint8Array(3 * large.length);
-    for (let i = 0; i < large.length; i++) blend(plain[k]![i]!, limit === 0 ? 0 : large[i]! / limit, pixels, 3 * i);
+    for (let i = 0; i < large.length; i++)
+      blend(plain[k]![i]!, limit === 0 ? 0 : large[i]! / limit, pixels, 3 * i);
     return pixels;
   });
 }
@@ -103,7 +104,9 @@ function drawBar(canvas: Canvas, y: number, limit: number, { isSigned, target, u
   }
   const number = (value: number) => (value === 0 ? "0" : value.toPrecision(2).replace("-", "−"));
   const left = isSigned ? `against ${number(-limit)}` : "0";
-  const right = isSigned ? `+${number(limit)} for ${target}, ${unit}` : `${number(limit)} for ${target}, ${unit}`;
+  const right = isSigned
+    ? `+${number(limit)} for ${target}, ${unit}`
+    : `${number(limit)} for ${target}, ${unit}`;
   const start = 8 + Math.ceil(left.length * SMALL * 0.65);
   canvas.write({ x: 5, y: y + BAR_HEIGHT, text: left, size: SMALL });
   canvas.paste(pixels, start, y + 2, { width: BAR_WIDTH, height: BAR_HEIGHT });
@@ -111,7 +114,12 @@ function drawBar(canvas: Canvas, y: number, limit: number, { isSigned, target, u
 }
 
 /** The contribution of each axial slice, in slice order; slices in the picture have a mark below. */
-function drawStrip(canvas: Canvas, y: number, chosen: readonly number[], { slices, volume, target }: MapPicture): void {
+function drawStrip(
+  canvas: Canvas,
+  y: number,
+  chosen: readonly number[],
+  { slices, volume, target }: MapPicture,
+): void {
   const contributions = slices.flatMap(({ place, leftOut, air }) =>
     place === null ? [] : [{ place, value: leftOut ?? air }],
   );
@@ -133,13 +141,27 @@ function drawStrip(canvas: Canvas, y: number, chosen: readonly number[], { slice
     else fill(canvas, x, top + half, bar, height, [86, 180, 233]);
   }
   fill(canvas, left, top + half, width, 1, [150, 150, 150]);
-  for (const slice of chosen) fill(canvas, Math.round(at(slice)) - 1, top + STRIP.height + 2, 3, 5, [225, 225, 225]);
+  for (const slice of chosen)
+    fill(canvas, Math.round(at(slice)) - 1, top + STRIP.height + 2, 3, 5, [225, 225, 225]);
   const last = volume.shape[2];
   canvas.write({ x: 5, y: top + STRIP.height + 18, text: "1", size: SMALL });
-  canvas.write({ x: canvas.width - 5, y: top + STRIP.height + 18, text: String(last), size: SMALL, anchor: "end" });
+  canvas.write({
+    x: canvas.width - 5,
+    y: top + STRIP.height + 18,
+    text: String(last),
+    size: SMALL,
+    anchor: "end",
+  });
 }
 
-function fill(canvas: Canvas, x: number, y: number, width: number, height: number, colour: readonly number[]): void {
+function fill(
+  canvas: Canvas,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  colour: readonly number[],
+): void {
   if (width <= 0 || height <= 0) return;
   const pixels = Uint8Array.from({ length: 3 * width * height }, (_, i) => colour[i % 3]!);
   canvas.paste(pixels, x, y, { width, height });

@@ -63,9 +63,19 @@ export function slicesToVolume(
 }
 
 /** Like `slicesToVolume`, for one map per slice: the mean over the planes. map_Nhw → SHW */
-export function mapsToVolume(map_Nhw: Tensor, slices: readonly number[], volume: VolumeRows, grid: SliceGrid): Tensor {
-  const single = { ...grid, transform: { ...grid.transform, neighbours: 1, windows: [[0, 1] as [number, number]] } };
-  return scope(() => slicesToVolume(map_Nhw.unsqueeze(1), slices, volume, single).div(planesOf(grid.transform)));
+export function mapsToVolume(
+  map_Nhw: Tensor,
+  slices: readonly number[],
+  volume: VolumeRows,
+  grid: SliceGrid,
+): Tensor {
+  const single = {
+    ...grid,
+    transform: { ...grid.transform, neighbours: 1, windows: [[0, 1] as [number, number]] },
+  };
+  return scope(() =>
+    slicesToVolume(map_Nhw.unsqueeze(1), slices, volume, single).div(planesOf(grid.transform)),
+  );
 }
 
 /** The stacked slices of one plane: S x h x w, with channel k of slice s added to slice s + k - reach. */
@@ -79,7 +89,9 @@ function stackPlane(
   const reach = (neighbours - 1) / 2;
   const inside = (row: number) => Math.min(count - 1, Math.max(0, row));
   const { device } = shown_NKhw;
-  const rows = indices.flatMap((k) => Array.from({ length: neighbours }, (_, n) => inside(places[k]!.row + n - reach)));
+  const rows = indices.flatMap((k) =>
+    Array.from({ length: neighbours }, (_, n) => inside(places[k]!.row + n - reach)),
+  );
   const chosen = shown_NKhw.indexSelect(0, indexOf(indices, device)).reshape(rows.length, height * width);
   const index = indexOf(rows, device)
     .unsqueeze(1)
@@ -132,9 +144,9 @@ function uncroppedAxis(values: Tensor, axis: number, n: number): Tensor {
 /** Linear, over the same field of view. */
 function resized(values_DHW: Tensor, target: readonly [number, number, number]): Tensor {
   if (target.every((n, axis) => n === values_DHW.size(axis))) return values_DHW.contiguous();
-  return F.interpolate(values_DHW.contiguous().unsqueeze(0).unsqueeze(0), [...target], { mode: "trilinear" }).view(
-    ...target,
-  );
+  return F.interpolate(values_DHW.contiguous().unsqueeze(0).unsqueeze(0), [...target], {
+    mode: "trilinear",
+  }).view(...target);
 }
 
 const indexOf = (numbers: readonly number[], device: string): Tensor =>

@@ -4,7 +4,16 @@
  * then propagated through the trunk a few slices at a time: the exact gradient, without the memory for all activations.
  * N slices of the input, E embedding (or F x h x w maps), S slices of the head's input, K classes.
  */
-import { cat, fromTypedArray, functional as F, grad, noGrad, ones, scope, type Tensor } from "@slicestack/torch";
+import {
+  cat,
+  fromTypedArray,
+  functional as F,
+  grad,
+  noGrad,
+  ones,
+  scope,
+  type Tensor,
+} from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import type { TaskVolume } from "../data/task.js";
 import type { Head } from "../models/heads/head.js";
@@ -15,7 +24,14 @@ import { logOdds } from "./log-odds.js";
 import { targetLayer, type TargetLayer } from "./layers.js";
 import { mapsToVolume, slicesToVolume, type SliceGrid } from "./placement.js";
 import { recordOutputs } from "./tap.js";
-import type { BaselineKind, Gradient, LayerMaps, Occluded, Prediction, VolumeFunction } from "./volume-function.js";
+import type {
+  BaselineKind,
+  Gradient,
+  LayerMaps,
+  Occluded,
+  Prediction,
+  VolumeFunction,
+} from "./volume-function.js";
 
 /** The part of a model from the trunk's output for slices to the decision for the volume. */
 export interface ReadOut {
@@ -135,7 +151,9 @@ export class SliceFunction implements VolumeFunction {
 
   score(unit_NCHW: Tensor, target: number): number {
     return scope(() =>
-      noGrad(() => logOdds(this.#read(this.#features(unit_NCHW).unsqueeze(0)).logProbability_BK, target).item()),
+      noGrad(() =>
+        logOdds(this.#read(this.#features(unit_NCHW).unsqueeze(0)).logProbability_BK, target).item(),
+      ),
     );
   }
 
@@ -173,15 +191,21 @@ export class SliceFunction implements VolumeFunction {
   ): { input: Tensor; maps: LayerMaps | null } {
     const leaf_BCHW = unit_BCHW.detach().requiresGrad_();
     const run = () => this.#readOut.features(this.#store.normalise(leaf_BCHW, this.#trunk.channels));
-    const { result, outputs } = layer === null ? { result: run(), outputs: [] } : recordOutputs(layer.module, run);
+    const { result, outputs } =
+      layer === null ? { result: run(), outputs: [] } : recordOutputs(layer.module, run);
     const [activation] = outputs;
     const weighted = result.mul(gradient_B).sum();
-    const [input, gradient] = grad([weighted], [leaf_BCHW, ...(activation === undefined ? [] : [activation])]);
+    const [input, gradient] = grad(
+      [weighted],
+      [leaf_BCHW, ...(activation === undefined ? [] : [activation])],
+    );
     const none = (like: Tensor) => like.detach().mul(0);
     return {
       input: input ?? none(leaf_BCHW),
       maps:
-        activation === undefined ? null : { activation: activation.detach(), gradient: gradient ?? none(activation) },
+        activation === undefined
+          ? null
+          : { activation: activation.detach(), gradient: gradient ?? none(activation) },
     };
   }
 

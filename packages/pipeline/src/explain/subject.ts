@@ -97,14 +97,21 @@ export function explainVolume(
     onPart();
     let integrated: Integrated | null = null;
     if (kinds.includes("ig")) {
-      integrated = integratedGradients(model, unit, baseline, target, { steps: options.steps, onStep: onPart });
+      integrated = integratedGradients(model, unit, baseline, target, {
+        steps: options.steps,
+        onStep: onPart,
+      });
       const { attribution } = integrated;
-      maps.ig = { planes_PHW: model.planes(attribution), stored_SHW: floats(model.storedValues(volume, attribution)) };
+      maps.ig = {
+        planes_PHW: model.planes(attribution),
+        stored_SHW: floats(model.storedValues(volume, attribution)),
+      };
     }
     const score = model.score(unit, target);
     const slices = sharesOf(model, volume, unit, { target, score, sliceWeights, maps });
     onPart();
-    const checks = options.check === null ? {} : checksOf(model, volume, maps, { unit, baseline, target, options });
+    const checks =
+      options.check === null ? {} : checksOf(model, volume, maps, { unit, baseline, target, options });
     const { id, subject, label } = volume;
     const completeness =
       integrated === null
@@ -127,7 +134,10 @@ export function explainVolume(
       completeness,
       checks,
     };
-    return { explained, maps: Object.fromEntries(Object.entries(maps).map(([kind, map]) => [kind, map.stored_SHW])) };
+    return {
+      explained,
+      maps: Object.fromEntries(Object.entries(maps).map(([kind, map]) => [kind, map.stored_SHW])),
+    };
   });
 }
 
@@ -142,7 +152,8 @@ function camOf(
   return { planes_PHW, stored_SHW: floats(model.storedMap(volume, planes_PHW)) };
 }
 
-const floats = (tensor: Tensor): Float32Array => tensor.to({ dtype: "float32" }).toTypedArray() as Float32Array;
+const floats = (tensor: Tensor): Float32Array =>
+  tensor.to({ dtype: "float32" }).toTypedArray() as Float32Array;
 
 interface ShareContext {
   target: number;
@@ -151,7 +162,12 @@ interface ShareContext {
   maps: Partial<Record<MapKind, ComputedMap>>;
 }
 
-function sharesOf(model: VolumeFunction, volume: TaskVolume, unit: Tensor, known: ShareContext): SliceShare[] {
+function sharesOf(
+  model: VolumeFunction,
+  volume: TaskVolume,
+  unit: Tensor,
+  known: ShareContext,
+): SliceShare[] {
   const { target, score, sliceWeights, maps } = known;
   const { leftOut, air } = model.occluded(unit, target);
   const ofPlanes = (map: ComputedMap | undefined, how: "sum" | "mean") =>

@@ -58,7 +58,8 @@ export function summarise(all: readonly SubjectExplained[], seed: number): Summa
 function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number): KindSummary {
   const checks = all.map((entry) => entry.checks[kind]!);
   const subjects = all.map(({ subject }) => subject);
-  const meanOf = (values: readonly number[], subjectsOf: readonly string[]) => meanBySubject(values, subjectsOf, seed);
+  const meanOf = (values: readonly number[], subjectsOf: readonly string[]) =>
+    meanBySubject(values, subjectsOf, seed);
   const paired = all.flatMap(({ subject }, k) =>
     checks[k]!.randomised === null ? [] : [{ subject, value: checks[k]!.randomised }],
   );
@@ -96,7 +97,11 @@ function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number
 }
 
 /** Each subject counts once, however many volumes it has. Bootstrap over subjects; no interval for a single subject. */
-export function meanBySubject(values: readonly number[], subjects: readonly string[], seed: number): Estimate {
+export function meanBySubject(
+  values: readonly number[],
+  subjects: readonly string[],
+  seed: number,
+): Estimate {
   if (values.length === 0) return { value: NaN, interval: noInterval(LEVEL) };
   const groups = groupSubjects(subjects);
   const rows = groups.subjects;

@@ -47,7 +47,9 @@ export class VoxelFunction implements VolumeFunction {
   }
 
   predict(unit_11HWD: Tensor): Prediction {
-    return scope(() => noGrad(() => ({ probabilities_K: this.#read(unit_11HWD).exp().toArray(), sliceWeights: null })));
+    return scope(() =>
+      noGrad(() => ({ probabilities_K: this.#read(unit_11HWD).exp().toArray(), sliceWeights: null })),
+    );
   }
 
   score(unit_11HWD: Tensor, target: number): number {
@@ -58,9 +60,13 @@ export class VoxelFunction implements VolumeFunction {
     return scope(() => {
       const leaf_11HWD = unit_11HWD.detach().requiresGrad_();
       const run = () => logOdds(this.#read(leaf_11HWD), target).sum();
-      const { result, outputs } = layer === null ? { result: run(), outputs: [] } : recordOutputs(layer.module, run);
+      const { result, outputs } =
+        layer === null ? { result: run(), outputs: [] } : recordOutputs(layer.module, run);
       const [activation] = outputs;
-      const [input, gradient] = grad([result], [leaf_11HWD, ...(activation === undefined ? [] : [activation])]);
+      const [input, gradient] = grad(
+        [result],
+        [leaf_11HWD, ...(activation === undefined ? [] : [activation])],
+      );
       const zerosLike = (like: Tensor) => like.detach().mul(0);
       return {
         score: result.item(),
@@ -92,7 +98,8 @@ export class VoxelFunction implements VolumeFunction {
   enlarged(cam: Tensor, unit_11HWD: Tensor): Tensor {
     const [, , height = 0, width = 0, depth = 0] = unit_11HWD.shape;
     return scope(() => {
-      if (cam.dim === 3) return F.interpolate(cam.unsqueeze(1), [height, width], { mode: "bilinear" }).squeeze(1);
+      if (cam.dim === 3)
+        return F.interpolate(cam.unsqueeze(1), [height, width], { mode: "bilinear" }).squeeze(1);
       const large_11HWD = F.interpolate(cam.unsqueeze(1), [height, width, depth], { mode: "trilinear" });
       return this.planes(large_11HWD);
     });

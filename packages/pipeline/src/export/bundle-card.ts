@@ -25,7 +25,8 @@ export function bundleCard({ name, licence, members, metrics }: CardInput): stri
   const { spec } = members[0]!;
   const { height, width, depths, unit } = spec.prepared;
   const trained = spec.trainedOn;
-  const count = members.length === 1 ? "one model" : `${members.length} models, whose probabilities are averaged`;
+  const count =
+    members.length === 1 ? "one model" : `${members.length} models, whose probabilities are averaged`;
   const lines = [
     `# ${name}`,
     "",
@@ -53,7 +54,9 @@ export function bundleCard({ name, licence, members, metrics }: CardInput): stri
           ...SHOWN.flatMap((metric) => {
             const found = metrics.test[metric];
             if (found === undefined) return [];
-            return [`| ${metric} | ${found.value.toFixed(3)} [${found.low.toFixed(3)}, ${found.high.toFixed(3)}] |`];
+            return [
+              `| ${metric} | ${found.value.toFixed(3)} [${found.low.toFixed(3)}, ${found.high.toFixed(3)}] |`,
+            ];
           }),
         ]),
     "",

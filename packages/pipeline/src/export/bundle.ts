@@ -74,7 +74,8 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
   }
   const plugins = pluginMembers(trained.members, out);
   for (const { name, content } of plugins) add(name, content);
-  const metrics = trained.bundle === null ? metricsOf(trained.path, fitted) : keptMetrics(trained.bundle.metrics);
+  const metrics =
+    trained.bundle === null ? metricsOf(trained.path, fitted) : keptMetrics(trained.bundle.metrics);
   if (metrics !== null) add("metrics.json", sealedJson(metrics));
   add("model-card.md", bundleCard({ name: trained.name, licence, members: fitted, metrics }));
   const manifest: Manifest = {
@@ -127,5 +128,10 @@ function metricsOf(path: string, members: readonly TrainedMember[]): BundleMetri
       ? [[name, { value, low: interval.low, high: interval.high }] as const]
       : [],
   );
-  return { dataset: run.dataset, split: run.splitHash, model: run.mainModel, test: Object.fromEntries(values) };
+  return {
+    dataset: run.dataset,
+    split: run.splitHash,
+    model: run.mainModel,
+    test: Object.fromEntries(values),
+  };
 }

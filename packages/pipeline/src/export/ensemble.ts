@@ -11,7 +11,8 @@ const AVERAGED = ["probabilities", "calibrated", "slice_weights"] as const;
 /** @throws ExportError if the models take different numbers of slices or volumes */
 export function ensembleChain(chains: readonly Chain[]): Chain {
   const [first] = chains;
-  const extents = (chain: Chain) => `${extentText(chain.volumes)} volumes of ${extentText(chain.slices)} slices`;
+  const extents = (chain: Chain) =>
+    `${extentText(chain.volumes)} volumes of ${extentText(chain.slices)} slices`;
   const other = chains.find((chain) => extents(chain) !== extents(first!));
   if (first === undefined || other !== undefined)
     throw new ExportError(
@@ -48,7 +49,9 @@ function meanProgram(chains: readonly Chain[]): Program {
     inputs,
     parameters: new Map(),
     run: (given) =>
-      Object.fromEntries(averaged.map((name) => [name, meanOf(chains.map((_, k) => given[nameOf(name, k)]!))])),
+      Object.fromEntries(
+        averaged.map((name) => [name, meanOf(chains.map((_, k) => given[nameOf(name, k)]!))]),
+      ),
   });
 }
 

@@ -87,7 +87,11 @@ function decisionMetadata(decision: Decision | null): Record<string, string> {
 }
 
 /** Rounds the weights. @throws ExportError if a decision on the validation set would change */
-function decideInHalf(run: string | null, models: readonly TrainedMember[], opened: readonly OpenedMember[]): void {
+function decideInHalf(
+  run: string | null,
+  models: readonly TrainedMember[],
+  opened: readonly OpenedMember[],
+): void {
   const [{ spec, source }, { model, decision }] = [models[0]!, opened[0]!];
   if (models.length > 1)
     throw new ExportError(
@@ -106,7 +110,10 @@ function decideInHalf(run: string | null, models: readonly TrainedMember[], open
       "Export with --weights fp32.",
     );
   if (spec.method === "2d" && spec.vote.rule === "count")
-    throw new ExportError("The vote `count` cannot be checked in half precision", "Export with --weights fp32.");
+    throw new ExportError(
+      "The vote `count` cannot be checked in half precision",
+      "Export with --weights fp32.",
+    );
   const before = decisionsOf(model, datasetSource(dataset), task.parts.val, decision);
   roundToHalf(model);
   checkDecisions(before, decisionsOf(model, datasetSource(dataset), task.parts.val, decision));

@@ -32,7 +32,11 @@ export function networkChain(
       shape: [volumes, "slices", height, width],
     };
     const seen = recordProgram(
-      { inputs: [voxels], parameters: new Map(), run: ({ voxels }) => ({ volume: volumesSeen(voxels!, input) }) },
+      {
+        inputs: [voxels],
+        parameters: new Map(),
+        run: ({ voxels }) => ({ volume: volumesSeen(voxels!, input) }),
+      },
       VOXEL_SIZES,
     );
     const volume: ProgramInput = { name: "volume", dtype: "float32", shape: [volumes, 1, ...input.size] };

@@ -78,20 +78,30 @@ export function exportEnsemble(
   return written(members[0]!.model.spec, chain, { ...options, metadata, part: "whole", calibration: null });
 }
 
-function written(spec: ModelSpec, chain: Chain, options: ExportOnnxOptions & { part: ExportPart }): ExportedOnnx {
+function written(
+  spec: ModelSpec,
+  chain: Chain,
+  options: ExportOnnxOptions & { part: ExportPart },
+): ExportedOnnx {
   const { part, weights = "float32" } = options;
   const last = chain.programs.flatMap((program) =>
     [...program.outputs.keys()].map((name) => program.names?.get(name) ?? name),
   );
-  const names = part === "trunk" ? ["features"] : Object.keys(DESCRIPTIONS).filter((name) => name !== "features");
+  const names =
+    part === "trunk" ? ["features"] : Object.keys(DESCRIPTIONS).filter((name) => name !== "features");
   const metadata = metadataOf(spec, { ...options, volumes: chain.volumes, slices: chain.slices });
   const { dtype, unit } = spec.prepared;
   const settings: OnnxOptions = {
     name: spec.name,
     description: `${spec.name}: ${spec.method} classification of CT volumes by Slicestack. Research use only.`,
-    outputs: names.filter((name) => last.includes(name)).map((name) => ({ name, description: DESCRIPTIONS[name]! })),
+    outputs: names
+      .filter((name) => last.includes(name))
+      .map((name) => ({ name, description: DESCRIPTIONS[name]! })),
     inputs: {
-      voxels: { type: dtype, description: `prepared volumes: volumes, slices, height, width; ${unitText(unit)}` },
+      voxels: {
+        type: dtype,
+        description: `prepared volumes: volumes, slices, height, width; ${unitText(unit)}`,
+      },
       features: { description: DESCRIPTIONS["features"]! },
       mask: { description: "true where a slice exists" },
     },
@@ -103,7 +113,8 @@ function written(spec: ModelSpec, chain: Chain, options: ExportOnnxOptions & { p
   return { ...onnxModel(chain.programs, settings), part, volumes, slices, metadata };
 }
 
-const unitText = (unit: "HU" | "arbitrary"): string => (unit === "HU" ? "Hounsfield units" : "values without a unit");
+const unitText = (unit: "HU" | "arbitrary"): string =>
+  unit === "HU" ? "Hounsfield units" : "values without a unit";
 
 type Fitted = Pick<ExportOnnxOptions, "calibration" | "countVote">;
 
@@ -113,7 +124,11 @@ function chainOf(model: OpenModel, part: ExportPart, fitted: Fitted): Chain {
   throw new ExportError("A 3D network has no trunk and no head", "Omit --part.");
 }
 
-function sliceChain(model: OpenSliceModel, part: ExportPart, { calibration, countVote = null }: Fitted): Chain {
+function sliceChain(
+  model: OpenSliceModel,
+  part: ExportPart,
+  { calibration, countVote = null }: Fitted,
+): Chain {
   const { spec } = model;
   const { trunk, head } = deciding(model);
   const any: Extent = { kind: "any" };
@@ -142,5 +157,7 @@ function axialSlices({ input, prepared, head }: StackSpec, seen: Extent): Extent
   if (seen.kind === "any") return seen;
   // A head that sees a fixed number of slices was trained on volumes padded to the depth of the deepest one.
   if (seen.kind === "fixed") return { kind: "fixed", count: prepared.depths[1] };
-  return head.sampled === null ? { kind: "most", count: Math.floor(seen.count / planesOf(input)) } : { kind: "any" };
+  return head.sampled === null
+    ? { kind: "most", count: Math.floor(seen.count / planesOf(input)) }
+    : { kind: "any" };
 }

@@ -98,7 +98,9 @@ function countVote(probability_BSK: Tensor, { numerator, denominator }: VoteThre
     return cat([score_B1.neg().add(1), score_B1], 1);
   }
   const shares_BK = majority(probability_BSK);
-  const foreground = F.oneHot(shares_BK.narrow(1, 1, classes - 1).argmax(1), classes - 1).to({ dtype: "float32" });
+  const foreground = F.oneHot(shares_BK.narrow(1, 1, classes - 1).argmax(1), classes - 1).to({
+    dtype: "float32",
+  });
   const background_B1 = others_B1.mul(0);
   const chosen = F.where(
     isPositive_B1,

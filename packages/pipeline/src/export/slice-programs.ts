@@ -34,10 +34,16 @@ const SEEN_SIZES: Sizes[] = [
 ];
 
 export const tensorsOf = (module: Module, prefix: string): Map<string, Tensor> =>
-  new Map([...module.namedParameters(), ...module.namedBuffers()].map(([name, tensor]) => [prefix + name, tensor]));
+  new Map(
+    [...module.namedParameters(), ...module.namedBuffers()].map(([name, tensor]) => [prefix + name, tensor]),
+  );
 
 /** voxels → features, B, M, E or B, M, F, h, w. @param slices number of slices of a volume; null for any number */
-export function trunkPrograms(spec: SliceSpec | StackSpec, trunk: SliceModel, slices: number | null): Program[] {
+export function trunkPrograms(
+  spec: SliceSpec | StackSpec,
+  trunk: SliceModel,
+  slices: number | null,
+): Program[] {
   const { input, prepared } = spec;
   const { height, width, dtype } = prepared;
   const sampled = spec.method === "2.5d" ? spec.head.sampled : null;
@@ -58,10 +64,18 @@ export function trunkPrograms(spec: SliceSpec | StackSpec, trunk: SliceModel, sl
     sizes,
   );
   trunk.eval();
-  const images: ProgramInput = { name: "slices", dtype: "float32", shape: ["images", channels, ...input.size] };
+  const images: ProgramInput = {
+    name: "slices",
+    dtype: "float32",
+    shape: ["images", channels, ...input.size],
+  };
   const pass = (x: Tensor) => (hasMaps ? trunk.featureMaps(x) : trunk.embed(x));
   const embed = recordProgram(
-    { inputs: [images], parameters: tensorsOf(trunk, "trunk."), run: ({ slices: x }) => ({ flat: pass(x!) }) },
+    {
+      inputs: [images],
+      parameters: tensorsOf(trunk, "trunk."),
+      run: ({ slices: x }) => ({ flat: pass(x!) }),
+    },
     [{ images: 2 }, { images: 1 }, { images: 3 }],
   );
   const shape = embed.outputs.get("flat")!.shape.slice(1).map(Number);
@@ -69,7 +83,12 @@ export function trunkPrograms(spec: SliceSpec | StackSpec, trunk: SliceModel, sl
 }
 
 /** features_N of all volumes → features_BM */
-function stacked(voxels: ProgramInput, shape: number[], sizes: Sizes[], seen: (slices: number) => number): Program {
+function stacked(
+  voxels: ProgramInput,
+  shape: number[],
+  sizes: Sizes[],
+  seen: (slices: number) => number,
+): Program {
   const flat: ProgramInput = { name: "flat", dtype: "float32", shape: ["images", ...shape] };
   return recordProgram(
     {
@@ -80,7 +99,10 @@ function stacked(voxels: ProgramInput, shape: number[], sizes: Sizes[], seen: (s
         return { features: flat!.reshape(volumes, seen(slices), ...shape) };
       },
     },
-    sizes.map((size) => ({ ...size, images: size["volumes"]! * seen(size["slices"] ?? Number(voxels.shape[1])) })),
+    sizes.map((size) => ({
+      ...size,
+      images: size["volumes"]! * seen(size["slices"] ?? Number(voxels.shape[1])),
+    })),
   );
 }
 
@@ -131,7 +153,12 @@ export function headProgram(
   return firstForm(head.sees === "maps" ? [any, fixed] : [any, padded, fixed]);
 }
 
-function recordHead(head: Head, shape: readonly number[], calibration: Calibration | null, seen: Extent): HeadForm {
+function recordHead(
+  head: Head,
+  shape: readonly number[],
+  calibration: Calibration | null,
+  seen: Extent,
+): HeadForm {
   const rows = seen.kind === "fixed" ? seen.count : "slices_seen";
   const features: ProgramInput = { name: "features", dtype: "float32", shape: ["volumes", rows, ...shape] };
   const mask: ProgramInput = { name: "mask", dtype: "bool", shape: ["volumes", rows] };
@@ -172,7 +199,10 @@ function decided(head: Head, features: Tensor, mask: Tensor | null, length: numb
   const [volumes = 0, slices = 0, ...shape] = features.shape;
   const missing = [volumes, length - slices];
   const filled = cat([features, zeros([...missing, ...shape])], 1);
-  const { logits_BK, sliceWeight_BS } = head.forward(filled, cat([mask, zeros(missing, { dtype: "bool" })], 1));
+  const { logits_BK, sliceWeight_BS } = head.forward(
+    filled,
+    cat([mask, zeros(missing, { dtype: "bool" })], 1),
+  );
   return { logits_BK, sliceWeight_BS: sliceWeight_BS?.narrow(1, 0, slices) ?? null };
 }
 
@@ -202,7 +232,10 @@ export function voteProgram(
         const [volumes = 0, slices = 0] = x!.shape;
         const flat_NK = trunk.outputs.probabilities(trunk.classify(x!.flatten(0, 1)));
         const slice_probabilities = flat_NK.reshape(volumes, slices, spec.classes.names.length);
-        return { ...readOut(vote(slice_probabilities, spec.vote, countVote), calibration), slice_probabilities };
+        return {
+          ...readOut(vote(slice_probabilities, spec.vote, countVote), calibration),
+          slice_probabilities,
+        };
       },
     },
     SEEN_SIZES,

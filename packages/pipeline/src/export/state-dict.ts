@@ -18,7 +18,10 @@ export function exportedState(model: OpenModel): Map<string, Tensor> {
 function renamed(trunk: SliceModel): [string, Tensor][] {
   const state = [...trunk.stateDict()];
   if (trunk.pretrained === null) return state;
-  return state.map(([name, tensor]) => [name.replace(/^resnet\./, "").replace(/^custom_layers\./, "fc."), tensor]);
+  return state.map(([name, tensor]) => [
+    name.replace(/^resnet\./, "").replace(/^custom_layers\./, "fc."),
+    tensor,
+  ]);
 }
 
 const prefixed = (head: Module | null): [string, Tensor][] =>

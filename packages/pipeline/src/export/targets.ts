@@ -6,7 +6,13 @@ import { AtomicFileWriter, StagedFolder, writeFileAtomic } from "../data/atomic.
 import { writeSafetensors } from "../weights/safetensors.js";
 import { ExportError } from "./export-error.js";
 import { metadataOf } from "./metadata.js";
-import { exportEnsemble, exportOnnx, type EnsembleMember, type ExportedOnnx, type ExportOnnxOptions } from "./onnx.js";
+import {
+  exportEnsemble,
+  exportOnnx,
+  type EnsembleMember,
+  type ExportedOnnx,
+  type ExportOnnxOptions,
+} from "./onnx.js";
 import { exportedState } from "./state-dict.js";
 import { tritonConfig } from "./triton.js";
 

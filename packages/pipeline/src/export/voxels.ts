@@ -22,11 +22,14 @@ export function slicesSeen(
   const seen = Math.min(sampled ?? Infinity, slices * planesOf(input));
   const values_BMnHW = withNeighbours(sized_BLHW, seen, slices, input);
   const values_NnHW = values_BMnHW.reshape(-1, input.neighbours, ...input.size);
-  const channels_NnHW = input.windows.map((window) => clipped(windowed(values_NnHW, window, input.margin), input));
+  const channels_NnHW = input.windows.map((window) =>
+    clipped(windowed(values_NnHW, window, input.margin), input),
+  );
   return normalised(channels_NnHW.length === 1 ? channels_NnHW[0]! : cat(channels_NnHW, 1), input, channels);
 }
 
-const clipped = (wide: Tensor, { margin }: ValueTransform): Tensor => (margin === 0 ? wide : wide.clamp(0, 1));
+const clipped = (wide: Tensor, { margin }: ValueTransform): Tensor =>
+  margin === 0 ? wide : wide.clamp(0, 1);
 
 function normalised(unit: Tensor, { mean, std }: ValueTransform, channels: number): Tensor {
   const x = unit.sub(mean).div(std);
@@ -61,7 +64,12 @@ function sized(values_BSHW: Tensor, [height, width]: SliceInput["size"]): Tensor
 }
 
 /** The slices seen by the model, each with its neighbours in its plane; at the ends, the last slice is repeated. */
-function withNeighbours(sized_BLHW: Tensor, seen: number, slices: number, { neighbours, planes }: SliceInput): Tensor {
+function withNeighbours(
+  sized_BLHW: Tensor,
+  seen: number,
+  slices: number,
+  { neighbours, planes }: SliceInput,
+): Tensor {
   const all = sized_BLHW.size(1);
   const place_M = evenly(seen, all, seen);
   const row_M = planes === "axial" ? place_M : place_M.remainder(slices);

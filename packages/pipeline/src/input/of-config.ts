@@ -29,7 +29,8 @@ export function volumeInput(
   const refuse = (key: string, message: string): never => {
     throw new ConfigError([{ key, message: `${key}: ${message}` }]);
   };
-  if (config.transform.windows !== null) refuse("transform.windows", "3D models take one window; set transform.window");
+  if (config.transform.windows !== null)
+    refuse("transform.windows", "3D models take one window; set transform.window");
   if (size === null && least !== most)
     refuse(
       "network.size",

@@ -48,14 +48,19 @@ export class SliceStore implements Disposable {
     }
     const same = transform.size[0] === height && transform.size[1] === width;
     this.#held = !(same && transform.planes === "axial" && transform.device === "cpu");
-    this.#slices_NHW = this.#held ? scope(() => this.#computeSlices(source.stored_NHW)).keep() : source.stored_NHW;
+    this.#slices_NHW = this.#held
+      ? scope(() => this.#computeSlices(source.stored_NHW)).keep()
+      : source.stored_NHW;
   }
 
   /** Numbers of a volume's slices: from the first to the last, of each plane. */
   slicesOf({ first, count }: Pick<VolumeRecord, "first" | "count">): number[] {
     const rows = this.#first.length;
     const planes = planesOf(this.transform);
-    return Array.from({ length: planes * count }, (_, k) => Math.floor(k / count) * rows + first + (k % count));
+    return Array.from(
+      { length: planes * count },
+      (_, k) => Math.floor(k / count) * rows + first + (k % count),
+    );
   }
 
   /** The index of an axial slice in its volume, counted from 0; null for a coronal or sagittal slice. */
@@ -97,7 +102,9 @@ export class SliceStore implements Disposable {
   #cut(volume_SHW: Tensor, axis: 1 | 2): Tensor {
     const [count = 1] = volume_SHW.shape;
     const length = volume_SHW.size(axis);
-    const places = BigInt64Array.from({ length: count }, (_, k) => BigInt(Math.floor(((k + 0.5) * length) / count)));
+    const places = BigInt64Array.from({ length: count }, (_, k) =>
+      BigInt(Math.floor(((k + 0.5) * length) / count)),
+    );
     const chosen = storedValues(volume_SHW.indexSelect(axis, fromTypedArray(places, [count])), this.#source);
     return (axis === 1 ? chosen.permute(1, 0, 2) : chosen.permute(2, 0, 1)).flip(1).contiguous();
   }

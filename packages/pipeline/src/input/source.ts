@@ -42,8 +42,13 @@ export function datasetSource({ info, slicesPath, slicesOffset, volumes }: Datas
 function checkSlices(path: string, bytes: number): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size !== undefined && size >= bytes) return;
-  const problem = size === undefined ? "no longer exists" : `expected ${bytes} bytes, but it now has only ${size}`;
-  throw new DatasetError(path, problem, "Restore the data set; then the same command, or --resume, continues.");
+  const problem =
+    size === undefined ? "no longer exists" : `expected ${bytes} bytes, but it now has only ${size}`;
+  throw new DatasetError(
+    path,
+    problem,
+    "Restore the data set; then the same command, or --resume, continues.",
+  );
 }
 
 /** A prepared volume, H x W within a slice, slice after slice. */

@@ -69,7 +69,8 @@ export class VolumeStore implements Disposable {
   #sized(x_1HWD: Tensor): Tensor {
     const { size, fit } = this.transform;
     if (size === null || size.every((n, axis) => n === x_1HWD.size(axis + 1))) return x_1HWD;
-    if (fit === "resize") return F.interpolate(x_1HWD.unsqueeze(0), [...size], { mode: "trilinear" }).squeeze(0);
+    if (fit === "resize")
+      return F.interpolate(x_1HWD.unsqueeze(0), [...size], { mode: "trilinear" }).squeeze(0);
     return size.reduce((x, n, axis) => this.#padded(x, axis + 1, n), x_1HWD);
   }
 

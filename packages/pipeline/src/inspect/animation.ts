@@ -37,7 +37,11 @@ export function animationKind(file: string): AnimationKind {
  * differs by a few grey levels, because its colours are chosen per frame and one of them means "as before".
  * @param volume upright (`turned`)
  */
-export async function animate(volume: Volume, kind: AnimationKind, options: AnimationOptions): Promise<Buffer> {
+export async function animate(
+  volume: Volume,
+  kind: AnimationKind,
+  options: AnimationOptions,
+): Promise<Buffer> {
   const { default: sharp } = await import("sharp");
   const chosen = spreadSlices(volume.shape[2], MOST_FRAMES);
   const size = tileSize(volume, options.tile);

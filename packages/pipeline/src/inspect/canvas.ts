@@ -26,7 +26,12 @@ export class Canvas {
   }
 
   /** @param pixels width x height, with one channel or as many as the canvas has */
-  paste(pixels: Uint8Array, x: number, y: number, { width, height }: { width: number; height: number }): void {
+  paste(
+    pixels: Uint8Array,
+    x: number,
+    y: number,
+    { width, height }: { width: number; height: number },
+  ): void {
     const { channels } = this;
     const pixelChannels = pixels.length / (width * height);
     for (let row = 0; row < height; row++) {
@@ -58,6 +63,8 @@ export class Canvas {
     const { default: sharp } = await import("sharp");
     const { width, height, channels } = this;
     const image = sharp(await this.drawn(), { raw: { width, height, channels } });
-    return await (channels === 1 ? image.toColourspace("b-w") : image).png({ compressionLevel: 9 }).toBuffer();
+    return await (channels === 1 ? image.toColourspace("b-w") : image)
+      .png({ compressionLevel: 9 })
+      .toBuffer();
   }
 }

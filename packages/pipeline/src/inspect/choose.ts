@@ -17,7 +17,10 @@ export interface Choice {
  * The named volume; without a name the only volume, or null if there are several.
  * @throws InspectError if no volume, or several, have the name   @throws PrepareError for an invalid expression
  */
-export function chooseVolume({ volumes }: Pick<Found, "volumes">, { id, series }: Choice): SourceVolume | null {
+export function chooseVolume(
+  { volumes }: Pick<Found, "volumes">,
+  { id, series }: Choice,
+): SourceVolume | null {
   if (series !== undefined) return chooseSeries(volumes, series);
   if (id === undefined) return volumes.length === 1 ? volumes[0]! : null;
   const byName = volumes.filter(({ id: volumeId, path, names, input, series }) => {

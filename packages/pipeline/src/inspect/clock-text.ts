@@ -54,7 +54,9 @@ function cachedOf(timings: readonly Timing[]): string {
 function notes(timings: readonly Timing[]): string[] {
   const cold = timings.filter((timing) => timing.cold);
   if (cold.some(({ cachedBefore }) => cachedBefore === null))
-    return ['The system does not tell how much of the file was in memory: "from disk" may include reads from memory.'];
+    return [
+      'The system does not tell how much of the file was in memory: "from disk" may include reads from memory.',
+    ];
   if (cold.some(({ cachedBefore }) => cachedBefore! > 0.1))
     return ['The system did not drop the file from memory on request: "from disk" was partly from memory.'];
   return [];

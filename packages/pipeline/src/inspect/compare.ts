@@ -73,7 +73,10 @@ export async function compareWithSource(
 }
 
 /** Finds the volume by the path, or the hash of the series UID, in the index; a source with one volume needs neither. */
-async function findSource(record: VolumeRecord, { source, identity, signal }: CompareOptions): Promise<SourceVolume> {
+async function findSource(
+  record: VolumeRecord,
+  { source, identity, signal }: CompareOptions,
+): Promise<SourceVolume> {
   const { volumes } = await openSource(source, signal === undefined ? {} : { signal });
   const byPath = volumes.find(({ path }) => path === record.source);
   if (byPath !== undefined) return byPath;

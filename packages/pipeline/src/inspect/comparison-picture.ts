@@ -23,7 +23,9 @@ export function comparisonPicture(
 ): Canvas {
   const chosen = spreadSlices(prepared.shape[2], options.slices);
   const grid = sourceGrid(source, prepared, options.crop);
-  const sourceSlices = Array.from(sampleSlices(source, grid, { box: options.crop, smooth: false, slices: chosen }));
+  const sourceSlices = Array.from(
+    sampleSlices(source, grid, { box: options.crop, smooth: false, slices: chosen }),
+  );
   const left: Volume = {
     ...source,
     ...grid,
@@ -42,7 +44,11 @@ export function comparisonPicture(
     title: [
       `${comparison.id} · window ${short(options.window[0])} to ${short(options.window[1])}${unit} · largest difference ${short(comparison.difference.largest)}${unit}`,
     ],
-    headings: [`source, ${pixels(grid)}`, `prepared, ${pixels(prepared)}`, `difference, ±${short(scale)}${unit}`],
+    headings: [
+      `source, ${pixels(grid)}`,
+      `prepared, ${pixels(prepared)}`,
+      `difference, ±${short(scale)}${unit}`,
+    ],
     left,
     right: {
       ...prepared,

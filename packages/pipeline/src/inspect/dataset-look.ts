@@ -138,7 +138,8 @@ function spreadOf(values: readonly number[]): Spread {
 /** Fractions are read twice, because their bins depend on the extremes. */
 async function countDataset(dataset: Dataset, options: WholeOptions): Promise<ValueCounts> {
   const { dtype } = dataset.info;
-  const counts = dtype === "float32" ? await boundsOf(dataset, options) : ValueCounts.for16Bits(dtype === "int16");
+  const counts =
+    dtype === "float32" ? await boundsOf(dataset, options) : ValueCounts.for16Bits(dtype === "int16");
   await eachVolume(dataset, "count", options, (voxels) => counts.add(voxels));
   return counts;
 }

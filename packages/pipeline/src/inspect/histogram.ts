@@ -28,7 +28,11 @@ export function fineHistogram(counts: ValueCounts, unit: Unit): Histogram {
 function histogramOf(counts: ValueCounts, innerEdges: readonly number[]): Histogram {
   const { least, most } = counts;
   const [low, high] = [innerEdges[0]!, innerEdges.at(-1)!];
-  const edges = [...(least < low ? [least] : []), ...innerEdges, ...(most >= high ? [edgeBeyond(most, counts)] : [])];
+  const edges = [
+    ...(least < low ? [least] : []),
+    ...innerEdges,
+    ...(most >= high ? [edgeBeyond(most, counts)] : []),
+  ];
   const counted = counts.between(edges);
   const total = counted.reduce((sum, n) => sum + n, 0);
   const first = Math.max(
@@ -89,7 +93,10 @@ export interface FigureOptions {
 }
 
 /** The histogram as SVG; the height is the square root of the fraction. The last HU bin contains all denser values. */
-export async function histogramSvg(counts: ValueCounts, { title, unit, window }: FigureOptions): Promise<string> {
+export async function histogramSvg(
+  counts: ValueCounts,
+  { title, unit, window }: FigureOptions,
+): Promise<string> {
   const { edges, shares } = fineHistogram(counts, unit);
   const cut = unit === "HU" ? 2000 : Infinity;
   const bars = shares.map((share, k) => ({ from: edges[k]!, to: Math.min(edges[k + 1]!, cut + 20), share }));

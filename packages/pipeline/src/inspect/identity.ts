@@ -19,7 +19,8 @@ export interface Identity {
 /** The salt is read, or created, for the first identifier that needs it. @throws PrepareError if that fails */
 export function identityOf({ keepIds = false, saltFile }: IdentityOptions): Identity {
   let cached: Pseudonyms | undefined;
-  const pseudonyms = () => (cached ??= new Pseudonyms(readSalt(saltFile ?? saltPath(process.env, homedir()))));
+  const pseudonyms = () =>
+    (cached ??= new Pseudonyms(readSalt(saltFile ?? saltPath(process.env, homedir()))));
   return {
     patient: (id) => (id === "" || keepIds ? id : pseudonyms().of("patient", id)),
     series: (uid) => `dicom ${pseudonyms().of("series", uid)}`,

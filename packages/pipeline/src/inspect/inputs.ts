@@ -158,7 +158,9 @@ export function compareInputs(
   return scope(() => {
     const units_HWD = loaders.map((loader) => loader.volume(record));
     const largest = (of: (unit_HWD: Tensor) => Tensor) =>
-      Math.max(...units_HWD.map((unit_HWD) => scope(() => largestDifference(of(unit_HWD), of(units_HWD[0]!)))));
+      Math.max(
+        ...units_HWD.map((unit_HWD) => scope(() => largestDifference(of(unit_HWD), of(units_HWD[0]!)))),
+      );
     const comparison: InputsComparison = {
       id: record.id,
       window: windows[0]!,

@@ -32,7 +32,20 @@ function lookText(look: InspectResult["look"]): string {
 const SIDES: Record<string, string> = { L: "left", R: "right", P: "back", A: "front", S: "head", I: "feet" };
 
 function volumeText(look: VolumeLook): string {
-  const { name, format, shape, spacing, origin, direction, orientation, unit, dtype, values, histogram, facts } = look;
+  const {
+    name,
+    format,
+    shape,
+    spacing,
+    origin,
+    direction,
+    orientation,
+    unit,
+    dtype,
+    values,
+    histogram,
+    facts,
+  } = look;
   const sides = [...(orientation ?? "")].map((letter, k) => `${"xyz"[k]} to the ${SIDES[letter]}`).join(", ");
   const extent = shape.map((n, axis) => Math.round(n * spacing[axis]!));
   const rows = [0, 1, 2].map((row) =>
@@ -65,7 +78,14 @@ function volumeText(look: VolumeLook): string {
   ].join("\n\n");
 }
 
-function valueTerms({ nonFinite, min, max, mean, standardDeviation, percentiles }: ValueFacts): [string, string][] {
+function valueTerms({
+  nonFinite,
+  min,
+  max,
+  mean,
+  standardDeviation,
+  percentiles,
+}: ValueFacts): [string, string][] {
   const spread = `${short(min)} to ${short(max)}, mean ${short(mean)}, standard deviation ${short(standardDeviation)}`;
   const shares = Object.entries(percentiles).map(([name, value]) => `${name.slice(1)} %: ${short(value)}`);
   return [
@@ -172,7 +192,9 @@ function seriesBlock(series: readonly SeriesLook[]): string {
       description === "" ? "(none)" : description,
     ]);
   const [head, ...lines] = aligned([titles, ...rows], [0, 1, 2, 3]).split("\n");
-  const details = lines.map((line, k) => [line, ...detailsOf(series[k]!).map((text) => `       ${text}`)].join("\n"));
+  const details = lines.map((line, k) =>
+    [line, ...detailsOf(series[k]!).map((text) => `       ${text}`)].join("\n"),
+  );
   return `${indent([head, ...details].join("\n"))}${more(series.length)}`;
 }
 
@@ -191,7 +213,14 @@ function detailsOf({ uid, source, patient, path, refused, mended }: SeriesLook):
 function fileBlock(volumes: readonly FileLook[]): string {
   const labelled = volumes.some((volume) => volume.class !== null);
   const parts = volumes.some(({ part }) => part !== null);
-  const titles = ["path", "format", "shape", "spacing", ...(labelled ? ["class"] : []), ...(parts ? ["part"] : [])];
+  const titles = [
+    "path",
+    "format",
+    "shape",
+    "spacing",
+    ...(labelled ? ["class"] : []),
+    ...(parts ? ["part"] : []),
+  ];
   const rows = volumes
     .slice(0, ROWS)
     .map((volume) => [
@@ -231,7 +260,9 @@ function comparisonText({ source, sameFile, geometry, difference, withinRounding
     geometry === null
       ? "the shape differs from the index"
       : `origin within ${short(geometry.originMm)} mm of the index, spacing within ${short(geometry.spacingMm)} mm`;
-  const verdict = withinRounding ? "within rounding" : "MORE than rounding: the index does not match this source";
+  const verdict = withinRounding
+    ? "within rounding"
+    : "MORE than rounding: the index does not match this source";
   return `Compared with the source ${source}\n${terms([
     ["file", sameFile ? "the prepared file (same SHA-256)" : "NOT the prepared file (another SHA-256)"],
     ["geometry", geometryText],
@@ -239,7 +270,14 @@ function comparisonText({ source, sameFile, geometry, difference, withinRounding
   ])}`;
 }
 
-function inputsText({ window, mean, std, arrays, largestDifference, largestNormalised }: InputsComparison): string {
+function inputsText({
+  window,
+  mean,
+  std,
+  arrays,
+  largestDifference,
+  largestNormalised,
+}: InputsComparison): string {
   const rows = arrays.map(({ loader, shape, min, max, mean, sha256 }) => [
     loader,
     times(shape),
@@ -256,4 +294,5 @@ function inputsText({ window, mean, std, arrays, largestDifference, largestNorma
 }
 
 const indent = (text: string): string => text.replaceAll(/^/gm, "  ");
-const more = (total: number): string => (total > ROWS ? `\n  … and ${total - ROWS} more: --json lists all` : "");
+const more = (total: number): string =>
+  total > ROWS ? `\n  … and ${total - ROWS} more: --json lists all` : "";

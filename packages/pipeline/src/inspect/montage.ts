@@ -47,7 +47,11 @@ export function layoutOf(count: number, size: TileSize, titleLines: number, want
 }
 
 /** Tiles in a grid, each with a caption below. Titles that are too long are broken at " · ". */
-export function montageOf(tiles: readonly Tile[], size: TileSize, { title, columns }: MontageOptions): Canvas {
+export function montageOf(
+  tiles: readonly Tile[],
+  size: TileSize,
+  { title, columns }: MontageOptions,
+): Canvas {
   const { width, lines } = titled(title, layoutOf(tiles.length, size, 0, columns).width);
   const layout = layoutOf(tiles.length, size, lines.length, columns);
   const canvas = new Canvas(width, layout.height);
@@ -110,7 +114,10 @@ export function volumeMontage(volume: Volume, options: SlicesOptions): Canvas {
   const chosen = spreadSlices(volume.shape[2], options.slices);
   const size = tileSize(volume, options.tile);
   const pixels = grey(volume, chosen, options.window, size);
-  const tiles = chosen.map((slice, k) => ({ pixels: pixels[k]!, caption: captionOf(volume, slice, options.placed) }));
+  const tiles = chosen.map((slice, k) => ({
+    pixels: pixels[k]!,
+    caption: captionOf(volume, slice, options.placed),
+  }));
   return montageOf(tiles, size, options);
 }
 

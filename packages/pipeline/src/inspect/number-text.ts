@@ -30,7 +30,8 @@ export function bytes(count: number): string {
 /** Aligned columns, two spaces apart; the listed ones are aligned right. */
 export function aligned(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths = (rows[0] ?? []).map((_, k) => Math.max(...rows.map((row) => row[k]?.length ?? 0)));
-  const cell = (text: string, k: number) => (right.includes(k) ? text.padStart(widths[k]!) : text.padEnd(widths[k]!));
+  const cell = (text: string, k: number) =>
+    right.includes(k) ? text.padStart(widths[k]!) : text.padEnd(widths[k]!);
   return rows.map((row) => row.map(cell).join("  ").trimEnd()).join("\n");
 }
 

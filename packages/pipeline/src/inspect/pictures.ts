@@ -39,8 +39,14 @@ export async function writePictures(
     ? [`${times(spacing)} mm`, windowText(options.window, unit), "the patient's right is on the left"]
     : [windowText(options.window, unit)];
   const line = [title, times(shape), ...where].join(" · ");
-  await outputs.write("montage", async () => await volumeMontage(volume, { ...options, placed, title: [line] }).png());
-  await outputs.write("animation", async (file) => await animate(volume, animationKind(file), { ...options, placed }));
+  await outputs.write(
+    "montage",
+    async () => await volumeMontage(volume, { ...options, placed, title: [line] }).png(),
+  );
+  await outputs.write(
+    "animation",
+    async (file) => await animate(volume, animationKind(file), { ...options, placed }),
+  );
   await writeHistogram(counts, title, unit, options, outputs);
 }
 
@@ -60,9 +66,14 @@ export async function writeDatasetPictures(
     const [pixels] = grey(middleOf(dataset, record), [0], options.window, size);
     return { pixels: pixels!, caption: `${info.classes[record.label]!} · ${record.id}` };
   });
-  const line = [info.name, "the middle slice of each volume", windowText(options.window, info.unit)].join(" · ");
+  const line = [info.name, "the middle slice of each volume", windowText(options.window, info.unit)].join(
+    " · ",
+  );
   const columns = options.columns === undefined ? {} : { columns: options.columns };
-  await outputs.write("montage", async () => await montageOf(tiles, size, { title: [line], ...columns }).png());
+  await outputs.write(
+    "montage",
+    async () => await montageOf(tiles, size, { title: [line], ...columns }).png(),
+  );
   await writeHistogram(counts, info.name, info.unit, options, outputs);
 }
 
@@ -78,7 +89,8 @@ async function writeHistogram(
   outputs: Outputs,
 ): Promise<void> {
   await outputs.writeFigure(
-    async () => await histogramSvg(counts, { title: `${unit === "HU" ? "HU" : "Values"} of ${title}`, unit, window }),
+    async () =>
+      await histogramSvg(counts, { title: `${unit === "HU" ? "HU" : "Values"} of ${title}`, unit, window }),
   );
 }
 

@@ -38,6 +38,9 @@ function lineOf(pixels: Uint8Array, width: number, row: number): string {
 }
 
 /** Whether a terminal supports it, by its own declaration. */
-export function canPreview(stream: { isTTY?: boolean | undefined }, env: Record<string, string | undefined>): boolean {
+export function canPreview(
+  stream: { isTTY?: boolean | undefined },
+  env: Record<string, string | undefined>,
+): boolean {
   return stream.isTTY === true && /^(truecolor|24bit)$/i.test(env["COLORTERM"] ?? "");
 }

@@ -30,7 +30,11 @@ const PARALLEL = 0.99999;
  * The requested slices of `grid` in turn, each H x W.
  * @throws InspectError if the axes of the two are not parallel
  */
-export function* sampleSlices(source: Volume, grid: Grid, options: SampleOptions): Generator<Float32Array, void> {
+export function* sampleSlices(
+  source: Volume,
+  grid: Grid,
+  options: SampleOptions,
+): Generator<Float32Array, void> {
   const [alongX, alongY, alongZ] = mixesOf(source, grid, options);
   const [nx, ny] = source.shape;
   for (const k of options.slices ?? alongZ.keys()) {
@@ -44,7 +48,12 @@ export function* sampleSlices(source: Volume, grid: Grid, options: SampleOptions
   }
 }
 
-function reduced(plane: Float64Array, nx: number, alongX: readonly Mix[], alongY: readonly Mix[]): Float32Array {
+function reduced(
+  plane: Float64Array,
+  nx: number,
+  alongX: readonly Mix[],
+  alongY: readonly Mix[],
+): Float32Array {
   const slice = new Float32Array(alongX.length * alongY.length);
   const row = new Float64Array(nx);
   alongY.forEach((y, j) => {
@@ -65,7 +74,10 @@ function reduced(plane: Float64Array, nx: number, alongX: readonly Mix[], alongY
 function mixesOf(source: Volume, grid: Grid, { box, smooth }: SampleOptions): [Mix[], Mix[], Mix[]] {
   const start = worldToVoxel(source, ...grid.origin);
   const along = ([0, 1, 2] as const).map((axis) => {
-    const cosine = [0, 3, 6].reduce((sum, row) => sum + source.direction[row + axis]! * grid.direction[row + axis]!, 0);
+    const cosine = [0, 3, 6].reduce(
+      (sum, row) => sum + source.direction[row + axis]! * grid.direction[row + axis]!,
+      0,
+    );
     if (cosine < PARALLEL) {
       const problem = `axis ${"xyz"[axis]} of the source differs from that of the index by ${degrees(cosine)} degrees`;
       throw new InspectError(problem, "Pass the source that the data set was prepared from.");
@@ -86,7 +98,9 @@ function mixAt(at: number, reach: number, low: number, end: number): Mix {
   const inside = (n: number) => Math.min(end - 1, Math.max(low, n));
   const first = inside(Math.ceil(at - reach));
   const last = inside(Math.floor(at + reach));
-  const weights = Array.from({ length: last - first + 1 }, (_, k) => Math.max(0, 1 - Math.abs(first + k - at) / reach));
+  const weights = Array.from({ length: last - first + 1 }, (_, k) =>
+    Math.max(0, 1 - Math.abs(first + k - at) / reach),
+  );
   const sum = weights.reduce((total, weight) => total + weight, 0);
   // A point far outside the voxels takes the value of the nearest one.
   return sum > 0

@@ -81,7 +81,10 @@ function describeSeries(
   };
 }
 
-function planOf(series: DicomSeries, options: PlanOptions): ({ ok: true } & DicomPlan) | { ok: false; reason: string } {
+function planOf(
+  series: DicomSeries,
+  options: PlanOptions,
+): ({ ok: true } & DicomPlan) | { ok: false; reason: string } {
   try {
     return { ok: true, ...planDicomSeries(series, options) };
   } catch (error) {
@@ -111,10 +114,25 @@ function correctionsOf({ facts }: DicomPlan): string[] {
 }
 
 /** Facts of the acquisition from the headers, without anything that identifies a person. */
-export function seriesFacts({ acquisition, modality, transferSyntaxes }: DicomSeries): Record<string, string> {
-  const { manufacturer, model, kernel, kVp, sliceThickness, gantryTilt, institution, station, bodyPart, imageType } =
-    acquisition;
-  const number = (value: number | undefined, unit: string) => (value === undefined ? "" : `${short(value)} ${unit}`);
+export function seriesFacts({
+  acquisition,
+  modality,
+  transferSyntaxes,
+}: DicomSeries): Record<string, string> {
+  const {
+    manufacturer,
+    model,
+    kernel,
+    kVp,
+    sliceThickness,
+    gantryTilt,
+    institution,
+    station,
+    bodyPart,
+    imageType,
+  } = acquisition;
+  const number = (value: number | undefined, unit: string) =>
+    value === undefined ? "" : `${short(value)} ${unit}`;
   const facts = {
     modality,
     manufacturer,

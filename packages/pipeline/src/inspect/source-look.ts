@@ -74,7 +74,10 @@ export async function lookAtSource(
 export const isUsable = ({ series, volumes }: SourceLook): boolean =>
   [...series, ...volumes].some(({ refused }) => refused === null);
 
-async function lookAtFile({ id, path, input, className, part }: SourceVolume, allowGaps: boolean): Promise<FileLook> {
+async function lookAtFile(
+  { id, path, input, className, part }: SourceVolume,
+  allowGaps: boolean,
+): Promise<FileLook> {
   const look = { id, path, class: className, part };
   try {
     const header = await headerOf(input);

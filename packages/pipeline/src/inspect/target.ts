@@ -19,7 +19,10 @@ export async function openTarget(path: string, options: DiscoverOptions = {}): P
 }
 
 /** Volumes of a folder, or of one file; unlike `survey` it needs no extension if the content tells the format. */
-export async function openSource(path: string, options: DiscoverOptions = {}): Promise<Found & { files: number }> {
+export async function openSource(
+  path: string,
+  options: DiscoverOptions = {},
+): Promise<Found & { files: number }> {
   const input = existsSync(path) && statSync(path).isFile() ? await inputOf(resolve(path)) : null;
   if (input === null) return await survey(path, options);
   const volumes: SourceVolume[] = [volumeOf(basename(path), input)];

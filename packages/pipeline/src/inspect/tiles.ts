@@ -19,7 +19,8 @@ export function tileSize({ shape, spacing }: Pick<Volume, "shape" | "spacing">, 
   const finest = Math.min(spacing[0], spacing[1]);
   // Pixels as fine as the finer axis, and square.
   const natural = Math.round(Math.max(...mm) / finest);
-  const side = longest ?? (natural < SMALLEST ? natural * Math.ceil(SMALLEST / natural) : Math.min(natural, LARGEST));
+  const side =
+    longest ?? (natural < SMALLEST ? natural * Math.ceil(SMALLEST / natural) : Math.min(natural, LARGEST));
   const scale = side / Math.max(...mm);
   return { width: Math.max(1, Math.round(mm[0] * scale)), height: Math.max(1, Math.round(mm[1] * scale)) };
 }
@@ -35,7 +36,12 @@ export function spreadSlices(slices: number, count: number | "all"): number[] {
  * interpolates the grey values, with a low-pass filter if it shrinks.
  * @param volume upright (`turned`)
  */
-export function grey(volume: Volume, chosen: readonly number[], window: Window, size: TileSize): Uint8Array[] {
+export function grey(
+  volume: Volume,
+  chosen: readonly number[],
+  window: Window,
+  size: TileSize,
+): Uint8Array[] {
   if (!(window[0] < window[1]))
     throw new InspectError(
       `window: expected LOW below HIGH, received ${window.join(", ")}`,

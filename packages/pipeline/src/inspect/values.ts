@@ -49,8 +49,14 @@ export class ValueCounts {
   /** For values from `least` to `most`. */
   static between(least: number, most: number, whole: boolean): ValueCounts {
     const width = most - least;
-    if (whole && width < MOST_WHOLE) return new ValueCounts({ low: least, step: 1, bins: width + 1, exact: true });
-    return new ValueCounts({ low: least, step: width > 0 ? width / (BINS - 1) : 1, bins: BINS, exact: false });
+    if (whole && width < MOST_WHOLE)
+      return new ValueCounts({ low: least, step: 1, bins: width + 1, exact: true });
+    return new ValueCounts({
+      low: least,
+      step: width > 0 ? width / (BINS - 1) : 1,
+      bins: BINS,
+      exact: false,
+    });
   }
 
   /** Of one array. */

@@ -105,7 +105,8 @@ const nonEmpty = (facts: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== ""));
 
 async function niftiFacts(path: string): Promise<Record<string, string>> {
-  const { version, dtype, littleEndian, slope, intercept, geometry, geometryNotes } = await readNiftiHeader(path);
+  const { version, dtype, littleEndian, slope, intercept, geometry, geometryNotes } =
+    await readNiftiHeader(path);
   const scaled = slope === 1 && intercept === 0 ? "" : `, times ${short(slope)} plus ${short(intercept)}`;
   return {
     stored: `NIfTI-${version}, ${dtype}, ${littleEndian ? "little" : "big"} endian${scaled}`,
@@ -115,7 +116,11 @@ async function niftiFacts(path: string): Promise<Record<string, string>> {
 }
 
 /** Facts of a volume in subjects.csv. @param part of the split */
-export function recordFacts({ info }: Dataset, record: VolumeRecord, part: string | null): Record<string, string> {
+export function recordFacts(
+  { info }: Dataset,
+  record: VolumeRecord,
+  part: string | null,
+): Record<string, string> {
   const { subject, label, first, count, original, crop, source, sha256, meanLungHu, extra } = record;
   const facts = {
     subject,
@@ -137,7 +142,10 @@ export function recordFacts({ info }: Dataset, record: VolumeRecord, part: strin
 }
 
 /** The default for black and white: the published window for HU, otherwise all values. */
-export function defaultWindow({ unit, data }: Pick<Volume, "unit" | "data">, counts: ValueCounts): [number, number] {
+export function defaultWindow(
+  { unit, data }: Pick<Volume, "unit" | "data">,
+  counts: ValueCounts,
+): [number, number] {
   if (unit === "HU") return [-1000, 400];
   if (data instanceof Uint8Array && counts.most > 1) return [0, 255];
   const { least, most } = counts;

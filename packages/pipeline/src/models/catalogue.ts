@@ -31,7 +31,18 @@ import { customResnet, resnet18, resnet34, resnet50 } from "./trunks/custom-resn
 import { published2dCnn, sliceCnn } from "./trunks/slice-cnn.js";
 
 export const trunks = [customResnet, resnet18, resnet34, resnet50, published2dCnn, sliceCnn] as const;
-export const heads = [flatten, mean, max, topk, noisyOr, attention, conv1d, gru, transformer, maps3dHead] as const;
+export const heads = [
+  flatten,
+  mean,
+  max,
+  topk,
+  noisyOr,
+  attention,
+  conv1d,
+  gru,
+  transformer,
+  maps3dHead,
+] as const;
 export const networks = [simple, simplebn, simpleModular, attn, volumeCnn, maps3d, twoStage] as const;
 export const losses = [crossEntropy, focal, ordinal] as const;
 export const metrics = [macroF1, balancedAccuracy, auroc, quadraticKappa, loss] as const;

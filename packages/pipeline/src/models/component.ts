@@ -6,7 +6,12 @@
 import type { Tensor } from "@slicestack/torch";
 import { z } from "zod";
 import { optionProblems } from "../config/choice.js";
-import { findComponent, type Component, type ComponentKind, type PublishedName } from "../config/components.js";
+import {
+  findComponent,
+  type Component,
+  type ComponentKind,
+  type PublishedName,
+} from "../config/components.js";
 import { noteDefined } from "../config/plugins.js";
 import type { CamLayers } from "./cam-layers.js";
 import { ModelError } from "./common/model-error.js";
@@ -217,7 +222,8 @@ export function defineHead<S extends z.ZodObject>(
 
 /** Defines a 3D network, which classifies a volume: x_B1HWD → logits_BO. */
 export function defineNetwork<S extends z.ZodObject>(
-  definition: Described<S> & NetworkFacts & { create: (shape: NetworkShape, options: z.output<S>) => VolumeModel },
+  definition: Described<S> &
+    NetworkFacts & { create: (shape: NetworkShape, options: z.output<S>) => VolumeModel },
 ): NetworkComponent {
   return define<S, NetworkComponent>("network", definition, {});
 }
@@ -264,7 +270,13 @@ function define<S extends z.ZodObject, C extends Component>(
     return [field, (first: unknown, given: unknown) => call(first, complete(given ?? {}))];
   });
   const architecture = definition.architecture ?? "";
-  return noteDefined({ ...Object.fromEntries(entries), kind, architecture, options, ...facts } as unknown as C);
+  return noteDefined({
+    ...Object.fromEntries(entries),
+    kind,
+    architecture,
+    options,
+    ...facts,
+  } as unknown as C);
 }
 
 /** An augmentation draws with the same options for every sample: what they become is kept as long as they are. */

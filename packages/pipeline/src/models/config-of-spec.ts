@@ -34,7 +34,9 @@ function sectionsOf(spec: ModelSpec) {
   if (spec.method === "3d") {
     const { network, input } = spec;
     const { dropout, loss, batch } = network;
-    return { network: { model: choice(network), size: input.size, fit: input.fit, dropout, loss, batch_size: batch } };
+    return {
+      network: { model: choice(network), size: input.size, fit: input.fit, dropout, loss, batch_size: batch },
+    };
   }
   const { trunk, vote, input } = spec;
   const { dropout, loss } = trunk;
@@ -48,4 +50,6 @@ function sectionsOf(spec: ModelSpec) {
   };
 }
 
-const choice = ({ name, options }: { name: string; options: Record<string, unknown> }) => ({ [name]: options });
+const choice = ({ name, options }: { name: string; options: Record<string, unknown> }) => ({
+  [name]: options,
+});

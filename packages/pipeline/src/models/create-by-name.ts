@@ -47,7 +47,11 @@ export interface SliceModelSettings extends Loss {
  * @param size height and width of the slices that the model will see
  * @throws ModelError if the size does not fit
  */
-export function createSliceModel(config: SliceModelSettings, classes: number, size: [number, number]): SliceModel {
+export function createSliceModel(
+  config: SliceModelSettings,
+  classes: number,
+  size: [number, number],
+): SliceModel {
   const { dropout, channels } = config;
   const { name, options } = choiceOf(config.model);
   const component = componentOf("trunk", name);
@@ -114,7 +118,11 @@ export interface VolumeModelSettings extends Loss {
  * @param size height, width and slices of the volumes that the model will see
  * @throws ModelError if the size does not fit, or a trunk is given to a model without one
  */
-export function createVolumeModel(config: VolumeModelSettings, classes: number, size: VolumeSize): VolumeModel {
+export function createVolumeModel(
+  config: VolumeModelSettings,
+  classes: number,
+  size: VolumeSize,
+): VolumeModel {
   const { trunk } = config;
   const { name, options } = choiceOf(config.model);
   const component = componentOf("network", name);
@@ -142,7 +150,11 @@ export function createVolumeModel(config: VolumeModelSettings, classes: number, 
 
 function atLeastOne(model: string, name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new ModelError(model, `${name}: expected a whole number of at least 1, received ${value}`, "Correct it.");
+  throw new ModelError(
+    model,
+    `${name}: expected a whole number of at least 1, received ${value}`,
+    "Correct it.",
+  );
 }
 
 /**

@@ -50,7 +50,11 @@ export function weightsText({
   others,
   model,
 }: WeightsDescription): string {
-  const kind = { safetensors: "safetensors", pth: "torch.save", "legacy pth": "torch.save before PyTorch 1.6" }[format];
+  const kind = {
+    safetensors: "safetensors",
+    pth: "torch.save",
+    "legacy pth": "torch.save before PyTorch 1.6",
+  }[format];
   return [
     `${file}: ${kind}, ${(bytes / 1e6).toFixed(1)} MB, ${tensors.length} tensors, ${values} values`,
     `Model: ${model === null ? "not recognised" : modelText(model)}`,

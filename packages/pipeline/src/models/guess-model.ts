@@ -17,7 +17,10 @@ export function guessModel(stored: Stored): ModelGuess | null {
   const shapes = shapesOf(stored);
   // Outer models first: their names contain those of inner models after a prefix.
   const found =
-    joint(shapes) ?? first("network", shapes)?.guess ?? first("trunk", shapes)?.guess ?? first("head", shapes)?.guess;
+    joint(shapes) ??
+    first("network", shapes)?.guess ??
+    first("trunk", shapes)?.guess ??
+    first("head", shapes)?.guess;
   if (found === undefined) return null;
   return {
     alike: [],
@@ -54,7 +57,9 @@ export function first<K extends keyof ByKind>(
   });
   const [found, ...others] = matching;
   // Components with the same names and shapes differ in properties that weights do not show.
-  return found && { ...found, guess: { alike: others.map(({ component }) => component.name), ...found.guess } };
+  return (
+    found && { ...found, guess: { alike: others.map(({ component }) => component.name), ...found.guess } }
+  );
 }
 
 /** A trunk and a head in one file, as saved by fine-tuning and for some published networks. */

@@ -40,14 +40,19 @@ export function loadTrunk(model: SliceModel, file: string): Loaded {
   const wanted = "slice.pretrained needs torchvision's weights for the ResNet of the slice model.";
   const target = model.pretrained;
   if (target === null)
-    throw new CheckpointError(file, "this slice model has no ResNet trunk to load into", `${wanted} Set it to null.`);
+    throw new CheckpointError(
+      file,
+      "this slice model has no ResNet trunk to load into",
+      `${wanted} Set it to null.`,
+    );
   if (!existsSync(file)) throw new CheckpointError(file, "not found", wanted);
   return scope(() => {
     const { tensors, ...loaded } = readWeights(file, (name) => name !== "fc.weight" && name !== "fc.bias");
     checkRecorded(file, loaded.hash);
     const trunk = new Map(tensors);
     const first = trunk.get("conv1.weight");
-    if (first?.dim === 4 && first.size(1) === 3) trunk.set("conv1.weight", adaptInputChannels(first, model.channels));
+    if (first?.dim === 4 && first.size(1) === 3)
+      trunk.set("conv1.weight", adaptInputChannels(first, model.channels));
     loadInto(target, trunk, file, wanted);
     return loadedOf(loaded);
   });
@@ -83,13 +88,22 @@ export function loadForNewClasses(model: Module, file: string, prefix = ""): Loa
 const loadedOf = ({ hash, metadata, notes }: Loaded): Loaded => ({ hash, metadata, notes });
 
 /** Loads tensors by name, all or none. @throws CheckpointError that lists missing and unexpected tensors, and those of another shape */
-export function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: string, remedy: string): void {
+export function loadInto(
+  model: Module,
+  tensors: ReadonlyMap<string, Tensor>,
+  file: string,
+  remedy: string,
+): void {
   try {
     noGrad(() => model.loadStateDict(tensors));
   } catch (error) {
     if (!(error instanceof StateDictError)) throw error;
     const { missing, unexpected, misshapen } = error;
-    const problems = [some("missing", missing), some("unexpected", unexpected), some("other shape", misshapen)];
+    const problems = [
+      some("missing", missing),
+      some("unexpected", unexpected),
+      some("other shape", misshapen),
+    ];
     const text = problems.filter((part) => part !== "").join("; ");
     const guess = guessModel(tensors);
     const hint = guess === null ? "" : ` The file looks like ${modelText(guess)}.`;

@@ -33,7 +33,8 @@ export const ordinalOutputs: ClassOutputs = {
 /** -log of the class probabilities, B x K: the tasks passed before a class, and the one that ends at it. */
 export function ordinalSurprise(logits_BT: Tensor): Tensor {
   return scope(() => {
-    const surprise = (answer: Tensor) => F.binaryCrossEntropyWithLogits(logits_BT, answer, { reduction: "none" });
+    const surprise = (answer: Tensor) =>
+      F.binaryCrossEntropyWithLogits(logits_BT, answer, { reduction: "none" });
     const passed_BK = surprise(onesLike(logits_BT)).cumsum(1).pad([1, 0]);
     const ended_BK = surprise(zerosLike(logits_BT)).pad([0, 1]); // the last class ends nothing
     return passed_BK.add(ended_BK);

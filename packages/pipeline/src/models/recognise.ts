@@ -57,14 +57,26 @@ export function recognise(file: string, tensors: Tensors): Recognised {
       `holds ${/^a/.test(guess.model) ? "an" : "a"} ${guess.model} alone, without the slice model that computes its embeddings`,
       "Evaluate the run folder that contains it: slicestack evaluate RUN --data DATA.",
     );
-  return { guess, method: "3d", slice: null, volume: tensors, trunk: null, head: null, votes: false, notes: [] };
+  return {
+    guess,
+    method: "3d",
+    slice: null,
+    volume: tensors,
+    trunk: null,
+    head: null,
+    votes: false,
+    notes: [],
+  };
 }
 
 function joint(file: string, tensors: Tensors, guess: ModelGuess): Recognised {
   const shapes = shapesOf(tensors);
   const slice = first("trunk", below(shapes, "trunk."))!;
   const head = first("head", below(shapes, "head."))?.component;
-  const sliceTensors = new Map([...tensorsBelow(tensors, "trunk."), ...unclaimed(tensors, ["trunk.", "head."])]);
+  const sliceTensors = new Map([
+    ...tensorsBelow(tensors, "trunk."),
+    ...unclaimed(tensors, ["trunk.", "head."]),
+  ]);
   const { tensors: trunk, notes } = adoptedBy(slice.component, file, sliceTensors, slice.guess);
   return {
     guess,
@@ -89,7 +101,9 @@ const adoptedBy = (
 /** The name of a recognised trunk in a configuration; for a ResNet, that of its depth. */
 function trunkOf({ model, alike, depth }: Pick<ModelGuess, "model" | "alike" | "depth">): string {
   const names = componentNames("trunk");
-  const trunks = (componentsOf("trunk") as readonly TrunkComponent[]).filter(({ name }) => names.includes(name));
+  const trunks = (componentsOf("trunk") as readonly TrunkComponent[]).filter(({ name }) =>
+    names.includes(name),
+  );
   const ofDepth = trunks.filter((trunk) => depth !== null && trunk.depth === depth).map(({ name }) => name);
   return ofDepth.at(-1) ?? [model, ...alike].find((name) => names.includes(name)) ?? model;
 }

@@ -59,7 +59,10 @@ function commonOf({ config, dataset: { info, volumes }, task, split, record }: T
   } as const;
 }
 
-function headOf({ head, transform }: RunConfigOf<"2.5d">, { volumes }: Pick<Dataset, "volumes">): StackSpec["head"] {
+function headOf(
+  { head, transform }: RunConfigOf<"2.5d">,
+  { volumes }: Pick<Dataset, "volumes">,
+): StackSpec["head"] {
   const { model, dropout, loss, slices: sampled } = head;
   if (componentOf("head", model.name).sees === "maps" && transform.planes === "three") {
     const message = `transform.planes: ${model.name} stacks the maps of axial slices; set planes to axial, or choose another head`;

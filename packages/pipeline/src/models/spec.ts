@@ -91,7 +91,10 @@ const common = {
 };
 
 /** How the predictions of slices are combined. */
-const voteSchema = z.strictObject({ rule: z.enum(["mean", "majority", "count", "topk", "noisy_or"]), k: positive });
+const voteSchema = z.strictObject({
+  rule: z.enum(["mean", "majority", "count", "topk", "noisy_or"]),
+  k: positive,
+});
 
 const sliceSpecSchema = z.strictObject({
   ...common,
@@ -119,7 +122,11 @@ const volumeSpecSchema = z.strictObject({
   network: networkSchema,
 });
 
-export const modelSpecSchema = z.discriminatedUnion("method", [sliceSpecSchema, stackSpecSchema, volumeSpecSchema]);
+export const modelSpecSchema = z.discriminatedUnion("method", [
+  sliceSpecSchema,
+  stackSpecSchema,
+  volumeSpecSchema,
+]);
 
 /** 2D: slices vote. */
 export type SliceSpec = z.output<typeof sliceSpecSchema>;

@@ -106,7 +106,10 @@ const LETTER_WIDTH = 0.6;
  * @returns a self-contained `<svg role="img">` with title and desc. Its ids are derived from its content, so a figure always
  * has the same bytes, and several figures can be in one page
  */
-export async function drawSvg(spec: Spec, alternative: { title: string; description: string }): Promise<string> {
+export async function drawSvg(
+  spec: Spec,
+  alternative: { title: string; description: string },
+): Promise<string> {
   // Vega takes a third of a second to load, so it is loaded only when a figure is drawn.
   const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
   const { textMetrics } = vega as unknown as { textMetrics: TextMetrics };
@@ -140,7 +143,9 @@ function describeSvg(svg: string, alternative: { title: string; description: str
     .digest("hex")
     .slice(0, 8);
   const prefix = `figure-${mark}`;
-  const ids = svg.replace(/\bid="([^"]+)"/g, `id="${prefix}-$1"`).replace(/url\(#([^)]+)\)/g, `url(#${prefix}-$1)`);
+  const ids = svg
+    .replace(/\bid="([^"]+)"/g, `id="${prefix}-$1"`)
+    .replace(/url\(#([^)]+)\)/g, `url(#${prefix}-$1)`);
   const inner = ids.replace(/ (role|aria-[a-z]+)="[^"]*"/g, "");
   const labels = `role="img" aria-labelledby="${prefix}-title ${prefix}-desc"`;
   const texts = `<title id="${prefix}-title">${escapeXml(title)}</title><desc id="${prefix}-desc">${escapeXml(description)}</desc>`;
@@ -149,7 +154,13 @@ function describeSvg(svg: string, alternative: { title: string; description: str
 
 /** Text for HTML and XML, in content and in quoted attributes. */
 export function escapeXml(text: string): string {
-  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  const entities: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
   return visible(text).replace(/[&<>"']/g, (character) => entities[character]!);
 }
 

@@ -10,7 +10,10 @@ export function columnGroups(
 ): number[][] {
   const count = rows[0]?.length ?? 0;
   const width = (k: number) => gap + Math.max(...rows.map((row) => [...(row[k] ?? "")].length));
-  const left = Array.from({ length: keys }, (_, k) => width(k)).reduce((sum, columnWidth) => sum + columnWidth, 0);
+  const left = Array.from({ length: keys }, (_, k) => width(k)).reduce(
+    (sum, columnWidth) => sum + columnWidth,
+    0,
+  );
   const groups: number[][] = [];
   let used = Infinity;
   for (let k = keys; k < count; k++) {

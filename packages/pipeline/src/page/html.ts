@@ -9,7 +9,10 @@ export interface Html {
 export const nothing: Html = { html: "" };
 
 /** Template tag: strings and numbers are escaped; Html and lists of Html are inserted unchanged. */
-export function html(parts: TemplateStringsArray, ...values: (string | number | Html | readonly Html[])[]): Html {
+export function html(
+  parts: TemplateStringsArray,
+  ...values: (string | number | Html | readonly Html[])[]
+): Html {
   return { html: parts.reduce((text, part, i) => text + render(values[i - 1]!) + part) };
 }
 

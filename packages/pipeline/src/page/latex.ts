@@ -79,5 +79,8 @@ const LATEX: Record<string, string> = {
 
 /** Text for LaTeX: special characters are escaped, and invisible characters are written as escapes. */
 export function escapeLatex(text: string): string {
-  return visible(text).replace(/[\\~^−–<>±≥≤×\n&%$#_{}]/g, (character) => LATEX[character] ?? `\\${character}`);
+  return visible(text).replace(
+    /[\\~^−–<>±≥≤×\n&%$#_{}]/g,
+    (character) => LATEX[character] ?? `\\${character}`,
+  );
 }

@@ -13,14 +13,20 @@ export interface Speed {
 }
 
 /** The trunks to choose from, the smallest first. */
-const ROLES = { small: "small", middle: "much data or pretrained weights", large: "pretrained weights" } as const;
+const ROLES = {
+  small: "small",
+  middle: "much data or pretrained weights",
+  large: "pretrained weights",
+} as const;
 export const plannedTrunks = (): string[] => Object.values(ROLES).map((role) => plannedName("trunk", role));
 
 /** Those of plannedTrunks that `choose` may take: a ResNet needs ImageNet weights on this machine, or many volumes. */
 export function usefulTrunks({ train }: Pick<Fingerprint, "train">, pretrained: readonly string[]): string[] {
   const middle = plannedName("trunk", ROLES.middle);
   const isEnough = sum(train) >= RESNET_FROM;
-  return plannedTrunks().filter((name, k) => k === 0 || pretrained.includes(name) || (name === middle && isEnough));
+  return plannedTrunks().filter(
+    (name, k) => k === 0 || pretrained.includes(name) || (name === middle && isEnough),
+  );
 }
 
 export interface Machine {
@@ -59,7 +65,12 @@ const OVERHEAD = 20;
  * @param budget seconds for training; null: as long as the full plan takes
  * @param overhead seconds that a training takes besides its steps
  */
-export function choose(data: Fingerprint, machine: Machine, budget: number | null, overhead = OVERHEAD): Plan {
+export function choose(
+  data: Fingerprint,
+  machine: Machine,
+  budget: number | null,
+  overhead = OVERHEAD,
+): Plan {
   const trunk = trunkFor(data, machine, budget === null ? null : budget - overhead);
   const size = sizeFor(data, machine);
   const slices = scheduleFor(data, trunk, budget, overhead);
@@ -141,7 +152,11 @@ export const batchFor = (section: "head" | "network", volumes: number, most: num
 
 export function windowFor({ unit }: Fingerprint): Choice {
   if (unit === "HU")
-    return { key: "transform.window", value: [-1000, 400], reason: "HU: lung and soft tissue, as in the paper" };
+    return {
+      key: "transform.window",
+      value: [-1000, 400],
+      reason: "HU: lung and soft tissue, as in the paper",
+    };
   return {
     key: "transform.window",
     value: null,
@@ -158,7 +173,8 @@ function isCube({ height, width, depth: [least, , most], anisotropy }: Fingerpri
 
 /** The most slices of a volume that the head sees if they come from three planes. */
 const MOST_CUTS = 96;
-const slicesOf = (data: Fingerprint): number => (isCube(data) ? Math.min(MOST_CUTS, 3 * data.depth[1]) : data.depth[1]);
+const slicesOf = (data: Fingerprint): number =>
+  isCube(data) ? Math.min(MOST_CUTS, 3 * data.depth[1]) : data.depth[1];
 
 function cutsOf(data: Fingerprint, { pretrained }: Trunk): Choice[] {
   if (!isCube(data)) return [];
@@ -196,9 +212,17 @@ function trunkFor(data: Fingerprint, machine: Machine, budget: number | null): T
     const pretrained = machine.pretrained.includes(model);
     if (speed === undefined || !affordable(speed)) continue;
     if (pretrained)
-      return { ...speed, pretrained, reason: "ImageNet weights are on this machine and the budget allows it" };
+      return {
+        ...speed,
+        pretrained,
+        reason: "ImageNet weights are on this machine and the budget allows it",
+      };
     if (enough && model === middle)
-      return { ...speed, pretrained, reason: `${sum(data.train)} volumes are enough for it without ImageNet weights` };
+      return {
+        ...speed,
+        pretrained,
+        reason: `${sum(data.train)} volumes are enough for it without ImageNet weights`,
+      };
   }
   const why = enough
     ? "the budget allows no larger one"
@@ -238,7 +262,9 @@ function scheduleFor(data: Fingerprint, speed: Speed, budget: number | null, ove
   }
   const least = options.at(-1) ?? wanted;
   const seconds = secondsOf(data, speed, FEWEST_EPOCHS, least) + overhead;
-  const warnings = [`The budget of ${minutes(budget!)} is too short: the smallest plan takes ${minutes(seconds)}.`];
+  const warnings = [
+    `The budget of ${minutes(budget!)} is too short: the smallest plan takes ${minutes(seconds)}.`,
+  ];
   return { choices: sliceChoices(least, FEWEST_EPOCHS, depth, budget), seconds, warnings };
 }
 
@@ -258,7 +284,12 @@ function sliceChoices(perVolume: number, epochs: number, depth: number, budget: 
 }
 
 /** The seconds of training and validation on slices, embeddings of all, and the head. */
-function secondsOf(data: Fingerprint, { training, embedding }: Speed, epochs: number, perVolume: number): number {
+function secondsOf(
+  data: Fingerprint,
+  { training, embedding }: Speed,
+  epochs: number,
+  perVolume: number,
+): number {
   const [train, val, depth] = [sum(data.train), sum(data.val), slicesOf(data)];
   const slices = epochs * ((train * perVolume) / training + (val * perVolume) / embedding);
   const embeddings = ((train + 3 * val) * depth) / embedding; // val twice, and about as much again for test
@@ -306,7 +337,11 @@ export function optimiser(section: "slice" | "head" | "network"): Choice[] {
       reason: "weight decay that does not depend on the size of the gradient",
     },
     { key: `${section}.weight_decay`, value: 0.01, reason: "its usual value" },
-    { key: `${section}.schedule`, value: "one_cycle", reason: "a fixed number of epochs: warm-up and decay in one" },
+    {
+      key: `${section}.schedule`,
+      value: "one_cycle",
+      reason: "a fixed number of epochs: warm-up and decay in one",
+    },
   ];
 }
 

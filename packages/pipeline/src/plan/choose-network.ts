@@ -69,7 +69,11 @@ export function chooseNetwork(
     { key: "method", value: "3d", reason: "a network that sees the whole volume at once" },
     windowFor(data),
     augmentFor(data),
-    { key: "network.model", value: speed.model, reason: "the best of the 3D networks that two cores can train" },
+    {
+      key: "network.model",
+      value: speed.model,
+      reason: "the best of the 3D networks that two cores can train",
+    },
     {
       key: "network.size",
       value: isLarge ? [LARGE, LARGE, LARGE] : speed.size,

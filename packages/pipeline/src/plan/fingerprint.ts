@@ -29,7 +29,8 @@ export function fingerprint({ info, volumes }: Dataset, split: Split): Fingerpri
   };
   const labels = labelsOf(info);
   const classes = labels.map((label) => info.classes[label]!);
-  const count = (chosen: typeof volumes) => labels.map((c) => chosen.filter(({ label }) => label === c).length);
+  const count = (chosen: typeof volumes) =>
+    labels.map((c) => chosen.filter(({ label }) => label === c).length);
   const train = part("train");
   const depths = volumes.map(({ count: slices }) => slices).sort((a, b) => a - b);
   const ratios = volumes.map(({ geometry: { spacing } }) => spacing[2] / Math.sqrt(spacing[0] * spacing[1]));
@@ -49,12 +50,19 @@ export function fingerprint({ info, volumes }: Dataset, split: Split): Fingerpri
   };
 }
 
-function flagsOf(info: Dataset["info"], classes: readonly string[], train: readonly number[], split: Split): string[] {
+function flagsOf(
+  info: Dataset["info"],
+  classes: readonly string[],
+  train: readonly number[],
+  split: Split,
+): string[] {
   const rare = classes.filter((_, c) => train[c]! > 0 && train[c]! < 10);
   const absent = classes.filter((_, c) => train[c] === 0);
   const quarantined = info.quarantined?.length ?? 0;
   return [
-    ...(absent.length > 0 ? [`No training volume of ${absent.join(", ")}: the model cannot learn this class.`] : []),
+    ...(absent.length > 0
+      ? [`No training volume of ${absent.join(", ")}: the model cannot learn this class.`]
+      : []),
     ...(rare.length > 0
       ? [`Fewer than 10 training volumes of ${rare.join(", ")}: the scores of this class will be unreliable.`]
       : []),

@@ -27,7 +27,10 @@ const BATCH = 32;
 const VOLUME_BATCH = 4;
 const LEAST = { seconds: 1.5, steps: 2 };
 
-export function job({ stored, classes, models, networks = [], compute }: MeasureJob, context: JobContext): Measured {
+export function job(
+  { stored, classes, models, networks = [], compute }: MeasureJob,
+  context: JobContext,
+): Measured {
   const plan = planCompute(compute);
   const size = plannedSize(stored, plan.device);
   startCompute(plan, 0);

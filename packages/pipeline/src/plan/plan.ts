@@ -14,7 +14,14 @@ import { trunkDepth } from "../models/create-by-name.js";
 import { hasPretrained } from "../models/pretrained.js";
 import { visible } from "../page/visible.js";
 import { splitsOf } from "../train/choose-split.js";
-import { choose, plannedTrunks, usefulTrunks, type Choice, type Machine, type Plan } from "./choose-config.js";
+import {
+  choose,
+  plannedTrunks,
+  usefulTrunks,
+  type Choice,
+  type Machine,
+  type Plan,
+} from "./choose-config.js";
 import { fingerprint, type Fingerprint } from "./fingerprint.js";
 import type { NetworkSpeed } from "./choose-network.js";
 import type { Measured, MeasureJob } from "./measure-job.js";
@@ -46,7 +53,13 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
   const { machine } = await measureMachine(found, { ...taskOptionsOf(options), device, threads });
   const chosen = choose(found, machine, budget);
   const yaml = planYaml(chosen, found, machine);
-  return { ...chosen, fingerprint: found, machine, yaml, config: loadConfig({ file: "the plan", text: yaml }) };
+  return {
+    ...chosen,
+    fingerprint: found,
+    machine,
+    yaml,
+    config: loadConfig({ file: "the plan", text: yaml }),
+  };
 }
 
 export interface MeasureOptions extends TaskOptions {

@@ -17,7 +17,14 @@ import {
   zeros,
   type Tensor,
 } from "@slicestack/torch";
-import { allGather, allReduce, broadcast, DistributedError, rank, worldSize } from "@slicestack/torch/distributed";
+import {
+  allGather,
+  allReduce,
+  broadcast,
+  DistributedError,
+  rank,
+  worldSize,
+} from "@slicestack/torch/distributed";
 import { loadedPlugins } from "../config/plugins.js";
 import { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
@@ -87,7 +94,11 @@ export function volumeEmbeddings(
 }
 
 /** The last feature maps of the slices of these volumes, in a file that is mapped into memory; on the CPU. */
-export function volumeMaps(source: FeatureSource, volumes: readonly Volume[], options: PredictOptions): Features {
+export function volumeMaps(
+  source: FeatureSource,
+  volumes: readonly Volume[],
+  options: PredictOptions,
+): Features {
   const { chosen, placed } = slicesOf(source, volumes);
   const file = cacheFile(source, chosen, options, "maps");
   const computed = () => mapsInMemory(source, chosen.flat(), options);
@@ -133,7 +144,8 @@ function mapsTogether(
   const isCached = valueOfFirst(first !== undefined);
   first?.dispose();
   let isFull = false;
-  if (!isCached && valueOfFirst(rank() === 0 && canKeep(file))) isFull = !writeMaps(file, source, slices, options);
+  if (!isCached && valueOfFirst(rank() === 0 && canKeep(file)))
+    isFull = !writeMaps(file, source, slices, options);
   // At most one copy for each process.
   for (let round = 0; round <= worldSize(); round++) {
     const own = mapped(file);
@@ -167,7 +179,8 @@ function copyMaps(file: string, to: number): boolean {
       for (let at = 0; at < size; at += copyBytes) {
         scope(() => {
           const count = Math.min(copyBytes, size - at);
-          const piece = bytes === undefined ? zeros([count], { dtype: "uint8" }) : bytes.narrow(0, at, count).clone();
+          const piece =
+            bytes === undefined ? zeros([count], { dtype: "uint8" }) : bytes.narrow(0, at, count).clone();
           broadcast(piece);
           writer?.write(piece.toTypedArray() as Uint8Array);
         });
@@ -223,7 +236,12 @@ function slicesOf({ store, slices = null }: FeatureSource, volumes: readonly Vol
 }
 
 /** @returns null for voxels without a hash */
-function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOptions, kind: unknown): string | null {
+function cacheFile(
+  source: FeatureSource,
+  chosen: number[][],
+  options: PredictOptions,
+  kind: unknown,
+): string | null {
   const { store, weightsHash, datasetHash } = source;
   if (datasetHash === null) return null;
   const { device, ...transform } = store.transform;
@@ -324,7 +342,9 @@ function tensorHash(tensor: Tensor): Buffer {
   const hash = createHash("sha256").update(`${tensor.shape.join(" ")}\n`);
   // One call accepts at most 2 GiB.
   for (let at = 0; at < values.byteLength; at += 2 ** 30)
-    hash.update(new Uint8Array(values.buffer, values.byteOffset + at, Math.min(2 ** 30, values.byteLength - at)));
+    hash.update(
+      new Uint8Array(values.buffer, values.byteOffset + at, Math.min(2 ** 30, values.byteLength - at)),
+    );
   return hash.digest();
 }
 
@@ -345,7 +365,12 @@ function mapsInMemory({ model, store }: FeatureSource, slices: number[], options
 }
 
 /** Writes the maps, followed by their hash. @returns false if the file does not fit on the disk of this process */
-function writeMaps(file: string, { model, store }: FeatureSource, slices: number[], options: PredictOptions): boolean {
+function writeMaps(
+  file: string,
+  { model, store }: FeatureSource,
+  slices: number[],
+  options: PredictOptions,
+): boolean {
   const first_NFhw = scope(() => mapsOfSlices(model, store, slices.slice(0, mapsBatch), options));
   const [, ...shape] = first_NFhw.shape;
   const { dtype } = first_NFhw;
@@ -368,7 +393,11 @@ function writeMaps(file: string, { model, store }: FeatureSource, slices: number
         const partOf = (place: number) => slices.slice(at(place), at(place + 1));
         const mine = partOf(rank());
         const mine_NFhw =
-          at(rank()) === 0 ? first_NFhw : mine.length === 0 ? undefined : mapsOfSlices(model, store, mine, options);
+          at(rank()) === 0
+            ? first_NFhw
+            : mine.length === 0
+              ? undefined
+              : mapsOfSlices(model, store, mine, options);
         for (let place = 0; place < ranks; place++) {
           const count = partOf(place).length;
           if (count === 0) break;

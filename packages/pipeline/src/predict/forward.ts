@@ -30,7 +30,12 @@ export function embedSlices(
 }
 
 /** The same for slices that are already cut and augmented: unit_NCHW → embedding_NE, float32. */
-export function embedInput(model: SliceModel, store: SliceStore, unit_NCHW: Tensor, compute: Compute): Tensor {
+export function embedInput(
+  model: SliceModel,
+  store: SliceStore,
+  unit_NCHW: Tensor,
+  compute: Compute,
+): Tensor {
   model.eval();
   return scope(() =>
     cat(
@@ -38,7 +43,9 @@ export function embedInput(model: SliceModel, store: SliceStore, unit_NCHW: Tens
         .split(batchSize)
         .map((unit_BCHW) =>
           scope(() =>
-            frozen(model, store, unit_BCHW, compute, (x_BCHW) => model.embed(x_BCHW)).to({ dtype: "float32" }),
+            frozen(model, store, unit_BCHW, compute, (x_BCHW) => model.embed(x_BCHW)).to({
+              dtype: "float32",
+            }),
           ),
         ),
     ),
@@ -85,7 +92,9 @@ function frozen(
   { device, bfloat16 }: Compute,
   pass: (x_BCHW: Tensor) => Tensor,
 ): Tensor {
-  return noGrad(() => autocast({ device, enabled: bfloat16 }, () => pass(store.normalise(unit_BCHW, model.channels))));
+  return noGrad(() =>
+    autocast({ device, enabled: bfloat16 }, () => pass(store.normalise(unit_BCHW, model.channels))),
+  );
 }
 
 /** Class probabilities of the slices at `indices`, N x K, float32. */
@@ -99,7 +108,11 @@ export function predictSlices(
 }
 
 /** embedding_NE, float32, of `embedSlices` → class probabilities, N x K: the same as a second pass through the trunk. */
-export function classifyEmbeddings(model: SliceModel, embedding_NE: Tensor, { device, bfloat16 }: Compute): Tensor {
+export function classifyEmbeddings(
+  model: SliceModel,
+  embedding_NE: Tensor,
+  { device, bfloat16 }: Compute,
+): Tensor {
   model.eval();
   return scope(() => {
     const parts = embedding_NE

@@ -29,7 +29,11 @@ export function loadBest(
   const ours = (stage === "slice" ? record.environment[SLICE_STAGE_SPLIT] : undefined) ?? split.hash;
   const remedy = "Put the original weights back, with the .sha256 beside them, or train this stage again.";
   if (theirs !== undefined && theirs !== ours)
-    throw new RunError(file, `was trained on split ${theirs.slice(0, 12)}, this run has ${ours.slice(0, 12)}`, remedy);
+    throw new RunError(
+      file,
+      `was trained on split ${theirs.slice(0, 12)}, this run has ${ours.slice(0, 12)}`,
+      remedy,
+    );
   if (sliceModel !== undefined && seen !== undefined && seen !== sliceModel)
     throw new RunError(file, "belongs to a slice model other than that of this run", remedy);
   return loaded;

@@ -45,7 +45,10 @@ export const deciding = ({ trunk, head, tuned }: OpenSliceModel): { trunk: Slice
 export type LoadStage = (stage: StageName, model: Module, sliceModel?: string) => { hash: string };
 
 /** Loads as another does, and keeps the hash of each stage's weights. */
-export function keepingHashes(load: LoadStage): { load: LoadStage; hashes: Partial<Record<StageName, string>> } {
+export function keepingHashes(load: LoadStage): {
+  load: LoadStage;
+  hashes: Partial<Record<StageName, string>>;
+} {
   const hashes: Partial<Record<StageName, string>> = {};
   const keeping: LoadStage = (stage, model, sliceModel) => {
     const loaded = load(stage, model, sliceModel);
@@ -84,7 +87,12 @@ function openNetwork(spec: VolumeSpec, load: LoadStage | null, device: string, o
   return { spec, network, [Symbol.dispose]: owned.end };
 }
 
-function openSlices(spec: SliceSpec | StackSpec, load: LoadStage | null, device: string, owned: Owned): OpenSliceModel {
+function openSlices(
+  spec: SliceSpec | StackSpec,
+  load: LoadStage | null,
+  device: string,
+  owned: Owned,
+): OpenSliceModel {
   const trunk = owned.use(createTrunk(spec));
   const head = spec.method === "2.5d" ? owned.use(createHead(spec, trunk)) : null;
   const trunkHash = load?.("slice", trunk).hash ?? "";

@@ -8,5 +8,7 @@ import { VoxelPredictor } from "./voxel-predictor.js";
 
 /** @param source the predictor takes ownership of it, but not of the model */
 export function predictorOf(model: OpenModel, source: VoxelSource, compute: Compute): Predictor {
-  return isNetwork(model) ? new VoxelPredictor(model, source, compute) : new SlicePredictor(model, source, compute);
+  return isNetwork(model)
+    ? new VoxelPredictor(model, source, compute)
+    : new SlicePredictor(model, source, compute);
 }

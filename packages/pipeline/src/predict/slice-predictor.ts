@@ -13,7 +13,14 @@ import type { Head } from "../models/heads/head.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import { seenOf } from "../models/spec.js";
 import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource, type Volume } from "./features.js";
-import { classifyEmbeddings, embedSlices, mapsOfSlices, predictVolumes, rowsOf, type Compute } from "./forward.js";
+import {
+  classifyEmbeddings,
+  embedSlices,
+  mapsOfSlices,
+  predictVolumes,
+  rowsOf,
+  type Compute,
+} from "./forward.js";
 import { deciding, type OpenSliceModel } from "./open-model.js";
 import type { Evidence, Predicted, Predictor, PredictionOptions, Probabilities } from "./prediction.js";
 
@@ -37,8 +44,15 @@ export class SlicePredictor implements Predictor {
       const { trunk, trunkHash } = this.#model;
       const passes = this.#passes(volumes, options);
       const all = volumeEmbeddings(this.#source(trunk, trunkHash, options), volumes, passes);
-      const classified = classifyEmbeddings(trunk, all.features_N, this.#compute).toTypedArray() as Float32Array;
-      const slices = { counts: all.volumes.map(({ count }) => count), probabilities: Float32Array.from(classified) };
+      const classified = classifyEmbeddings(
+        trunk,
+        all.features_N,
+        this.#compute,
+      ).toTypedArray() as Float32Array;
+      const slices = {
+        counts: all.volumes.map(({ count }) => count),
+        probabilities: Float32Array.from(classified),
+      };
       const evidence = volumes.map((volume): Evidence => {
         const places = this.#seen(volume).map((slice) => this.#store.locationOf(volume, slice));
         return { id: volume.id, weights: null, places };
@@ -64,7 +78,12 @@ export class SlicePredictor implements Predictor {
     this.#add(found, "2.5d", joint.head, again);
   }
 
-  #add({ models, evidence }: Predicted, model: string, head: Head, features: Pick<Features, "features_N" | "volumes">) {
+  #add(
+    { models, evidence }: Predicted,
+    model: string,
+    head: Head,
+    features: Pick<Features, "features_N" | "volumes">,
+  ) {
     const { device } = this.#compute;
     const { features_N, volumes } = features;
     const { probabilities, sliceWeights } = predictVolumes(head, features_N, volumes, this.#depth, device);
@@ -80,7 +99,12 @@ export class SlicePredictor implements Predictor {
         return rowsOf(classifyEmbeddings(trunk, embedding_NE, this.#compute));
       }
       const seen = this.#seen(volume);
-      const features_N = (this.#hasMaps ? mapsOfSlices : embedSlices)(trunk, this.#store, seen, this.#compute);
+      const features_N = (this.#hasMaps ? mapsOfSlices : embedSlices)(
+        trunk,
+        this.#store,
+        seen,
+        this.#compute,
+      );
       const stacked = [{ offset: 0, count: seen.length }];
       return predictVolumes(head, features_N, stacked, this.#depth, this.#compute.device).probabilities;
     });
@@ -108,8 +132,19 @@ export class SlicePredictor implements Predictor {
     return spreadOver(this.#store.slicesOf(volume), this.#sampled);
   }
 
-  #source(model: SliceModel, weightsHash: string, { contentHash }: PredictionOptions, slices: number | null = null) {
-    return { model, weightsHash, store: this.#store, datasetHash: contentHash ?? null, slices } satisfies FeatureSource;
+  #source(
+    model: SliceModel,
+    weightsHash: string,
+    { contentHash }: PredictionOptions,
+    slices: number | null = null,
+  ) {
+    return {
+      model,
+      weightsHash,
+      store: this.#store,
+      datasetHash: contentHash ?? null,
+      slices,
+    } satisfies FeatureSource;
   }
 
   #passes(volumes: readonly Volume[], { onBatch }: PredictionOptions) {
@@ -128,7 +163,9 @@ export class SlicePredictor implements Predictor {
       rows.push(...seen.map((slice) => all.volumes[k]!.offset + places.get(slice)!));
       return { offset, count: seen.length };
     });
-    const index = fromTypedArray(BigInt64Array.from(rows, BigInt), [rows.length], { device: all.features_N.device });
+    const index = fromTypedArray(BigInt64Array.from(rows, BigInt), [rows.length], {
+      device: all.features_N.device,
+    });
     return { features_N: all.features_N.indexSelect(0, index), volumes: placed };
   }
 

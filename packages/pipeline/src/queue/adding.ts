@@ -70,7 +70,9 @@ function openBlockers(
 }
 
 function needsId(database: QueueDatabase, kind: string, needs: Needs): number {
-  const resources = JSON.stringify(Object.fromEntries(Object.entries(needs).sort(([a], [b]) => (a < b ? -1 : 1))));
+  const resources = JSON.stringify(
+    Object.fromEntries(Object.entries(needs).sort(([a], [b]) => (a < b ? -1 : 1))),
+  );
   const find = database.statement("SELECT id FROM needs WHERE kind = ? AND resources = ?");
   const row = find.get(kind, resources) as { id: number } | undefined;
   if (row !== undefined) return row.id;

@@ -53,7 +53,8 @@ export function retryJobs(
   keys: Keys,
   { states, now }: { states: readonly JobState[]; now: number },
 ): number {
-  const sql = "UPDATE jobs SET state = 'queued', failures = 0, losses = 0, ready = ?, ended = NULL WHERE id = ?";
+  const sql =
+    "UPDATE jobs SET state = 'queued', failures = 0, losses = 0, ready = ?, ended = NULL WHERE id = ?";
   return each(database, keys, states, ({ id }) => void database.statement(sql).run(now, id));
 }
 
@@ -87,7 +88,12 @@ export function askAll(database: QueueDatabase, asked: Asked): void {
   each(database, undefined, ["leased"], ({ id }) => ask(database, id, asked));
 }
 
-function each(database: QueueDatabase, keys: Keys, states: readonly JobState[], body: (row: Row) => void): number {
+function each(
+  database: QueueDatabase,
+  keys: Keys,
+  states: readonly JobState[],
+  body: (row: Row) => void,
+): number {
   const rows = (keys === undefined ? all(database) : named(database, keys)).filter(({ state }) =>
     states.includes(state),
   );

@@ -161,7 +161,8 @@ function checkHeader(file: string, sqlite: Sqlite): void {
     );
 }
 
-const isBare = (sqlite: Sqlite): boolean => sqlite.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+const isBare = (sqlite: Sqlite): boolean =>
+  sqlite.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
 
 function damaged(file: string, found: string, cause?: unknown): QueueError {
   const remedy = "Restore a copy, or delete it together with its -wal and -shm files to start over.";
@@ -178,7 +179,8 @@ function inWords<R>(file: string, body: () => R): R {
 }
 
 function wordsFor(file: string, error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== "SqliteError" || !("code" in error)) return explained(error);
+  if (!(error instanceof Error) || error.name !== "SqliteError" || !("code" in error))
+    return explained(error);
   const code = String(error.code);
   const said = error.message.replace(/\.$/, "");
   if (DAMAGED.test(code)) return damaged(file, said, error);
@@ -188,7 +190,9 @@ function wordsFor(file: string, error: unknown): unknown {
     });
   const system = systemCode(code);
   if (system !== null)
-    return explained(Object.assign(new Error(said, { cause: error }), { code: system, syscall: "write", path: file }));
+    return explained(
+      Object.assign(new Error(said, { cause: error }), { code: system, syscall: "write", path: file }),
+    );
   if (code.startsWith("SQLITE_IOERR")) {
     const problem = `could not be read or written (${code}): a quota or file-size limit has been reached, or the disk is failing`;
     return new QueueError(file, problem, "Free some space, raise the limit (ulimit -f), or check the disk.", {

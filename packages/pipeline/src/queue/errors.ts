@@ -25,7 +25,11 @@ export class QueueFullError extends QueueError {
     readonly waiting: number,
     readonly maxWaiting: number,
   ) {
-    super(file, `expected at most ${maxWaiting} waiting jobs, but ${waiting} are waiting`, "Try again later.");
+    super(
+      file,
+      `expected at most ${maxWaiting} waiting jobs, but ${waiting} are waiting`,
+      "Try again later.",
+    );
   }
 }
 

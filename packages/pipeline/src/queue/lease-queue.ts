@@ -99,7 +99,9 @@ export class LeaseQueue implements Disposable {
    * @returns how many are new   @throws QueueFullError, QueueError (a blocker is missing), SystemError
    */
   add(jobs: readonly NewJob[]): number {
-    return this.database.write(() => addJobs(this.database, jobs, { now: this.now(), maxWaiting: this.maxWaiting }));
+    return this.database.write(() =>
+      addJobs(this.database, jobs, { now: this.now(), maxWaiting: this.maxWaiting }),
+    );
   }
 
   /**
@@ -133,7 +135,9 @@ export class LeaseQueue implements Disposable {
     const token = randomBytes(12).toString("hex");
     const now = this.now();
     this.database
-      .statement("UPDATE jobs SET state = 'leased', token = ?, owner = ?, until = ?, asked = NULL WHERE id = ?")
+      .statement(
+        "UPDATE jobs SET state = 'leased', token = ?, owner = ?, until = ?, asked = NULL WHERE id = ?",
+      )
       .run(token, owner, now + this.leaseFor, id);
     this.database
       .statement("INSERT INTO attempts (job, token, owner, started) VALUES (?, ?, ?, ?)")
@@ -173,7 +177,9 @@ export class LeaseQueue implements Disposable {
   amend(token: string, payload: unknown): void {
     this.database.write(() => {
       this.held(token);
-      this.database.statement("UPDATE jobs SET payload = ? WHERE token = ?").run(JSON.stringify(payload), token);
+      this.database
+        .statement("UPDATE jobs SET payload = ? WHERE token = ?")
+        .run(JSON.stringify(payload), token);
     });
   }
 
@@ -190,7 +196,9 @@ export class LeaseQueue implements Disposable {
   fail(token: string, error: string, { isFinal = false }: { isFinal?: boolean } = {}): JobState {
     return this.database.write(() => {
       const { id, failures, attempts } = this.held(token);
-      this.database.statement("UPDATE jobs SET failures = failures + 1, error = ? WHERE id = ?").run(error, id);
+      this.database
+        .statement("UPDATE jobs SET failures = failures + 1, error = ? WHERE id = ?")
+        .run(error, id);
       if (isFinal || failures + 1 >= attempts) {
         this.end(token, "failed", { outcome: "failed", error });
         return "failed";
@@ -202,7 +210,9 @@ export class LeaseQueue implements Disposable {
 
   /** Gives the job back unfinished: it waits again, or is paused or cancelled as requested. @throws LeaseLostError */
   release(token: string, detail: string | null = null): JobState {
-    return this.database.write(() => this.giveBack(token, { outcome: "released", detail, ready: this.now() }));
+    return this.database.write(() =>
+      this.giveBack(token, { outcome: "released", detail, ready: this.now() }),
+    );
   }
 
   /** Ends a leased job as cancelled. @throws LeaseLostError */
@@ -373,7 +383,9 @@ export class LeaseQueue implements Disposable {
   /** When the next retry is due, in milliseconds since 1970; null if no job waits for one. */
   nextRetry(): number | null {
     const sql = "SELECT min(ready) AS ready FROM jobs WHERE state = 'queued' AND blockers = 0 AND ready > ?";
-    const row = this.database.read(() => this.database.statement(sql).get(this.now())) as { ready: number | null };
+    const row = this.database.read(() => this.database.statement(sql).get(this.now())) as {
+      ready: number | null;
+    };
     return row.ready;
   }
 

@@ -2,7 +2,15 @@
 import type { Owner } from "../data/lock-owner.js";
 import type { QueueDatabase } from "./database.js";
 import { QueueError } from "./errors.js";
-import { JOB_STATES, type Attempt, type Counts, type Job, type JobState, type Lease, type Needs } from "./jobs.js";
+import {
+  JOB_STATES,
+  type Attempt,
+  type Counts,
+  type Job,
+  type JobState,
+  type Lease,
+  type Needs,
+} from "./jobs.js";
 
 export interface ListOptions {
   /** Default all. */
@@ -82,7 +90,9 @@ export function leaseOf(database: QueueDatabase, token: string): Lease | null {
 
 export function countJobs(database: QueueDatabase): Counts {
   const rows = database.statement("SELECT state, count(*) AS count FROM jobs GROUP BY state").all();
-  const found = new Map((rows as { state: JobState; count: number }[]).map(({ state, count }) => [state, count]));
+  const found = new Map(
+    (rows as { state: JobState; count: number }[]).map(({ state, count }) => [state, count]),
+  );
   const counts: Partial<Counts> = {};
   for (const state of JOB_STATES) counts[state] = found.get(state) ?? 0;
   return counts as Counts;

@@ -75,7 +75,8 @@ export function refuseNetworkDisk(file: string, probe: FileSystemProbe = system)
 
 /** The name of a network file system; null for a local one. */
 export function networkFileSystem(folder: string, probe: FileSystemProbe = system): string | null {
-  if (probe.platform === "darwin") return NETWORK_MOUNTS[mountKind(folder, mountsOfMacOs(probe.mounts()))] ?? null;
+  if (probe.platform === "darwin")
+    return NETWORK_MOUNTS[mountKind(folder, mountsOfMacOs(probe.mounts()))] ?? null;
   const type = probe.type(folder);
   if (type !== FUSE) return NETWORK_TYPES[type] ?? null;
   const kind = mountKind(folder, mountsOfLinux(probe.mounts()));
@@ -90,7 +91,9 @@ interface Mount {
 function mountsOfLinux(text: string): Mount[] {
   return text.split("\n").map((line) => {
     const [, escaped = "", kind = ""] = line.split(" ");
-    const point = escaped.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+    const point = escaped.replaceAll(/\\(\d{3})/g, (_, octal: string) =>
+      String.fromCharCode(parseInt(octal, 8)),
+    );
     return { point, kind };
   });
 }

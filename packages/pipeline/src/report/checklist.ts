@@ -59,7 +59,9 @@ function itemsOf(input: ReportInput): Item[] {
     .map(([name, value]) => `${name} ${value}`)
     .join(", ");
   const { resamples, level } = main.bootstrap;
-  const small = main.perClass.filter((entry) => entry.small).map(({ name, subjects }) => `${name} (n = ${subjects})`);
+  const small = main.perClass
+    .filter((entry) => entry.small)
+    .map(({ name, subjects }) => `${name} (n = ${subjects})`);
   const vote = analysis.votes;
   return [
     item("1", "1", "title that identifies the study as machine learning, its kind, population and purpose"),

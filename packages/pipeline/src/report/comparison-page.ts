@@ -20,13 +20,17 @@ export function comparisonPage(comparison: RunComparison, figure: Figure, comman
       name: `${first} − ${second}`,
       cells: metrics.map((name) => {
         const { difference, test, adjusted } = values[name]!;
-        return html`${cell(difference, formatSigned)} <small class="below">${test}, p ${formatP(adjusted)}</small>`;
+        return html`${cell(difference, formatSigned)}
+          <small class="below">${test}, p ${formatP(adjusted)}</small>`;
       }),
     })),
   ];
   const caption = `Runs, then the difference of every pair with its p-value (Holm): estimate and interval on ${pairs.subjects} test subjects, ${pairs.volumes} volumes.`;
   const byFold = foldTable(comparison);
-  const folders = runs.map(({ name, folder, model }) => ({ name, cells: [model, html`<code>${folder}</code>`] }));
+  const folders = runs.map(({ name, folder, model }) => ({
+    name,
+    cells: [model, html`<code>${folder}</code>`],
+  }));
   return renderPage({
     title: `${title} – Slicestack`,
     head: html`<header>

@@ -25,14 +25,17 @@ export function comparisonTable({ summaries, pairs }: RunComparison): Comparison
     pairs: pairs.pairs.map(({ first, second, metrics: values }) => [
       `${first} − ${second}`,
       ...metrics.map(
-        (name) => `${formatEstimate(values[name]!.difference, formatSigned)} p ${formatP(values[name]!.adjusted)}`,
+        (name) =>
+          `${formatEstimate(values[name]!.difference, formatSigned)} p ${formatP(values[name]!.adjusted)}`,
       ),
     ]),
   };
 }
 
 /** Groups on the same folds: the difference of every pair, with the corrected resampled t-test; null without folds. */
-export function foldTable({ folds }: RunComparison): { caption: string; columns: string[]; rows: string[][] } | null {
+export function foldTable({
+  folds,
+}: RunComparison): { caption: string; columns: string[]; rows: string[][] } | null {
   if (folds === null) return null;
   const metrics = Object.keys(folds.pairs[0]?.metrics ?? {}) as MetricName[];
   const size = `mean over ${folds.folds} folds of about ${Math.round(folds.trainSubjects)} training and ${Math.round(folds.testSubjects)} test subjects`;
@@ -67,7 +70,8 @@ export function comparisonMarkdown(comparison: RunComparison): string {
   const notes = comparison.notes.map((note) => `- ${escapeMarkdown(note)}`);
   const rule = `|${"---|".repeat(columns.length)}`;
   const folds = foldTable(comparison);
-  const byFold = folds === null ? [] : [line(folds.columns), rule, ...folds.rows.map(line), "", folds.caption, ""];
+  const byFold =
+    folds === null ? [] : [line(folds.columns), rule, ...folds.rows.map(line), "", folds.caption, ""];
   return [
     line(columns),
     rule,
@@ -104,5 +108,7 @@ function footerText({ pairs, summaries }: RunComparison): string {
 }
 
 function testsOf(pairs: RunComparison["pairs"]): string {
-  return [...new Set(pairs.pairs.flatMap(({ metrics }) => Object.values(metrics).map(({ test }) => test)))].join(", ");
+  return [
+    ...new Set(pairs.pairs.flatMap(({ metrics }) => Object.values(metrics).map(({ test }) => test))),
+  ].join(", ");
 }

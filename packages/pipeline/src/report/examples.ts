@@ -56,7 +56,9 @@ export async function exampleSlices(
 function strongest(evidence: ExampleOptions["evidence"][number] | undefined) {
   const { weights = null, places = [], word = "weight" } = evidence ?? {};
   if (weights === null) return null;
-  const axial = places.flatMap((place, k) => (place === null ? [] : [{ place, weight: weights[k] ?? 0, word }]));
+  const axial = places.flatMap((place, k) =>
+    place === null ? [] : [{ place, weight: weights[k] ?? 0, word }],
+  );
   return axial.reduce<(typeof axial)[number] | null>(
     (best, candidate) => (best === null || candidate.weight > best.weight ? candidate : best),
     null,

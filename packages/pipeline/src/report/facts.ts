@@ -36,7 +36,9 @@ export function calibrationFact({ analysis, models, mainModel }: ReportInput): s
   const { metrics } = mainSummary({ models, mainModel });
   const given = `NLL ${formatEstimate(metrics.negativeLogLikelihood)}, Brier score ${formatEstimate(metrics.brierScore)}, expected calibration error ${formatNumber(metrics.calibrationError.value)}`;
   const temperature = analysis.calibration?.temperature.temperature;
-  return temperature === undefined ? given : `${given}; temperature fitted on val ${formatNumber(temperature)}`;
+  return temperature === undefined
+    ? given
+    : `${given}; temperature fitted on val ${formatNumber(temperature)}`;
 }
 
 export function subgroupFact({ analysis }: ReportInput): string | null {
@@ -47,7 +49,9 @@ export function subgroupFact({ analysis }: ReportInput): string | null {
 export function ledgerFact({ ledger, protocol }: ReportInput): string {
   if (protocol === "paper")
     return "the test part was not read for this report; its scores are on val, on which the model was chosen";
-  return ledger.count === 1 ? "the test part was read once" : `the test part has been read ${ledger.count} times`;
+  return ledger.count === 1
+    ? "the test part was read once"
+    : `the test part has been read ${ledger.count} times`;
 }
 
 export function protocolFact({ analysis, mainModel }: ReportInput): string | null {

@@ -17,7 +17,10 @@ export interface MembersInput {
 }
 
 /** What the numbers of all members together are based on. */
-export function combinationText({ combination: { kind, membersPerVolume: membersEach }, rows }: MembersInput): string {
+export function combinationText({
+  combination: { kind, membersPerVolume: membersEach },
+  rows,
+}: MembersInput): string {
   const all = rows.length;
   if (kind === "mean")
     return `The numbers are those of the ensemble: each volume's probabilities are the mean over ${all === 1 ? "one member" : `the ${all} members`}.`;
@@ -43,7 +46,10 @@ export function memberRows({ rows, spread }: MembersInput): {
       name,
       ...metrics.map((metric) => formatEstimate(summary.metrics[metric])),
     ]),
-    spread: SPREAD.map(({ name, of }) => [name, ...metrics.map((metric) => formatNumber(of(spread[metric])))]),
+    spread: SPREAD.map(({ name, of }) => [
+      name,
+      ...metrics.map((metric) => formatNumber(of(spread[metric]))),
+    ]),
   };
 }
 

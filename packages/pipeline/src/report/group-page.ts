@@ -44,8 +44,8 @@ export function renderGroupReport(report: GroupReport): string {
     sections: sectionsOf(report, main),
     foot: html`<footer>
       <p>
-        Made by Slicestack on ${report.created}. Every number can be recomputed from predictions.csv beside this file
-        and in the members' folders. A research result, not a medical device.
+        Made by Slicestack on ${report.created}. Every number can be recomputed from predictions.csv beside
+        this file and in the members' folders. A research result, not a medical device.
       </p>
     </footer>`,
   });
@@ -71,7 +71,9 @@ function head({ title, created, dataset, members: { words } }: GroupReport, main
     <p class="kicker">Slicestack report of a group · ${created.slice(0, 10)}</p>
     <h1>${title}</h1>
     <p class="lede">${words}, classes ${main.classes.join(", ")}</p>
-    <p class="soft">Data set ${dataset.name} · tested on ${main.subjects} subjects, ${main.volumes} volumes</p>
+    <p class="soft">
+      Data set ${dataset.name} · tested on ${main.subjects} subjects, ${main.volumes} volumes
+    </p>
   </header>`;
 }
 
@@ -86,7 +88,10 @@ function result(report: GroupReport, main: ModelSummary): Html {
     cells: cells(summary),
     main: summary === main,
   }));
-  const pairs = differences.map((summary) => ({ name: differenceName(summary), cells: cells(summary, formatSigned) }));
+  const pairs = differences.map((summary) => ({
+    name: differenceName(summary),
+    cells: cells(summary, formatSigned),
+  }));
   const level = Math.round(100 * main.bootstrap.level);
   const reads =
     testReads <= 1
@@ -106,9 +111,9 @@ function members({ members: input }: GroupReport): Html {
   const columns = [{ name: "member" }, ...metrics.map((metric) => ({ name: METRIC_NAMES[metric] }))];
   return html`${table(caption, columns, [...each.map((cells) => row(cells)), ...spread.map((cells) => row(cells, true))])}
     <p class="soft small">
-      The SD is that of a single member, not of the mean, and it is not an interval: members share subjects, in training
-      or in test. “–” means that a member has no value, for example because a class is absent from its test part. Each
-      member's folder contains its report, with curves and slices.
+      The SD is that of a single member, not of the mean, and it is not an interval: members share subjects,
+      in training or in test. “–” means that a member has no value, for example because a class is absent from
+      its test part. Each member's folder contains its report, with curves and slices.
     </p>`;
 }
 
@@ -133,17 +138,17 @@ function methods({ bootstrap: { resamples, level, seed }, volumes, subjects }: M
   const several = volumes === subjects ? "" : " with the design effect of subjects that have several volumes";
   return html`<ul class="small">
     <li>
-      A volume's probabilities are the mean over the members with the volume in the part. Each volume counts once, and
-      so does each subject.
+      A volume's probabilities are the mean over the members with the volume in the part. Each volume counts
+      once, and so does each subject.
     </li>
     <li>
-      Intervals have a level of ${Math.round(100 * level)} %: Wilson’s for proportions${several} and, combined, for the
-      balanced accuracy, for other scores by the standard error of a bootstrap over subjects (${resamples} resamples,
-      seed ${seed}), Newcombe’s for differences, which are paired.
+      Intervals have a level of ${Math.round(100 * level)} %: Wilson’s for proportions${several} and,
+      combined, for the balanced accuracy, for other scores by the standard error of a bootstrap over subjects
+      (${resamples} resamples, seed ${seed}), Newcombe’s for differences, which are paired.
     </li>
     <li>
-      The intervals show how the scores would vary with other test subjects; mean and SD over members show how they vary
-      with fold and seed. The two are not combined.
+      The intervals show how the scores would vary with other test subjects; mean and SD over members show how
+      they vary with fold and seed. The two are not combined.
     </li>
     <li>Baselines are fitted on each member's train part, and combined like the models.</li>
   </ul>`;

@@ -1,5 +1,13 @@
 /** A model card in Markdown. Mitchell et al., Model Cards for Model Reporting, FAccT 2019; sections in Slicestack's words. */
-import { calibrationFact, ledgerFact, performance, protocolFact, splitFact, subgroupFact, TO_FILL } from "./facts.js";
+import {
+  calibrationFact,
+  ledgerFact,
+  performance,
+  protocolFact,
+  splitFact,
+  subgroupFact,
+  TO_FILL,
+} from "./facts.js";
 import type { ReportInput } from "./report-input.js";
 import { costFacts } from "./sections/cost.js";
 import { escapeMarkdown } from "../page/format.js";
@@ -33,8 +41,14 @@ export function modelCard(input: ReportInput): string {
       "Intended use",
       list([
         ["Use and users", null],
-        ["Not for", "diagnosis or any other clinical decision: it is a research result, not a medical device"],
-        ["Input scans", `scans like those of the training data (${dataset.contents}); their description: ${TO_FILL}`],
+        [
+          "Not for",
+          "diagnosis or any other clinical decision: it is a research result, not a medical device",
+        ],
+        [
+          "Input scans",
+          `scans like those of the training data (${dataset.contents}); their description: ${TO_FILL}`,
+        ],
       ]),
     ],
     [
@@ -54,10 +68,15 @@ export function modelCard(input: ReportInput): string {
           ["Use of the test part", ledgerFact(input)],
           ["Optimism of the published protocol", protocolFact(input) ?? "not measured in this report"],
           ["Calibration", calibrationFact(input)],
-          ["Subgroups", subgroupFact(input) ?? `none were scored; ${TO_FILL}, or name columns with --subgroup`],
+          [
+            "Subgroups",
+            subgroupFact(input) ?? `none were scored; ${TO_FILL}, or name columns with --subgroup`,
+          ],
           [
             "Errors",
-            errors === 0 ? "none on the scored part" : `the ${errors} most confident errors are listed in report.html`,
+            errors === 0
+              ? "none on the scored part"
+              : `the ${errors} most confident errors are listed in report.html`,
           ],
         ]),
         "",

@@ -15,7 +15,8 @@ export function countPart(
   rows: readonly { subject: string; label: number }[],
   classes: number,
 ): PartCounts {
-  const subjectsOf = (selected: readonly { subject: string }[]) => new Set(selected.map(({ subject }) => subject)).size;
+  const subjectsOf = (selected: readonly { subject: string }[]) =>
+    new Set(selected.map(({ subject }) => subject)).size;
   const byClass = Array.from({ length: classes }, (_, c) => {
     const classRows = rows.filter(({ label }) => label === c);
     return { subjects: subjectsOf(classRows), volumes: classRows.length };

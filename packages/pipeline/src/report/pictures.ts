@@ -54,7 +54,12 @@ const TILES = 6;
 const TILE = 150;
 
 /** Six slices: those with the largest weights, otherwise evenly spaced; in slice order, three in a row. */
-async function montage(dataset: Dataset, volume: TaskVolume, { slices, id }: Failure, window: [number, number]) {
+async function montage(
+  dataset: Dataset,
+  volume: TaskVolume,
+  { slices, id }: Failure,
+  window: [number, number],
+) {
   const known = slices.length > 0;
   const chosen = known ? slices.map(({ slice }) => slice) : spreadSlices(volume.count, TILES);
   const sorted = [...new Set(chosen)].sort((a, b) => a - b);

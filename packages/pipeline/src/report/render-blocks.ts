@@ -27,7 +27,9 @@ export function markdownOf(title: string, blocks: readonly Block[]): string {
     const { title: heading, caption, columns, rows } = block.table;
     const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(" | ")} |`;
     const lines = [line(columns), line(columns.map(() => "---")), ...rows.map(line)];
-    return [`## ${escapeMarkdown(heading)}`, lines.join("\n"), escapeMarkdown(caption)].filter(Boolean).join("\n\n");
+    return [`## ${escapeMarkdown(heading)}`, lines.join("\n"), escapeMarkdown(caption)]
+      .filter(Boolean)
+      .join("\n\n");
   });
   return `${[`# ${escapeMarkdown(title)}`, ...parts].join("\n\n")}\n`;
 }
@@ -47,7 +49,9 @@ export function terminalOf(title: string, blocks: readonly Block[]): string {
     const { title: heading, caption, columns, rows } = block.table;
     const all = [columns, ...rows];
     const cut = columnGroups(all, { keys: 1, room: TERMINAL, gap: 2 });
-    const tables = cut.map((group) => alignedTable(all.map((row) => [row[0]!, ...group.map((k) => row[k]!)])));
+    const tables = cut.map((group) =>
+      alignedTable(all.map((row) => [row[0]!, ...group.map((k) => row[k]!)])),
+    );
     return [heading, ...tables, wrapped(caption)].filter((line) => line !== "").join("\n");
   });
   return [title, ...parts].join("\n\n");
@@ -60,7 +64,9 @@ const wrapped = (text: string): string =>
 /** Needs \usepackage{booktabs}. */
 export function latexOf(blocks: readonly Block[]): string {
   const tables = blocks.flatMap((block) => ("table" in block ? [block.table] : []));
-  const set = tables.map(({ title, caption, ...rest }) => latexTable({ ...rest, caption: `${title}. ${caption}` }));
+  const set = tables.map(({ title, caption, ...rest }) =>
+    latexTable({ ...rest, caption: `${title}. ${caption}` }),
+  );
   return [LATEX_PACKAGES, ...set].join("\n");
 }
 
@@ -69,7 +75,8 @@ export function htmlOf(blocks: readonly Block[]): Html {
   return html`${blocks.map((block) => {
     if ("text" in block) return html`<p>${block.text}</p>`;
     if ("note" in block) return nothing; // shown above all sections
-    if ("command" in block) return html`<pre tabindex="0" aria-label="Command"><code>${block.command}</code></pre>`;
+    if ("command" in block)
+      return html`<pre tabindex="0" aria-label="Command"><code>${block.command}</code></pre>`;
     const { caption, title, columns, rows } = block.table;
     const body = rows.map(([name = "", ...cells]) => ({ name, cells }));
     return htmlTable(

@@ -66,7 +66,8 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
         countPart(run.external === null ? "test" : `${info.name}, external`, subjectsOf(tested), count),
       ].filter(({ volumes }) => volumes > 0),
     },
-    flow: opened.record.imported === undefined ? flowOf(opened, dataset, scored, run.external !== null) : null,
+    flow:
+      opened.record.imported === undefined ? flowOf(opened, dataset, scored, run.external !== null) : null,
     participants: participantsIn(opened, scored, run.external === null ? null : info.name),
     models: metrics[scored.part],
     mainModel: run.mainModel,
@@ -88,7 +89,12 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
 }
 
 /** From the sources of the run's data set to the parts of its split. */
-function flowOf({ dataset, split, task }: OpenRun, scoredOn: Dataset, scored: ScoredPart, external: boolean): Flow {
+function flowOf(
+  { dataset, split, task }: OpenRun,
+  scoredOn: Dataset,
+  scored: ScoredPart,
+  external: boolean,
+): Flow {
   const { info, volumes } = dataset;
   const inSplit = new Set(Object.values(split.parts).flat());
   const { train, val, test } = task.parts;
@@ -116,9 +122,17 @@ function flowOf({ dataset, split, task }: OpenRun, scoredOn: Dataset, scored: Sc
   };
 }
 
-function participantsIn({ dataset, task }: OpenRun, scored: ScoredPart, external: string | null): Participants | null {
+function participantsIn(
+  { dataset, task }: OpenRun,
+  scored: ScoredPart,
+  external: string | null,
+): Participants | null {
   const table = readSubjectTable(dataset.directory);
-  const parts = (["train", "val", "test"] as const).map((name) => ({ name, volumes: task.parts[name], table }));
+  const parts = (["train", "val", "test"] as const).map((name) => ({
+    name,
+    volumes: task.parts[name],
+    table,
+  }));
   if (external === null) return participantsOf(parts);
   const other = { name: `${external}, external`, volumes: scored.volumes, table: scored.table };
   return participantsOf([...parts.slice(0, 2), other]);
@@ -134,7 +148,11 @@ function environmentOf({ record }: OpenRun): Record<string, string> {
   return all;
 }
 
-function warningsOf({ split, config }: OpenRun, { info }: Dataset, { metrics, notes }: ReportFacts): string[] {
+function warningsOf(
+  { split, config }: OpenRun,
+  { info }: Dataset,
+  { metrics, notes }: ReportFacts,
+): string[] {
   const optimistic =
     "Paper protocol: epoch, thresholds and scores come from the same validation part. These scores are too optimistic; they serve for comparison with the publication and with the clean protocol.";
   const shuffled =

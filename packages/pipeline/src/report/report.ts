@@ -66,7 +66,9 @@ function check({ models, mainModel, task, examples = [], failures: failed, split
       );
   for (const { part, byClass } of split.parts)
     if (byClass.length !== task.classes.length)
-      throw new ReportError(`counts of ${part}: expected ${task.classes.length} classes, received ${byClass.length}`);
+      throw new ReportError(
+        `counts of ${part}: expected ${task.classes.length} classes, received ${byClass.length}`,
+      );
   const sources = [...examples, ...failed.flatMap(({ picture }) => (picture === null ? [] : [picture]))];
   const foreign = sources.find(({ source }) => !/^data:image\/(png|jpeg|webp);base64,/.test(source));
   if (foreign !== undefined)

@@ -48,7 +48,11 @@ export async function slicePicture(
       canvas.write({ x: x + 3, y: y + size.height - 4, text: number, size: TEXT });
   });
   const png = greyPng(await canvas.drawn(), canvas.width, canvas.height);
-  return { source: `data:image/png;base64,${png.toString("base64")}`, width: canvas.width, height: canvas.height };
+  return {
+    source: `data:image/png;base64,${png.toString("base64")}`,
+    width: canvas.width,
+    height: canvas.height,
+  };
 }
 
 const readSlice = (dataset: Dataset, volume: TaskVolume, slice: number) =>

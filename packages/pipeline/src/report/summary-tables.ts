@@ -3,9 +3,16 @@ import type { Estimate, MetricName } from "@slicestack/stats";
 import type { ModelDifference } from "../evaluate/compare/models.js";
 import type { ModelSummary } from "../evaluate/summary.js";
 import { formatSigned, formatEstimate, alignedTable, escapeMarkdown } from "../page/format.js";
-import { METRIC_NAMES, SHORT_NAMES, modelName, headlineMetrics, differenceName } from "../evaluate/metric-names.js";
+import {
+  METRIC_NAMES,
+  SHORT_NAMES,
+  modelName,
+  headlineMetrics,
+  differenceName,
+} from "../evaluate/metric-names.js";
 
-const PAPER_NAMES = "In the paper, balanced accuracy is called 'weighted' accuracy and plain accuracy 'unweighted'.";
+const PAPER_NAMES =
+  "In the paper, balanced accuracy is called 'weighted' accuracy and plain accuracy 'unweighted'.";
 
 function rowsOf(summaries: readonly ModelSummary[], differences: readonly ModelDifference[]): string[][] {
   const columns = headlineMetrics(summaries[0] ?? { ordinal: false });
@@ -27,7 +34,10 @@ function describe(summaries: readonly ModelSummary[]): string {
 }
 
 /** Aligned columns for the terminal, differences below the models, two lines of explanation at the foot. */
-export function summaryTable(summaries: readonly ModelSummary[], differences: readonly ModelDifference[] = []): string {
+export function summaryTable(
+  summaries: readonly ModelSummary[],
+  differences: readonly ModelDifference[] = [],
+): string {
   const rows = rowsOf(summaries, differences);
   return [alignedTable(rows, [summaries.length]), ...describe(summaries).split(/(?<=\.) /)].join("\n");
 }

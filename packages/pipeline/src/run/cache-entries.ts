@@ -22,23 +22,34 @@ export interface CacheLocation {
   home?: string;
 }
 
-const folderOf = ({ env = process.env, home = homeFolder() }: CacheLocation): string => cacheDirectory(env, home);
+const folderOf = ({ env = process.env, home = homeFolder() }: CacheLocation): string =>
+  cacheDirectory(env, home);
 
 /** The folder of the cache, its entries, and the size limit of computed features in bytes. @throws RangeError like parseBytes */
-export function listCache(location: CacheLocation = {}): { folder: string; cap: number; entries: CacheEntry[] } {
+export function listCache(location: CacheLocation = {}): {
+  folder: string;
+  cap: number;
+  entries: CacheEntry[];
+} {
   const folder = folderOf(location);
   const parts = existsSync(folder)
     ? readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
     : [];
   const entries = parts.flatMap(({ name: part }) =>
-    readdirSync(join(folder, part), { recursive: true, withFileTypes: true }).flatMap((file): CacheEntry[] => {
-      const path = join(file.parentPath, file.name);
-      // Another process may have removed the file meanwhile.
-      const facts = file.isFile() ? statSync(path, { throwIfNoEntry: false }) : undefined;
-      return facts === undefined ? [] : [{ part, path, bytes: facts.size, used: facts.mtime }];
-    }),
+    readdirSync(join(folder, part), { recursive: true, withFileTypes: true }).flatMap(
+      (file): CacheEntry[] => {
+        const path = join(file.parentPath, file.name);
+        // Another process may have removed the file meanwhile.
+        const facts = file.isFile() ? statSync(path, { throwIfNoEntry: false }) : undefined;
+        return facts === undefined ? [] : [{ part, path, bytes: facts.size, used: facts.mtime }];
+      },
+    ),
   );
-  return { folder, cap: cacheCap(location), entries: entries.sort((a, b) => a.used.getTime() - b.used.getTime()) };
+  return {
+    folder,
+    cap: cacheCap(location),
+    entries: entries.sort((a, b) => a.used.getTime() - b.used.getTime()),
+  };
 }
 
 export interface PruneOptions extends CacheLocation {
@@ -56,7 +67,8 @@ export function pruneCache(options: PruneOptions = {}): CacheEntry[] {
   const { entries, cap } = listCache(options);
   const { maxBytes = cap } = options;
   // A temporary name means that another process is still writing the file; after a day, it was abandoned.
-  const isUnderWay = ({ path, used }: CacheEntry) => path.endsWith(".tmp") && Date.now() - used.getTime() < 86_400_000;
+  const isUnderWay = ({ path, used }: CacheEntry) =>
+    path.endsWith(".tmp") && Date.now() - used.getTime() < 86_400_000;
   const features = entries.filter((entry) => entry.part === "embeddings" && !isUnderWay(entry));
   let bytes = features.reduce((sum, entry) => sum + entry.bytes, 0);
   const isOld = ({ used }: CacheEntry) => Date.now() - used.getTime() > olderThanDays * 86_400_000;
@@ -132,7 +144,10 @@ export function bytesText(bytes: number): string {
   return `${value >= 100 || factor === 1 ? Math.round(value) : value.toFixed(1)} ${unit}`;
 }
 
-const PARTS: Record<string, string> = { embeddings: "features of slice models", weights: "downloaded weights" };
+const PARTS: Record<string, string> = {
+  embeddings: "features of slice models",
+  weights: "downloaded weights",
+};
 
 /** Formats the cache for the terminal: a line for each subfolder, followed by its entries, the last used one first. */
 export function cacheText({ folder, cap, entries }: ReturnType<typeof listCache>): string {

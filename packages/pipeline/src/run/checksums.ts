@@ -21,7 +21,8 @@ const schema = z.strictObject({
 type Files = z.infer<typeof schema>["files"];
 
 /** Files that only grow: their recorded size and hash are those of their beginning. */
-const isLog = (path: string): boolean => /^(metrics\.jsonl|run\.log|test-reads\.jsonl|events\.out\..*)$/.test(path);
+const isLog = (path: string): boolean =>
+  /^(metrics\.jsonl|run\.log|test-reads\.jsonl|events\.out\..*)$/.test(path);
 
 /** Files that are checked in another way, or need no check. */
 const isLeftOut = (path: string): boolean =>
@@ -30,7 +31,8 @@ const isLeftOut = (path: string): boolean =>
   ) || /(^|\/)(\.lock(\..*)?|\..+\.tmp|\.slicestack|\.DS_Store)$/.test(path);
 
 /** The files that resumed training rewrites. All others keep their checksums, so that a change to them is noticed. */
-export const isTrainingFile = (path: string): boolean => /^(metrics\.jsonl|checkpoints\/\w+\/last\.json)$/.test(path);
+export const isTrainingFile = (path: string): boolean =>
+  /^(metrics\.jsonl|checkpoints\/\w+\/last\.json)$/.test(path);
 
 /** Which files an evaluation writes into a subfolder of the run. @param below the subfolder, relative to the run; "" for the run itself */
 export function evaluationFiles(below: string): (path: string) => boolean {
@@ -86,7 +88,11 @@ export function readChecksums(folder: string): Files {
     return schema.parse(openSealed(readFileSync(file, "utf8")).value).files;
   } catch (error) {
     const problem =
-      error instanceof z.ZodError ? "does not contain checksums" : error instanceof Error ? error.message : "";
+      error instanceof z.ZodError
+        ? "does not contain checksums"
+        : error instanceof Error
+          ? error.message
+          : "";
     throw new RunError(
       file,
       problem,
@@ -118,7 +124,8 @@ export function filesBelow(folder: string, below = ""): string[] {
       const path = below === "" ? entry.name : `${below}/${entry.name}`;
       if (isLeftOut(path)) return [];
       if (!entry.isDirectory()) return entry.isFile() ? [path] : [];
-      const isAnother = existsSync(join(folder, path, FOLDER_MARK)) || folderKind(join(folder, path)) !== null;
+      const isAnother =
+        existsSync(join(folder, path, FOLDER_MARK)) || folderKind(join(folder, path)) !== null;
       return isAnother ? [] : filesBelow(folder, path);
     })
     .sort();

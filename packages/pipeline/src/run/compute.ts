@@ -1,5 +1,12 @@
 /** Decides device, threads and precision of a run. Called in the worker thread that computes. */
-import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads, type MemoryFormat } from "@slicestack/torch";
+import {
+  cudaDeviceCount,
+  hasMps,
+  libtorchInfo,
+  manualSeed,
+  setNumThreads,
+  type MemoryFormat,
+} from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import { parseCpuinfo, usableCores } from "../engine/doctor/cpu.js";
@@ -29,7 +36,11 @@ export function planCompute(config: Pick<RunConfig, "device" | "threads" | "prec
 /** @throws ConfigError if this machine or its libtorch does not have the device */
 export function checkDevice(device: string): void {
   const gpus = cudaDeviceCount();
-  const devices = ["cpu", ...(hasMps() ? ["mps"] : []), ...Array.from({ length: gpus }, (_, k) => `cuda:${k}`)];
+  const devices = [
+    "cpu",
+    ...(hasMps() ? ["mps"] : []),
+    ...Array.from({ length: gpus }, (_, k) => `cuda:${k}`),
+  ];
   if (devices.includes(device)) return;
   const { version } = libtorchInfo();
   const remedy = `set device to one of them, or to auto; slicestack doctor reports why a GPU is not found`;

@@ -14,7 +14,10 @@ export interface DatasetLocation {
   hash: string;
 }
 
-export function locationOf(run: string, { directory, info }: Pick<Dataset, "directory" | "info">): DatasetLocation {
+export function locationOf(
+  run: string,
+  { directory, info }: Pick<Dataset, "directory" | "info">,
+): DatasetLocation {
   return { directory, relative: relative(resolve(run), directory), name: info.name, hash: info.hash };
 }
 

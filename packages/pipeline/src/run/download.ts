@@ -173,7 +173,8 @@ class Transfer implements Disposable {
   #begin(response: Response): void {
     const { status, headers } = response;
     if (status >= 500 || status === 429) throw new Interruption(`the server answered ${status}`);
-    const isResumed = status === 206 && headers.get("content-range")?.startsWith(`bytes ${this.#done}-`) === true;
+    const isResumed =
+      status === 206 && headers.get("content-range")?.startsWith(`bytes ${this.#done}-`) === true;
     if (this.#done > 0 && !isResumed) this.#restart();
     // 416, or another range than requested: the next attempt starts from the beginning.
     if (status === 416 || (status === 206 && !isResumed))

@@ -85,7 +85,9 @@ const recordSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   environment: z.record(z.string(), z.string()),
   /** The selection metrics by name, so that the run can be listed without the plug-ins that define them; absent in runs of earlier versions. */
-  selectionMetrics: z.record(z.string(), z.strictObject({ label: z.string(), lowerIsBetter: z.boolean() })).optional(),
+  selectionMetrics: z
+    .record(z.string(), z.strictObject({ label: z.string(), lowerIsBetter: z.boolean() }))
+    .optional(),
   /** How often the test set was scored. */
   testReads: z.number().int(),
   /** The origin of the weights, if they were not trained here. */
@@ -113,7 +115,8 @@ export function appendLog(run: string, line: string): void {
 /** @throws RunError if the folder is not a run */
 export function readRecord(run: string): RunRecord {
   const file = runPaths(run).record;
-  if (!existsSync(file)) throw new RunError(file, "not found", "Give a run folder that slicestack train has created.");
+  if (!existsSync(file))
+    throw new RunError(file, "not found", "Give a run folder that slicestack train has created.");
   let opened: Opened;
   try {
     opened = openSealed(readFileSync(file, "utf8"));
@@ -127,7 +130,10 @@ export function readRecord(run: string): RunRecord {
   }
   const parsed = recordSchema.safeParse(opened.value);
   if (parsed.success && !opened.isSealed)
-    notice(`${file} was written by an earlier version, without hashes: such runs cannot be checked.`, "old run");
+    notice(
+      `${file} was written by an earlier version, without hashes: such runs cannot be checked.`,
+      "old run",
+    );
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new RunError(

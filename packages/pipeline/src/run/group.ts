@@ -48,7 +48,17 @@ export function groupPaths(group: string) {
   const paths = runPaths(group);
   const { root, config, split, predictions, summary, report, figures } = paths;
   const member = ({ name }: Pick<Member, "name">): string => join(root, name);
-  return { root, record: join(root, "group.json"), config, split, predictions, summary, report, figures, member };
+  return {
+    root,
+    record: join(root, "group.json"),
+    config,
+    split,
+    predictions,
+    summary,
+    report,
+    figures,
+    member,
+  };
 }
 
 export const isGroup = (folder: string): boolean => existsSync(groupPaths(folder).record);
@@ -67,7 +77,8 @@ export function readGroup(group: string): GroupRecord {
   } catch (error) {
     const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
     const reason = error instanceof Error ? ` (${error.message})` : "";
-    const problem = issue === undefined ? `expected JSON${reason}` : `${issue.path.join(".")}: ${issue.message}`;
+    const problem =
+      issue === undefined ? `expected JSON${reason}` : `${issue.path.join(".")}: ${issue.message}`;
     throw new RunError(file, problem, remedy);
   }
 }

@@ -16,7 +16,10 @@ export interface ImportedRun {
 }
 
 /** Written last, after the weights: a folder without a record is no run. */
-export function writeImportedRun(run: string, { config, command, classes, from, imported }: ImportedRun): void {
+export function writeImportedRun(
+  run: string,
+  { config, command, classes, from, imported }: ImportedRun,
+): void {
   const yaml = storedConfig(config, run);
   writeFileAtomic(runPaths(run).config, yaml);
   writeRecord(run, {

@@ -98,8 +98,16 @@ export function enterTestRead(run: string, read: TestRead): Ledger {
 }
 
 /** Records that the run's test set is scored now with its current weights. @returns the updated ledger */
-export async function noteTestRead(run: string, stages: readonly StageName[], command: string): Promise<Ledger> {
-  return enterTestRead(run, { time: new Date().toISOString(), command, weights: await weightsOf(run, stages) });
+export async function noteTestRead(
+  run: string,
+  stages: readonly StageName[],
+  command: string,
+): Promise<Ledger> {
+  return enterTestRead(run, {
+    time: new Date().toISOString(),
+    command,
+    weights: await weightsOf(run, stages),
+  });
 }
 
 /** SHA-256 of the best weights of a run, by stage, as the ledger records them. */

@@ -18,7 +18,12 @@ export function openImported(
   const parts = { train: [], val: [], test: test.map(({ id }) => id) };
   const split = sealed(dataset, { seed: 0, group: undefined, parts, warnings: [] });
   const mapping = new Map<number, number | null>();
-  const classes = { count: imported.classes, names, ordinal: areOrdinal(config.task.ordinal, names), mapping };
+  const classes = {
+    count: imported.classes,
+    names,
+    ordinal: areOrdinal(config.task.ordinal, names),
+    mapping,
+  };
   return { config, record, dataset, split, task: { classes, parts: { train: [], val: [], test } } };
 }
 

@@ -41,7 +41,11 @@ export function openRun(run: string, data?: string): OpenRun {
   const split = readSplit(runPaths(run).split, { remedy: "Put the old file back, or train a new run." });
   checkSplit(split, dataset);
   if (split.hash !== record.splitHash)
-    throw new RunError(runPaths(run).split, "is not the split that the run was started with", "Put the old one back.");
+    throw new RunError(
+      runPaths(run).split,
+      "is not the split that the run was started with",
+      "Put the old one back.",
+    );
   return { config, record, dataset, split, task: taskOf(config, dataset, split) };
 }
 

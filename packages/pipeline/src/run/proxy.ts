@@ -43,7 +43,8 @@ function isExcluded(url: URL, list: string): boolean {
     .filter((entry) => entry !== "")
     .some((entry) => {
       if (entry === "*") return true;
-      const [, name = "", wanted] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? [];
+      const [, name = "", wanted] =
+        /^\[?(.*?)\]?(?::(\d+))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? [];
       if (wanted !== undefined && wanted !== port) return false;
       const domain = name.replace(/^\*?\./, "");
       return host === domain || (isIP(host) === 0 && host.endsWith(`.${domain}`));
@@ -72,7 +73,10 @@ async function tunnelled(proxy: URL, url: URL, options: ThroughOptions) {
   const socket = secure({ socket: tunnel, ...(isIP(host) === 0 ? { servername: host } : {}), host });
   // Without an agent, which would open a second connection beside the tunnel.
   const method = methodOf(options);
-  const answer = await answerOf(secureRequest(url, { method, headers, signal, createConnection: () => socket }), body);
+  const answer = await answerOf(
+    secureRequest(url, { method, headers, signal, createConnection: () => socket }),
+    body,
+  );
   answer.once("close", () => tunnel.destroy());
   return answer;
 }
@@ -145,8 +149,11 @@ function asResponse(message: IncomingMessage): Response {
 }
 
 function refusal(proxy: URL, { statusCode, statusMessage }: IncomingMessage): ProxyError {
-  const hint = statusCode === 407 ? "; put name and password into its address: http://NAME:PASSWORD@HOST:PORT" : "";
-  return new ProxyError(`the proxy ${proxy.host} answered ${statusCode} ${statusMessage ?? ""}`.trimEnd() + hint);
+  const hint =
+    statusCode === 407 ? "; put name and password into its address: http://NAME:PASSWORD@HOST:PORT" : "";
+  return new ProxyError(
+    `the proxy ${proxy.host} answered ${statusCode} ${statusMessage ?? ""}`.trimEnd() + hint,
+  );
 }
 
 const withoutSecret = (text: string): string => text.replace(/\/\/[^@/]*@/, "//…@");

@@ -33,7 +33,10 @@ export function parseTrainingRows(text: string, path: string): TrainingRow[] {
     if (line.trim() === "") return [];
     const row = parseLine(line);
     if (row === undefined && i !== cutOff)
-      throw new PredictionsError(`line ${i + 1}: expected a JSON object, received ${line.slice(0, 60)}`, path);
+      throw new PredictionsError(
+        `line ${i + 1}: expected a JSON object, received ${line.slice(0, 60)}`,
+        path,
+      );
     return row === undefined ? [] : trainingRow(row);
   });
 }
@@ -51,7 +54,9 @@ function trainingRow(row: Record<string, unknown>): TrainingRow[] {
   const { stage, epoch } = row;
   if (typeof stage !== "string" || typeof epoch !== "number") return [];
   const number = (key: string) => (typeof row[key] === "number" ? row[key] : Number.NaN);
-  const further = Object.entries(row).filter(([key, value]) => key.startsWith("val_") && typeof value === "number");
+  const further = Object.entries(row).filter(
+    ([key, value]) => key.startsWith("val_") && typeof value === "number",
+  );
   return [
     {
       ...(Object.fromEntries(further) as Record<`val_${string}`, number>),

@@ -27,7 +27,8 @@ export async function verifyOnce(
   await verifyDataset(dataset, {
     signal,
     onBytes: (done, total) => {
-      if (total > REPORTED_FROM) onProgress?.({ stage: "verify", done: mega(done), total: mega(total), unit: "MB" });
+      if (total > REPORTED_FROM)
+        onProgress?.({ stage: "verify", done: mega(done), total: mega(total), unit: "MB" });
     },
   });
   // The stamp from before the check: if the file was written to meanwhile, the next command checks it again.

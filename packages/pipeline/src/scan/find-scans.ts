@@ -50,7 +50,8 @@ export interface FindOptions {
  * @throws PredictError if nothing was given   @throws the signal's reason
  */
 export async function findScans(inputs: readonly string[], options: FindOptions = {}): Promise<FoundScans> {
-  if (inputs.length === 0) throw new PredictError("Expected scans, received none", "Name files, folders or archives.");
+  if (inputs.length === 0)
+    throw new PredictError("Expected scans, received none", "Name files, folders or archives.");
   if (options.series !== undefined) rankSeries([], options.series); // a rule that cannot be read concerns every input
   const found: FoundScans = { scans: [], failed: [], setAside: [] };
   for (const input of await expanded(inputs)) {
@@ -104,7 +105,12 @@ async function addFrom(source: string, found: FoundScans, options: FindOptions):
 }
 
 /** Selects the series that the rule prefers, one per study; volumes that are not DICOM are unaffected. */
-function ofSeries(volumes: readonly SourceVolume[], rule: string, source: string, found: FoundScans): SourceVolume[] {
+function ofSeries(
+  volumes: readonly SourceVolume[],
+  rule: string,
+  source: string,
+  found: FoundScans,
+): SourceVolume[] {
   const chosen = volumes.filter(({ series }) => series === null);
   for (const study of studiesOf(volumes)) {
     const [best] = rankSeries(study, rule);

@@ -5,7 +5,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { misfitOf, otherKindOf, shareableFacts, VolumeFileError, VolumeFormatError } from "@slicestack/volume";
+import {
+  misfitOf,
+  otherKindOf,
+  shareableFacts,
+  VolumeFileError,
+  VolumeFormatError,
+} from "@slicestack/volume";
 import type { ClassMap } from "../dicom-out/heat-map.js";
 import { isCt, type VolumeInput } from "../data/ingest/source.js";
 import { runPool } from "../data/pool.js";
@@ -73,7 +79,10 @@ const JOB = new URL("./scan-job.js", import.meta.url);
 export async function predictScans(
   open: OpenScanModel,
   scans: readonly FoundScan[],
-  on: { scan: (one: PredictedScan) => Promise<void> | void; failure: (one: FailedScan) => Promise<void> | void },
+  on: {
+    scan: (one: PredictedScan) => Promise<void> | void;
+    failure: (one: FailedScan) => Promise<void> | void;
+  },
   options: PredictScansOptions = {},
 ): Promise<void> {
   checkOperatingPoint(open, options.operatingPoint);
@@ -111,9 +120,16 @@ async function predictUsable(
         const scan = scans[k]!;
         if (!answer.ok && answer.shortage !== undefined) throw shortageError(answer.shortage);
         const reason = answer.ok ? misfitOf(spec.prepared, answer.result) : answer.reason;
-        if (reason !== null) await on.failure({ source: scan.source, reason: withoutPrefix(reason, scan.source) });
+        if (reason !== null)
+          await on.failure({ source: scan.source, reason: withoutPrefix(reason, scan.source) });
         else await decideOn(open, scan, (answer as { result: TimedVolume }).result, on, options);
-        onProgress?.({ stage: "predict", done: k + 1, total: scans.length, unit: "scans", message: scan.source });
+        onProgress?.({
+          stage: "predict",
+          done: k + 1,
+          total: scans.length,
+          unit: "scans",
+          message: scan.source,
+        });
       },
     });
   } finally {
@@ -134,7 +150,10 @@ function checkOperatingPoint({ model }: OpenScanModel, point: OperatingPoint | u
       : members.length > 1
         ? "the members of a group have no threshold in common"
         : "no evaluation has fitted one for these weights";
-  throw new PredictError(`--operating-point ${point}: ${why}`, "Leave it out: the largest probability decides then.");
+  throw new PredictError(
+    `--operating-point ${point}: ${why}`,
+    "Leave it out: the largest probability decides then.",
+  );
 }
 
 /** Items of compressed archives, in files that a worker can read. A damaged archive stops its own scans alone. */
@@ -144,7 +163,9 @@ async function unpacked(
   on: Listeners,
   options: Parameters<typeof unpackArchives>[2],
 ): Promise<{ scans: FoundScan[]; inputs: VolumeInput[] }> {
-  const archives = [...new Set(found.flatMap(({ input }) => (input.kind === "npz-item" ? [input.path] : [])))];
+  const archives = [
+    ...new Set(found.flatMap(({ input }) => (input.kind === "npz-item" ? [input.path] : []))),
+  ];
   const unpackedOf = new Map<FoundScan, VolumeInput>();
   for (const [k, path] of archives.entries()) {
     const scans = found.filter(({ input }) => input.kind === "npz-item" && input.path === path);
@@ -157,7 +178,8 @@ async function unpacked(
       scans.forEach((scan, n) => unpackedOf.set(scan, inputs[n]!));
     } catch (error) {
       if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
-      for (const { source } of scans) await on.failure({ source, reason: withoutPrefix(error.message, path) });
+      for (const { source } of scans)
+        await on.failure({ source, reason: withoutPrefix(error.message, path) });
     }
   }
   const scans = found.filter((scan) => scan.input.kind !== "npz-item" || unpackedOf.has(scan));
@@ -182,7 +204,8 @@ async function decideOn(
     return await on.failure({ source: scan.source, reason: error.message });
   }
   if (outcome.members.some(({ probabilities }) => !probabilities.every(Number.isFinite))) {
-    const reason = "the model gives no finite probabilities for it: its values may be far beyond those of training";
+    const reason =
+      "the model gives no finite probabilities for it: its values may be far beyond those of training";
     return await on.failure({ source: scan.source, reason });
   }
   const [, height, width] = prepared.shape;
@@ -228,7 +251,12 @@ function resultOf(
     id: scan.id,
     source: scan.source,
     sha256: prepared.sha256,
-    model: { name: model.name, method: spec.method, sha256: togetherHash(opened.hashes), members: members.length },
+    model: {
+      name: model.name,
+      method: spec.method,
+      sha256: togetherHash(opened.hashes),
+      members: members.length,
+    },
     ...decide(spec.classes.names, outcome.members, decisions, point),
     slices: first!.places.map((slice, k) => ({ slice, weight: mean?.[k] ?? null })),
     warnings: warningsOf(compared, decisions[0] ?? null),
@@ -247,5 +275,7 @@ const rounded = (seconds: number): number => Number(seconds.toFixed(4));
 
 function meanWeights({ members }: ScanOutcome): number[] {
   const [first] = members;
-  return first!.weights!.map((_, k) => members.reduce((sum, one) => sum + one.weights![k]!, 0) / members.length);
+  return first!.weights!.map(
+    (_, k) => members.reduce((sum, one) => sum + one.weights![k]!, 0) / members.length,
+  );
 }

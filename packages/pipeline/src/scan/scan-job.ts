@@ -84,7 +84,10 @@ export function job(input: ScanJob, _context: JobContext): OpenedModel | ScanOut
   if (input.step === "close") return close(input.key);
   const model = opened.get(input.key);
   if (model === undefined)
-    throw new PredictError("The model is no longer open: the thread that held it has ended", "Open it again.");
+    throw new PredictError(
+      "The model is no longer open: the thread that held it has ended",
+      "Open it again.",
+    );
   return scanned(model, input);
 }
 
@@ -176,11 +179,14 @@ function outcomeOf({ spec, decision }: TrainedMember, predicted: Predicted): Mem
   }
   const classes = spec.classes.names.length;
   const flat = predicted.slices!.probabilities;
-  const rows = Array.from({ length: flat.length / classes }, (_, s) => flat.subarray(s * classes, (s + 1) * classes));
+  const rows = Array.from({ length: flat.length / classes }, (_, s) =>
+    flat.subarray(s * classes, (s + 1) * classes),
+  );
   const probabilities =
     spec.vote.rule === "count"
       ? countVoteAt(decision!.countVote!, rows)
-      : voteBy(spec.vote.rule, { val: { slices: [], labels: [] }, volumes: [rows], k: spec.vote.k }).probabilities[0]!;
+      : voteBy(spec.vote.rule, { val: { slices: [], labels: [] }, volumes: [rows], k: spec.vote.k })
+          .probabilities[0]!;
   return { probabilities, weights: sliceEvidence(rows, probabilities), places, embedding };
 }
 

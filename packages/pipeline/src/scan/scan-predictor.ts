@@ -10,7 +10,12 @@ import { togetherHash } from "../models/model-hash.js";
 import type { ModelSpec } from "../models/spec.js";
 import { PredictError } from "./errors.js";
 import type { FailedScan, FoundScans } from "./find-scans.js";
-import { predictScans, type OpenScanModel, type PredictedScan, type PredictScansOptions } from "./predict-scans.js";
+import {
+  predictScans,
+  type OpenScanModel,
+  type PredictedScan,
+  type PredictScansOptions,
+} from "./predict-scans.js";
 import { recipeOfModel } from "./recipe.js";
 import { eachSource } from "./remote-scans.js";
 import type { ComputeWishes, OpenedModel, ScanJob } from "./scan-job.js";
@@ -129,7 +134,10 @@ export class Predictor implements Disposable, AsyncDisposable {
    * @throws PredictError, with `results` and `failed`, if a scan cannot be predicted and there is no `onFailure`, or its
    * DICOM objects cannot be written and there is no `onDicomFailure`
    */
-  async predict(inputs: string | readonly string[], options: PredictFilesOptions = {}): Promise<ScanResult[]> {
+  async predict(
+    inputs: string | readonly string[],
+    options: PredictFilesOptions = {},
+  ): Promise<ScanResult[]> {
     const results: ScanResult[] = [];
     const failed: FailedScan[] = [];
     const withoutDicom: FailedScan[] = [];
@@ -209,7 +217,15 @@ export class Predictor implements Disposable, AsyncDisposable {
       mask === null ? null : await fileHash(mask),
     ]);
     try {
-      const request = { id, source, input, result, place, settings, heatMap: heatMap ?? { reason: NOT_COMPUTED } };
+      const request = {
+        id,
+        source,
+        input,
+        result,
+        place,
+        settings,
+        heatMap: heatMap ?? { reason: NOT_COMPUTED },
+      };
       const written = await folder.write(request, signal);
       onDicom?.(written);
     } catch (error) {
@@ -225,7 +241,9 @@ export class Predictor implements Disposable, AsyncDisposable {
 
   /** Waits for a running prediction to end first. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session.run<ScanJob, null>(JOB, { step: "close", key: this.#open.key }).catch(() => undefined);
+    await this.#session
+      .run<ScanJob, null>(JOB, { step: "close", key: this.#open.key })
+      .catch(() => undefined);
     await this.#session.close();
   }
 }

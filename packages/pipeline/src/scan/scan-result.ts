@@ -1,5 +1,11 @@
 /** The result for one scan; its schema is docs/reference/prediction.schema.json. */
-import { correctPriors, decideVolume, predictionSet, TemperatureScaling, type OperatingPoint } from "@slicestack/stats";
+import {
+  correctPriors,
+  decideVolume,
+  predictionSet,
+  TemperatureScaling,
+  type OperatingPoint,
+} from "@slicestack/stats";
 import { z } from "zod";
 import type { Decision } from "../models/decision.js";
 import { meanOf, type MemberOutcome } from "./scan-job.js";
@@ -12,9 +18,13 @@ const byClass = z.record(z.string(), share);
 export const scanResultSchema = z.strictObject({
   format: z.literal(RESULT_FORMAT),
   version: z.literal(1),
-  id: z.string().describe("Id of the scan: the SeriesInstanceUID of a DICOM series, otherwise the name of its file"),
+  id: z
+    .string()
+    .describe("Id of the scan: the SeriesInstanceUID of a DICOM series, otherwise the name of its file"),
   source: z.string().describe("Where the scan was found"),
-  sha256: z.string().describe("SHA-256 of its file, or of the hashes of its files, in order, if there are several"),
+  sha256: z
+    .string()
+    .describe("SHA-256 of its file, or of the hashes of its files, in order, if there are several"),
   model: z.strictObject({
     name: z.string(),
     method: z.enum(["2d", "2.5d", "3d"]),
@@ -56,7 +66,10 @@ export const scanResultSchema = z.strictObject({
           .int()
           .nullable()
           .describe("Axial slice of the prepared scan, counted from 0 at the feet; null in another plane"),
-        weight: z.number().nullable().describe("Its weight: its share, its attention, or its probability of the class"),
+        weight: z
+          .number()
+          .nullable()
+          .describe("Its weight: its share, its attention, or its probability of the class"),
       }),
     )
     .describe("Slices that the model saw; empty for 3D models"),
@@ -86,7 +99,9 @@ export function decide(
 ): Pick<ScanResult, "probabilities" | "uncalibrated" | "calibrated" | "decision" | "set"> {
   const uncalibrated = meanOf(outcomes.map(({ probabilities }) => probabilities));
   const isCalibrated = decisions.every((decision) => decision !== null);
-  const calibrated = outcomes.map(({ probabilities }, k) => calibratedBy(decisions[k] ?? null, probabilities));
+  const calibrated = outcomes.map(({ probabilities }, k) =>
+    calibratedBy(decisions[k] ?? null, probabilities),
+  );
   // Thresholds and sets are valid only for the probabilities on which they were fitted, which are those of one model.
   const single = outcomes.length === 1 ? (decisions[0] ?? null) : null;
   return {

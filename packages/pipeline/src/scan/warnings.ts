@@ -31,7 +31,10 @@ export interface ComparedScan {
 const MARGIN = 0.1;
 
 /** @param decision null if the model was not evaluated, so that there is nothing to compare with */
-export function warningsOf(scan: ComparedScan, decision: Pick<Decision, "familiarity"> | null): ScanWarning[] {
+export function warningsOf(
+  scan: ComparedScan,
+  decision: Pick<Decision, "familiarity"> | null,
+): ScanWarning[] {
   const familiarity = decision?.familiarity ?? null;
   const prepared = preparationDoubts(scan.prepared.facts).map((message) => ({ code: "prepared", message }));
   if (familiarity === null) return prepared;
@@ -51,9 +54,19 @@ function geometryWarnings(
   const scan = scanGeometry(original);
   const axes = ["across (x)", "from front to back (y)", "between slices (z)"];
   const sides = ["wide (x)", "deep (y)", "high (z)"];
-  const checks: [code: string, what: string, value: number, range: readonly [number, number], unit: string][] = [
-    ...axes.map((axis, k) => check("spacing", `The spacing ${axis}`, scan.spacing[k]!, known.spacing[k]!, " mm")),
-    ...sides.map((side, k) => check("extent", `The scan, ${side},`, scan.extent[k]!, known.extent[k]!, " mm")),
+  const checks: [
+    code: string,
+    what: string,
+    value: number,
+    range: readonly [number, number],
+    unit: string,
+  ][] = [
+    ...axes.map((axis, k) =>
+      check("spacing", `The spacing ${axis}`, scan.spacing[k]!, known.spacing[k]!, " mm"),
+    ),
+    ...sides.map((side, k) =>
+      check("extent", `The scan, ${side},`, scan.extent[k]!, known.extent[k]!, " mm"),
+    ),
     check("slices", "The number of slices", scan.slices, known.slices, ""),
   ];
   const warnings = checks
@@ -76,7 +89,10 @@ const check = (
   unit: string,
 ): [string, string, number, readonly [number, number], string] => [code, what, value, range, unit];
 
-function valueWarnings(voxels: PreparedVolume["slices_SHW"], { values, falseAlarmRate }: Familiarity): ScanWarning[] {
+function valueWarnings(
+  voxels: PreparedVolume["slices_SHW"],
+  { values, falseAlarmRate }: Familiarity,
+): ScanWarning[] {
   if (values.limit === null) return [];
   const distance = histogramDistance(valueHistogram(voxels, values.range), values.shares);
   if (distance <= values.limit) return [];
@@ -99,8 +115,12 @@ function factWarnings(facts: Readonly<Record<string, string>>, known: Familiarit
     const value = (facts[name] ?? "").trim();
     if (value === "" || values.some((one) => one.toLowerCase() === value.toLowerCase())) return [];
     const seen =
-      values.length > 4 ? `${values.slice(0, 4).join(", ")} and ${values.length - 4} more` : values.join(", ");
-    return [{ code: name, message: `${FACT_WORDS[name] ?? name} is ${value}; training volumes have ${seen}` }];
+      values.length > 4
+        ? `${values.slice(0, 4).join(", ")} and ${values.length - 4} more`
+        : values.join(", ");
+    return [
+      { code: name, message: `${FACT_WORDS[name] ?? name} is ${value}; training volumes have ${seen}` },
+    ];
   });
 }
 

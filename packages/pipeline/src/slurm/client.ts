@@ -29,7 +29,8 @@ const TIMEOUT_MS = 120_000;
 const TRANSIENT =
   /timed out|Unable to contact slurm controller|Connection refused|Zero Bytes were transmitted|temporarily (unable|unavailable)|Resource temporarily|controller not responding|backup controller/i;
 /** The user has as many jobs in the queue as allowed. */
-const FULL = /QOSMaxSubmit|AssocMaxSubmit|MaxSubmitJob|MaxJobCount|job submit limit|Job violates accounting.*limit/i;
+const FULL =
+  /QOSMaxSubmit|AssocMaxSubmit|MaxSubmitJob|MaxJobCount|job submit limit|Job violates accounting.*limit/i;
 
 /** A limit on submitted jobs has been reached; more can be submitted once some have ended. */
 export class SlurmFullError extends SlurmError {}
@@ -55,7 +56,10 @@ export class Slurm {
       const id = /^(\d+)(;|$)/.exec(stdout.trim())?.[1];
       if (code === 0 && id !== undefined) return Number(id);
       if (FULL.test(stderr))
-        throw new SlurmFullError(lineOf("sbatch", stderr), "It will be submitted when earlier jobs have finished.");
+        throw new SlurmFullError(
+          lineOf("sbatch", stderr),
+          "It will be submitted when earlier jobs have finished.",
+        );
       if (!TRANSIENT.test(stderr) || attempt === 4) throw refused("sbatch", args, stderr, code);
       await pause(this.retryMs * attempt);
       const taken = (await this.jobs()).find((job) => job.comment === comment);
@@ -85,7 +89,8 @@ export class Slurm {
   async signal(id: string, signal: "TERM" | "USR1"): Promise<void> {
     const args = ["--batch", `--signal=${signal}`, id];
     const { stderr, code } = await this.#again("scancel", args);
-    if (code !== 0 && !/Invalid job id|already completed/i.test(stderr)) throw refused("scancel", args, stderr, code);
+    if (code !== 0 && !/Invalid job id|already completed/i.test(stderr))
+      throw refused("scancel", args, stderr, code);
   }
 
   /** Keeps waiting jobs, or elements of arrays, from starting until they are released. @throws SlurmError */
@@ -103,7 +108,10 @@ export class Slurm {
       const args = [verb, id];
       const { stderr, code } = await this.#again("scontrol", args);
       // It has started or ended meanwhile.
-      if (code !== 0 && !/Invalid job id|already (finished|completed)|not pending|no longer pending/i.test(stderr))
+      if (
+        code !== 0 &&
+        !/Invalid job id|already (finished|completed)|not pending|no longer pending/i.test(stderr)
+      )
         throw refused("scontrol", args, stderr, code);
     }
   }
@@ -180,7 +188,12 @@ function missing(command: string, cause: unknown): SlurmError {
   );
 }
 
-function refused(command: string, args: readonly string[], stderr: string, code: number | string): SlurmError {
+function refused(
+  command: string,
+  args: readonly string[],
+  stderr: string,
+  code: number | string,
+): SlurmError {
   const shown = args.length > 6 ? [...args.slice(0, 6), "…"] : args;
   const told = lineOf(command, stderr);
   const remedy = TRANSIENT.test(stderr)

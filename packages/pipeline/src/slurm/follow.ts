@@ -54,10 +54,15 @@ const POLLS_WITHOUT_OUTCOME = 3;
  * @returns their outcomes, in the order of the tasks
  * @throws SlurmError if one was killed, cancelled or lost
  */
-export async function followTasks(slurm: Slurm, folder: JobFolder, following: Following = {}): Promise<TaskOutcome[]> {
+export async function followTasks(
+  slurm: Slurm,
+  folder: JobFolder,
+  following: Following = {},
+): Promise<TaskOutcome[]> {
   const { pollSeconds = 10, signal, onLog, onTick } = following;
   const file = folder.read();
-  if (file === null) throw new SlurmError(`${folder.file}: expected a submission, found none`, "Submit it again.");
+  if (file === null)
+    throw new SlurmError(`${folder.file}: expected a submission, found none`, "Submit it again.");
   const elements = elementsOf(file);
   const outcomes = file.tasks.map((): TaskOutcome | null => null);
   const missed = file.tasks.map(() => 0);
@@ -106,7 +111,9 @@ export async function cancelSubmission(slurm: Slurm, folder: JobFolder): Promise
   const file = folder.read();
   if (file === null) return;
   folder.markCancelled();
-  const jobs = (await slurm.jobs()).filter(({ comment, phase }) => comment === file.comment && phase !== "ended");
+  const jobs = (await slurm.jobs()).filter(
+    ({ comment, phase }) => comment === file.comment && phase !== "ended",
+  );
   const waiting = jobs.filter(({ phase }) => phase === "waiting").map(({ id }) => id);
   if (waiting.length > 0) await slurm.cancel(waiting);
   for (const { id, phase } of jobs) if (phase === "running") await slurm.signal(id, "USR1");
@@ -120,7 +127,9 @@ export function stateText(jobs: readonly SlurmJob[]): string {
     const of = jobs.filter((job) => job.phase === phase);
     if (of.length === 0) return [];
     const reasons = [...new Set(of.map(({ reason }) => reason))].filter((reason) => reason !== "");
-    return [`${of.length} ${phase}${phase === "waiting" && reasons.length > 0 ? ` (${reasons.join(", ")})` : ""}`];
+    return [
+      `${of.length} ${phase}${phase === "waiting" && reasons.length > 0 ? ` (${reasons.join(", ")})` : ""}`,
+    ];
   });
   return `Slurm job ${first.arrayJob}: ${counts.join(", ")}`;
 }

@@ -244,14 +244,19 @@ function readJson<T>(path: string, schema: z.ZodType<T>): T | null {
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new SlurmError(`${path}: expected a file written by Slicestack, received something else`, "Remove it.", {
-      cause,
-    });
+    throw new SlurmError(
+      `${path}: expected a file written by Slicestack, received something else`,
+      "Remove it.",
+      {
+        cause,
+      },
+    );
   }
 }
 
 /** The array indices, in the order of the tasks. */
-export const elementsOf = ({ tasks }: Pick<JobFile, "tasks">): number[] => tasks.map(({ element }, k) => element ?? k);
+export const elementsOf = ({ tasks }: Pick<JobFile, "tasks">): number[] =>
+  tasks.map(({ element }, k) => element ?? k);
 
 /** The command with which a task would start now. */
 export function commandOf({ command, again }: JobTask): readonly string[] {

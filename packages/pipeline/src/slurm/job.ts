@@ -41,7 +41,14 @@ const ENDED = new Set([
   "REVOKED",
   "TIMEOUT",
 ]);
-const WAITING = new Set(["PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"]);
+const WAITING = new Set([
+  "PENDING",
+  "REQUEUED",
+  "REQUEUE_FED",
+  "REQUEUE_HOLD",
+  "RESV_DEL_HOLD",
+  "SPECIAL_EXIT",
+]);
 const BASE = new Set([...ENDED, "PENDING", "RUNNING", "SUSPENDED"]);
 
 /** Since Slurm 23.02: a number that may be unset or infinite. Before: a plain number, or null. */

@@ -11,7 +11,14 @@ import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/re
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/choose-split.js";
 import { usePluginsOfStudy, loadAblation } from "./ablation-file.js";
-import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
+import {
+  claimStudy,
+  methodsOf,
+  minutesOf,
+  predictSteps,
+  trainSteps,
+  type StudyOptions,
+} from "./run-steps.js";
 import { stepsOf } from "./study-steps.js";
 import { ablationFigure } from "./ablation-figure.js";
 import { terminalOf } from "../report/render-blocks.js";
@@ -60,7 +67,9 @@ async function ablateInSession(options: AblateOptions): Promise<AblateResult> {
     seed: first.seed,
     reference: ablation.main,
   });
-  const minutes = ablation.variants.map((variant) => minutesOf(steps.filter((step) => step.variant === variant)));
+  const minutes = ablation.variants.map((variant) =>
+    minutesOf(steps.filter((step) => step.variant === variant)),
+  );
   const facts = { ablation, part, dataset: dataset.info, splits, comparison, command };
   const blocks = ablationBlocks({ ...facts, minutes });
   const figure = await ablationFigure(ablation, part, comparison);
@@ -79,7 +88,9 @@ async function ablateInSession(options: AblateOptions): Promise<AblateResult> {
       comparison,
       minutes,
     },
-    predictions: methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}#${k}` }))),
+    predictions: methods.flatMap(({ name, seeds }) =>
+      seeds.map((one, k) => ({ ...one, model: `${name}#${k}` })),
+    ),
   });
   return { status, table: terminalOf(title, blocks), comparison, files };
 }

@@ -30,7 +30,9 @@ export async function ablationFigure(
   const rows = tested.map(({ label, difference }) => ({ label, estimate: difference, colour: PALETTE.blue }));
   const reach = reachOf(rows.map(({ estimate }) => estimate));
   const below =
-    counts === undefined ? [] : [forestPanel(`paired difference in ${short(counts)}`, rows, [-reach, reach], 0, true)];
+    counts === undefined
+      ? []
+      : [forestPanel(`paired difference in ${short(counts)}`, rows, [-reach, reach], 0, true)];
   const descriptions = tested.map(
     ({ label, difference, adjusted }) =>
       `${label} ${formatEstimate(difference, formatSigned)}, adjusted p ${formatP(adjusted)}`,
@@ -39,7 +41,10 @@ export async function ablationFigure(
     caption: `Each method on ${part}: mean over seeds, intervals over subjects; below, ${ablation.main} minus each other method. If an interval crosses the dashed zero, these subjects do not show which is better.`,
     svg: await drawSvg(
       { vconcat: [{ columns: 2, spacing: { row: 30, column: 36 }, concat: panels }, ...below], spacing: 36 },
-      { title: `Ablation ${ablation.name}`, description: `Differences: ${descriptions.join("; ") || "none"}.` },
+      {
+        title: `Ablation ${ablation.name}`,
+        description: `Differences: ${descriptions.join("; ") || "none"}.`,
+      },
     ),
   };
 }

@@ -89,11 +89,16 @@ function baseOf(file: string, config: string): string {
 /** @throws ConfigError with file and line of the error in the file or in the settings of a variant */
 export function loadAblation(file: string): Ablation {
   const source = readSource({ file });
-  const place = (path: readonly PropertyKey[], what: "key" | "value") => ({ file, ...source.locate(path, what) });
+  const place = (path: readonly PropertyKey[], what: "key" | "value") => ({
+    file,
+    ...source.locate(path, what),
+  });
   const read = validate(schema, source.root, place);
   const base = baseOf(file, read.config);
   const refuse = (path: string[], message: string): never => {
-    throw new ConfigError([{ key: path.join("."), message: `${path.join(".")}: ${message}`, ...place(path, "value") }]);
+    throw new ConfigError([
+      { key: path.join("."), message: `${path.join(".")}: ${message}`, ...place(path, "value") },
+    ]);
   };
   const settings = asOverrides(read.settings);
   const configWith = (own: Record<string, string>): RunConfig => {
@@ -112,12 +117,16 @@ export function loadAblation(file: string): Ablation {
   });
   if (variants.length < 2) refuse(["variants"], `expected at least two, received ${variants.length}`);
   if (!variants.some((variant) => variant.name === read.main))
-    refuse(["main"], `expected one of ${variants.map((variant) => variant.name).join(", ")}, received ${read.main}`);
+    refuse(
+      ["main"],
+      `expected one of ${variants.map((variant) => variant.name).join(", ")}, received ${read.main}`,
+    );
   for (const setting of Object.keys(settings))
     if (variants.every(({ config: { method } }) => foreignKey(setting, method) !== null))
       refuse(["settings", setting], "no variant has a method with this section; remove it");
   const { seed } = variants[0]!.config;
-  const seeds = typeof read.seeds === "number" ? Array.from({ length: read.seeds }, (_, k) => seed + k) : read.seeds;
+  const seeds =
+    typeof read.seeds === "number" ? Array.from({ length: read.seeds }, (_, k) => seed + k) : read.seeds;
   return {
     name: read.name,
     settings,
@@ -134,7 +143,9 @@ const ofMethod = (settings: Readonly<Record<string, string>>, method: Method): R
   Object.fromEntries(Object.entries(settings).filter(([setting]) => foreignKey(setting, method) === null));
 
 const withoutAbsent = (overrides: Record<string, string | undefined>): Record<string, string> =>
-  Object.fromEntries(Object.entries(overrides).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  Object.fromEntries(
+    Object.entries(overrides).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 
 const asOverrides = (settings: Readonly<Record<string, unknown>>): Record<string, string> =>
   Object.fromEntries(Object.entries(settings).map(([setting, value]) => [setting, JSON.stringify(value)]));

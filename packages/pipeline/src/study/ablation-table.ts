@@ -100,7 +100,11 @@ export function provenance({ ablation, part, dataset, splits, comparison }: Prov
   );
 }
 
-function methodRow(method: RepeatedSummary, metrics: readonly MetricName[], minutes: number | undefined): string[] {
+function methodRow(
+  method: RepeatedSummary,
+  metrics: readonly MetricName[],
+  minutes: number | undefined,
+): string[] {
   const cells = metrics.flatMap((name) => {
     const ensemble = method.seeds > 1 ? formatNumber(method.ensemble[name]!) : "–";
     return [scoreCell(method.metrics[name]!), ensemble];
@@ -109,8 +113,10 @@ function methodRow(method: RepeatedSummary, metrics: readonly MetricName[], minu
 }
 
 /** The metrics of the ablation that apply to its classes. */
-export const shownMetrics = ({ metrics }: Ablation, { methods }: Pick<RepeatedComparison, "methods">): MetricName[] =>
-  metrics.filter((name) => methods[0]!.metrics[name] !== undefined);
+export const shownMetrics = (
+  { metrics }: Ablation,
+  { methods }: Pick<RepeatedComparison, "methods">,
+): MetricName[] => metrics.filter((name) => methods[0]!.metrics[name] !== undefined);
 
 export const short = (name: MetricName): string => SHORT_NAMES[name] ?? METRIC_NAMES[name];
 

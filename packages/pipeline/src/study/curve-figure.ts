@@ -8,8 +8,14 @@ import type { LearningCurve } from "./learning-curve-results.js";
 
 const SIZE = { width: 260, height: 240 };
 
-export async function curveFigure({ ablation, part, points }: LearningCurve): Promise<Pick<Figure, "caption" | "svg">> {
-  const metrics = ablation.metrics.filter((name) => points[0]!.comparison.methods[0]!.metrics[name] !== undefined);
+export async function curveFigure({
+  ablation,
+  part,
+  points,
+}: LearningCurve): Promise<Pick<Figure, "caption" | "svg">> {
+  const metrics = ablation.metrics.filter(
+    (name) => points[0]!.comparison.methods[0]!.metrics[name] !== undefined,
+  );
   const names = ablation.variants.map(({ name }) => name);
   const colours = coloursOf(names);
   const panels = metrics.map((metric): Spec => {
@@ -19,7 +25,9 @@ export async function curveFigure({ ablation, part, points }: LearningCurve): Pr
       estimates: estimatesOf(points, name, metric),
     }));
     const bounds = own
-      .flatMap(({ estimates }) => estimates.flatMap(({ value, interval: { low, high } }) => [value, low, high]))
+      .flatMap(({ estimates }) =>
+        estimates.flatMap(({ value, interval: { low, high } }) => [value, low, high]),
+      )
       .filter(Number.isFinite);
     const [low, high] = [Math.floor(20 * Math.min(...bounds)) / 20, Math.ceil(20 * Math.max(...bounds)) / 20];
     const y = {
@@ -61,5 +69,7 @@ export async function curveFigure({ ablation, part, points }: LearningCurve): Pr
 }
 
 function estimatesOf(points: LearningCurve["points"], name: string, metric: MetricName) {
-  return points.map(({ comparison }) => comparison.methods.find((one) => one.name === name)!.metrics[metric]!.mean);
+  return points.map(
+    ({ comparison }) => comparison.methods.find((one) => one.name === name)!.metrics[metric]!.mean,
+  );
 }

@@ -74,7 +74,10 @@ function minutesTable({ ablation, points }: LearningCurve, sizes: readonly strin
     title: "Minutes of training",
     caption: "Mean over the runs, on the machine that ran them.",
     columns: ["method", ...sizes],
-    rows: ablation.variants.map(({ name }, k) => [name, ...points.map(({ minutes }) => minutes[k]!.toFixed(1))]),
+    rows: ablation.variants.map(({ name }, k) => [
+      name,
+      ...points.map(({ minutes }) => minutes[k]!.toFixed(1)),
+    ]),
   };
 }
 
@@ -87,7 +90,13 @@ function fitTable({ fits, points }: LearningCurve): StudyTable {
     caption:
       "1 − metric over n training volumes (least squares through all seeds). So few sizes hardly distinguish an exponent from " +
       "a floor: this is a description, and at most a guess at twice the data.",
-    columns: ["method", "metric", "error", `score at ${Math.round(most)}`, `score at ${Math.round(2 * most)}`],
+    columns: [
+      "method",
+      "metric",
+      "error",
+      `score at ${Math.round(most)}`,
+      `score at ${Math.round(2 * most)}`,
+    ],
     rows: fits.map(({ variant, metric, fit }) => [
       variant,
       short(metric),

@@ -16,7 +16,14 @@ import { terminalOf } from "../report/render-blocks.js";
 import { curveBlocks } from "./curve-table.js";
 import { usePluginsOfStudy, loadAblation, type Ablation } from "./ablation-file.js";
 import { writeStudy, type StudyFiles } from "./study-files.js";
-import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
+import {
+  claimStudy,
+  methodsOf,
+  minutesOf,
+  predictSteps,
+  trainSteps,
+  type StudyOptions,
+} from "./run-steps.js";
 import { stepsOf } from "./study-steps.js";
 import { inOneSession } from "../engine/session.js";
 import type { CurvePoint, CurveFit, LearningCurve } from "./learning-curve-results.js";
@@ -88,7 +95,13 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
     const minutes = ablation.variants.map(({ name }) =>
       minutesOf(of.flatMap(({ step }) => (step.variant.name === name ? [step] : []))),
     );
-    return { share, volumes, methods, minutes, comparison: compareRepeated(methods, ablation.metrics, statistics) };
+    return {
+      share,
+      volumes,
+      methods,
+      minutes,
+      comparison: compareRepeated(methods, ablation.metrics, statistics),
+    };
   });
   const points = rising.map(({ methods: _, ...point }): CurvePoint => point);
   const curve: LearningCurve = { ablation, part, slicesOfAll, points, fits: fitsOf(ablation, points) };
@@ -112,7 +125,9 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
       fits: curve.fits,
     },
     predictions: rising.flatMap(({ share, methods }) =>
-      methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}@${share}#${k}` }))),
+      methods.flatMap(({ name, seeds }) =>
+        seeds.map((one, k) => ({ ...one, model: `${name}@${share}#${k}` })),
+      ),
     ),
   });
   return { status, table: terminalOf(title, blocks), curve, files };
@@ -126,7 +141,8 @@ function fitsOf(ablation: Ablation, points: readonly CurvePoint[]): CurveFit[] {
         const own = comparison.methods.find(({ name }) => name === variant)!.metrics[metric];
         return (own?.values ?? []).map((value) => ({ volumes, error: 1 - value }));
       });
-      if (!RISING.has(metric) || values.length === 0 || values.some(({ error }) => !Number.isFinite(error))) return [];
+      if (!RISING.has(metric) || values.length === 0 || values.some(({ error }) => !Number.isFinite(error)))
+        return [];
       return [
         {
           variant,

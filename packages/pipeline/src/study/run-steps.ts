@@ -71,7 +71,9 @@ export async function trainSteps(
       return !isTrained(steps[k]!, data);
     },
     follow: ({ name }) =>
-      jobs === 1 || onLog === undefined ? followed : { ...followed, onLog: (line) => onLog(`${name}: ${line}`) },
+      jobs === 1 || onLog === undefined
+        ? followed
+        : { ...followed, onLog: (line) => onLog(`${name}: ${line}`) },
   });
 }
 
@@ -104,12 +106,17 @@ function isTrained({ run, config, split }: Step, data: string): boolean {
 /** Predictions of all steps on the part, after all are trained, so that no later training can depend on test. */
 export async function predictSteps(steps: readonly Step[], options: StudyOptions): Promise<Found[]> {
   const found: Found[] = [];
-  for (const step of steps) found.push({ step, all: await predictionsOf(step, options.part ?? "val", options) });
+  for (const step of steps)
+    found.push({ step, all: await predictionsOf(step, options.part ?? "val", options) });
   return found;
 }
 
 /** Predictions of a run on the part, stored with it: test is read once per run. */
-async function predictionsOf({ run }: Step, part: "val" | "test", options: StudyOptions): Promise<Predictions[]> {
+async function predictionsOf(
+  { run }: Step,
+  part: "val" | "test",
+  options: StudyOptions,
+): Promise<Predictions[]> {
   const file = join(run, `ablation-${part}.csv`);
   if (!existsSync(file)) {
     const { command } = options;
@@ -128,8 +135,13 @@ async function predictionsOf({ run }: Step, part: "val" | "test", options: Study
 /** The joint predictions of all folds, for each seed of the variants and baselines. */
 export function methodsOf({ variants, seeds }: Ablation, found: readonly Found[]): Repeats[] {
   const together = (variant: Variant, seed: number) =>
-    ensembleOf(found.filter(({ step }) => step.variant === variant && step.seed === seed).map(({ all }) => all));
-  const methods = variants.map((variant) => ({ variant, seeds: seeds.map((seed) => together(variant, seed)) }));
+    ensembleOf(
+      found.filter(({ step }) => step.variant === variant && step.seed === seed).map(({ all }) => all),
+    );
+  const methods = variants.map((variant) => ({
+    variant,
+    seeds: seeds.map((seed) => together(variant, seed)),
+  }));
   const named = (all: readonly Predictions[], model: string, name: string): Predictions => ({
     ...all.find((one) => one.model === model)!,
     model: name,

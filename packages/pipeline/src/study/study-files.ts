@@ -5,7 +5,10 @@ import { svgToPng } from "../page/drawing.js";
 import { latexOf, markdownOf } from "../report/render-blocks.js";
 import { studyPage, type StudyPage } from "../report/study-page.js";
 
-export type StudyFiles = Record<"table" | "latex" | "page" | "results" | "predictions" | "svg" | "png", string>;
+export type StudyFiles = Record<
+  "table" | "latex" | "page" | "results" | "predictions" | "svg" | "png",
+  string
+>;
 
 interface Study extends Pick<StudyPage, "kind" | "title" | "blocks"> {
   /** Heading of the Markdown table. */

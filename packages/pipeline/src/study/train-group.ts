@@ -83,7 +83,11 @@ async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> 
   checkStage(config, stage, options.resume !== true && options.sliceFrom === undefined);
   const out = resolve(options.out);
   if (world.worldSize > 1 && (options.jobs ?? 1) > 1)
-    throw new RunError(out, "its members cannot train at the same time and each in several processes", "Omit one.");
+    throw new RunError(
+      out,
+      "its members cannot train at the same time and each in several processes",
+      "Omit one.",
+    );
   // Only the first process writes files; the others wait for it in each member.
   if (world.rank > 0) return trainWithFirst(out, memberPlans(out, options), options);
   const begin = options.resume === true ? resumeGroup(out, options) : await plan(out, options);
@@ -110,7 +114,8 @@ async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> 
 
 /** A member that fails ends the group, as a stop does. */
 function noteEnd(group: string, record: GroupRecord): void {
-  const ended = (member: Member): Member => (member.status === "training" ? { ...member, status: "stopped" } : member);
+  const ended = (member: Member): Member =>
+    member.status === "training" ? { ...member, status: "stopped" } : member;
   try {
     writeGroup(group, { ...record, status: "stopped", members: record.members.map(ended) });
   } catch {
@@ -159,7 +164,9 @@ async function trainMembers(
       },
       onEnd: (training, { best }) => {
         const { member } = planOf(training);
-        const trained = stagesOf(config).filter((stage) => asked.includes(stage) || member.trained.includes(stage));
+        const trained = stagesOf(config).filter(
+          (stage) => asked.includes(stage) || member.trained.includes(stage),
+        );
         keep(member, { trained, status: trained.length === stagesOf(config).length ? "trained" : "stopped" });
         ends.set(training.name, best);
       },
@@ -190,7 +197,11 @@ function trainingOf(out: string, { member, split }: MemberPlan, options: GroupOp
 }
 
 /** What a process other than the first does: it trains what the first one trains, in the same order. */
-async function trainWithFirst(out: string, plans: readonly MemberPlan[], options: GroupOptions): Promise<GroupResult> {
+async function trainWithFirst(
+  out: string,
+  plans: readonly MemberPlan[],
+  options: GroupOptions,
+): Promise<GroupResult> {
   const asked = askedStages(options);
   const open = plans.filter(({ member }) => !asked.every((stage) => member.trained.includes(stage)));
   const result: GroupResult = { group: out, status: "finished", members: [] };
@@ -198,7 +209,12 @@ async function trainWithFirst(out: string, plans: readonly MemberPlan[], options
     if (options.signal?.aborted === true) return { ...result, status: "stopped" };
     const { name, run, sliceFrom: _, split: __, ...training } = trainingOf(out, plan, options);
     const more = { ...taskOptionsOf(options), ...followOf(name, options), ...worldOf(options) };
-    const { status, best } = await train({ ...training, ...more, out: run, resume: existsSync(runPaths(run).record) });
+    const { status, best } = await train({
+      ...training,
+      ...more,
+      out: run,
+      resume: existsSync(runPaths(run).record),
+    });
     if (status === "stopped") return { ...result, status };
     result.members.push({ name, run, best });
   }
@@ -253,11 +269,21 @@ function membersOf(splits: readonly Split[], { fold, seeds, config }: GroupOptio
 
 /** Checks everything before anything is written. @returns a function that writes the group */
 async function plan(out: string, options: GroupOptions): Promise<() => GroupRecord> {
-  const { config, data, command = "trainGroup() of @slicestack/pipeline", overwrite = false, world = alone } = options;
+  const {
+    config,
+    data,
+    command = "trainGroup() of @slicestack/pipeline",
+    overwrite = false,
+    world = alone,
+  } = options;
   const refuse = () => (overwrite ? refuseIrreplaceable(out, "group") : refuseTaken(out, "group"));
   refuse();
   if (options.fold === undefined && options.seeds === undefined)
-    throw new RunError(out, "a group needs folds or seeds", "Give --fold all or --seeds N, or train a single run.");
+    throw new RunError(
+      out,
+      "a group needs folds or seeds",
+      "Give --fold all or --seeds N, or train a single run.",
+    );
   const dataset = openDataset(data);
   const splits = splitsOfGroup(dataset, options);
   const members = membersOf(splits, options);
@@ -300,13 +326,18 @@ function resumeGroup(out: string, options: GroupOptions): () => GroupRecord {
   const begun = readGroupConfig(out, record);
   const changed = configDifferences(begun, { ...options.config, relaunch: begun.relaunch });
   const remedy = "Continue without these settings, or train a new group with another --out.";
-  if (changed.length > 0) throw new RunError(out, `began with another configuration (${changed.join("; ")})`, remedy);
+  if (changed.length > 0)
+    throw new RunError(out, `began with another configuration (${changed.join("; ")})`, remedy);
   const splits = groupSplits(out, record);
   if (options.fold !== undefined || options.seeds !== undefined) {
     const asked = membersOf(splits, options);
     const names = (members: readonly Member[]) => members.map(({ name }) => name).join();
     if (names(asked) !== names(record.members))
-      throw new RunError(out, `was begun with ${groupWords(record.members)}, received ${groupWords(asked)}`, remedy);
+      throw new RunError(
+        out,
+        `was begun with ${groupWords(record.members)}, received ${groupWords(asked)}`,
+        remedy,
+      );
   }
   const dataset = openDataset(options.data);
   const { directory, info } = dataset;

@@ -37,7 +37,8 @@ export class SuccessiveHalving implements Pruner {
     const stage = this.stageOf(point);
     if (stage === null) return false;
     const reached: AtRung[] = [];
-    for (let at = this.at(point, stage, 0); at.size > 0; at = this.at(point, stage, reached.length)) reached.push(at);
+    for (let at = this.at(point, stage, 0); at.size > 0; at = this.at(point, stage, reached.length))
+      reached.push(at);
     const keys = reached.map((at, rung) => `${rung} ${at.size}`);
     // A restarted controller does not judge points again at rungs that they have passed.
     const judged = this.judged.get(point.point.number) ?? new Set(keys.slice(0, -1));

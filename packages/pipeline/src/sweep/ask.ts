@@ -61,7 +61,9 @@ export async function ask(
   let free = freeTrials(sweep);
   let isOver = false;
   if (free.length < count) {
-    const missing = Math.ceil((count - free.length) / (sweep.record.seeds.length * sweep.record.folds.length));
+    const missing = Math.ceil(
+      (count - free.length) / (sweep.record.seeds.length * sweep.record.folds.length),
+    );
     isOver = sweep.propose(historyOf(sweep), missing).length < missing;
     free = freeTrials(sweep);
   }
@@ -88,7 +90,8 @@ export function refuseAsked(sweep: Sweep): void {
 }
 
 /** Whether a trial has neither been handed out nor finished. */
-const freeTrials = (sweep: Sweep): Trial[] => sweep.trials.filter(({ id }) => stateIn(sweep, id) === "waiting");
+const freeTrials = (sweep: Sweep): Trial[] =>
+  sweep.trials.filter(({ id }) => stateIn(sweep, id) === "waiting");
 
 /** The state of a trial according to its folder: one that was handed out counts as running until it has a result. */
 function stateIn(sweep: Sweep, id: string): TrialState {
@@ -157,7 +160,11 @@ export async function tell(folder: string, options: TellOptions): Promise<Told> 
   sweep.refresh();
   const trial = sweep.trials.find(({ id }) => id === options.trial || String(Number(id)) === options.trial);
   if (trial === undefined)
-    throw new SweepError(folder, `has no trial ${options.trial}`, "Pass an id that slicestack sweep ask printed.");
+    throw new SweepError(
+      folder,
+      `has no trial ${options.trial}`,
+      "Pass an id that slicestack sweep ask printed.",
+    );
   const paths = sweep.paths.trial(trial.id);
   const before = readResult(paths.result);
   if (options.state === "waiting") return giveBack(trial, before, paths);
@@ -183,7 +190,11 @@ export async function tell(folder: string, options: TellOptions): Promise<Told> 
   return { id: trial.id, state: result.status, objective: result.objective, isNew };
 }
 
-function giveBack(trial: Trial, before: TrialResult | null, { record, result, asked, folder }: TrialPaths): Told {
+function giveBack(
+  trial: Trial,
+  before: TrialResult | null,
+  { record, result, asked, folder }: TrialPaths,
+): Told {
   if (before?.status === "finished")
     throw new SweepError(
       folder,
@@ -203,10 +214,16 @@ function resultOf(
 ): TrialResult | null {
   const facts = { version: 1 as const, metrics: {}, epochs: 0, seconds: 0 };
   if (state === "failed")
-    return { ...facts, status: state, objective: null, error: { name: "Error", message, outOfMemory: false } };
+    return {
+      ...facts,
+      status: state,
+      objective: null,
+      error: { name: "Error", message, outOfMemory: false },
+    };
   if (state === "pruned") return { ...facts, status: state, objective: objective ?? null };
   if (objective === undefined) return before;
   return { ...facts, status: "finished", objective: Number.isNaN(objective) ? null : objective };
 }
 
-const saysSame = (a: TrialResult, b: TrialResult): boolean => a.status === b.status && a.objective === b.objective;
+const saysSame = (a: TrialResult, b: TrialResult): boolean =>
+  a.status === b.status && a.objective === b.objective;

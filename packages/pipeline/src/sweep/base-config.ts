@@ -37,7 +37,8 @@ export class BaseConfig {
     const { root, file, folder } = sourceOf(spec, kept);
     const isBare = Object.keys(root).length === 0;
     const absolute = { ...root, ...absolutePlugins({ ...root, ...spec.settings }, folder) };
-    const text = isBare && !("plugins" in absolute) ? "{}\n" : stringify(absolute, { aliasDuplicateObjects: false });
+    const text =
+      isBare && !("plugins" in absolute) ? "{}\n" : stringify(absolute, { aliasDuplicateObjects: false });
     const base = new BaseConfig(spec, file, text);
     await usePlugins({ text });
     base.configOf({});

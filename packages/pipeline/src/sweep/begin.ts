@@ -67,7 +67,10 @@ export async function checkedSweep(file: string): Promise<{ spec: SweepSpec; bas
  * and lists the points that do not depend on results. Everything is checked before anything is written.
  * @throws ConfigError, PluginError, SweepError, FolderError, DatasetError, SplitError
  */
-export async function beginSweep(given: string, target: SweepTarget & { command?: string } = {}): Promise<Sweep> {
+export async function beginSweep(
+  given: string,
+  target: SweepTarget & { command?: string } = {},
+): Promise<Sweep> {
   const found = locateSweep(given, target);
   if (found.isBegun) {
     if (found.file !== null) takeChanges(loadSweepFile(found.file), found.folder);
@@ -114,7 +117,8 @@ export function repeatsOf(
   const config = base.configOf({});
   const splits = splitsOf(dataset, config);
   const hashes = splits.map(({ hash }) => hash);
-  const counted = typeof seeds === "number" ? Array.from({ length: seeds }, (_, k) => config.seed + k) : [...seeds];
+  const counted =
+    typeof seeds === "number" ? Array.from({ length: seeds }, (_, k) => config.seed + k) : [...seeds];
   if (splits.length === 1 && splits[0]!.fold === null) {
     if (folds === "all") return { seeds: counted, folds: [null], splits: hashes };
     const message = `folds: the data set ${dataset.directory} has a single split and no folds; create folds with slicestack split --folds 5, or omit the key`;
@@ -150,7 +154,9 @@ function takeChanges({ file, text }: SweepSpec, folder: string): void {
   if (text === before) return;
   const fixedPart = (content: string): string => {
     const { root } = readSource({ text: content });
-    return canonicalJson(Object.fromEntries(Object.entries(root).filter(([key]) => !CHANGEABLE.includes(key))));
+    return canonicalJson(
+      Object.fromEntries(Object.entries(root).filter(([key]) => !CHANGEABLE.includes(key))),
+    );
   };
   if (fixedPart(text) === fixedPart(before)) return writeFileAtomic(kept, text);
   throw new SweepError(

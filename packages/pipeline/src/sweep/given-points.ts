@@ -81,7 +81,10 @@ export function parsePoint(text: string): ListedPoint {
  * Empty lines and comments (#) are ignored.
  * @param folderOf the folder to which paths are relative   @throws SweepError with the line
  */
-export function readJobQueue(file: string, open: (path: string) => Values): { line: number; values: Values }[] {
+export function readJobQueue(
+  file: string,
+  open: (path: string) => Values,
+): { line: number; values: Values }[] {
   return readFileSync(file, "utf8")
     .split(/\r?\n/)
     .flatMap((text, k) => {
@@ -122,14 +125,19 @@ function valuesOfFlags(words: readonly string[], open: (path: string) => Values)
     const takesNext = given === undefined && next !== undefined && !next.startsWith("--");
     const text = given ?? (takesNext ? next : "true");
     if (takesNext) k++;
-    values = key === "config" ? { ...values, ...open(text) } : { ...values, [key.replaceAll("-", "_")]: scalar(text) };
+    values =
+      key === "config"
+        ? { ...values, ...open(text) }
+        : { ...values, [key.replaceAll("-", "_")]: scalar(text) };
   }
   return values;
 }
 
 /** Splits a line into words like a shell, with '…' and "…" around spaces. */
 const wordsOf = (line: string): string[] =>
-  [...line.matchAll(/(?:[^\s"']+|"[^"]*"|'[^']*')+/g)].map(([word]) => word.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"));
+  [...line.matchAll(/(?:[^\s"']+|"[^"]*"|'[^']*')+/g)].map(([word]) =>
+    word.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"),
+  );
 
 /** The value as YAML reads it: numbers, true, false, null and lists; otherwise the text itself. */
 function scalar(text: string): JsonValue {

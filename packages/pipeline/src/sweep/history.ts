@@ -12,13 +12,24 @@ import { readResult } from "./trial-result.js";
  * @param state as known to its runner; a result in the folder takes precedence
  * @param config the configuration of the trial
  */
-export function reportOf(trial: Trial, state: TrialState, paths: TrialPaths, config: () => RunConfig): TrialReport {
+export function reportOf(
+  trial: Trial,
+  state: TrialState,
+  paths: TrialPaths,
+  config: () => RunConfig,
+): TrialReport {
   const result = readResult(paths.result);
   const isOver = result !== null;
   const curve = isOver || state === "running" ? curveOf(paths, config()) : [];
   if (!isOver) return { trial, state, objective: null, curve, epochs: curve.length };
   const { status, objective, epochs } = result;
-  return { trial, state: status, objective: status === "finished" ? (objective ?? NaN) : null, curve, epochs };
+  return {
+    trial,
+    state: status,
+    objective: status === "finished" ? (objective ?? NaN) : null,
+    curve,
+    epochs,
+  };
 }
 
 /** The epochs of a run, each with the selection metric of its stage. */

@@ -33,7 +33,12 @@ export interface ImportedSweep {
 }
 
 /** Writes a sweep's file with one point per job, and checks it. @throws ConfigError, SweepError, FolderError */
-export async function importSweep({ base, jobs, out, overwrite = false }: ImportSweepOptions): Promise<ImportedSweep> {
+export async function importSweep({
+  base,
+  jobs,
+  out,
+  overwrite = false,
+}: ImportSweepOptions): Promise<ImportedSweep> {
   refuseExistingFile(out, overwrite);
   const { points, repeated } = jobsOf(base, jobs);
   const given = resolve(base);
@@ -60,7 +65,8 @@ function jobsOf(base: string, jobs: string): Pick<ImportedSweep, "points" | "rep
   const differing = (values: Values): Values =>
     Object.fromEntries(
       Object.entries(values).filter(
-        ([key, value]) => settingsKey({ key: shared[key] ?? null }) !== settingsKey({ key: value }) || !(key in shared),
+        ([key, value]) =>
+          settingsKey({ key: shared[key] ?? null }) !== settingsKey({ key: value }) || !(key in shared),
       ),
     );
   const open = (path: string): Values => {

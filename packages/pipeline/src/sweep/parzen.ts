@@ -29,7 +29,9 @@ export function parzenEstimator(domain: Domain, observations: readonly JsonValue
 export function kernelWeights(observations: number): number[] {
   if (observations === 0) return [1];
   const ramp = Math.max(0, observations - 25);
-  const weights = Array.from({ length: observations }, (_, k) => (k >= ramp ? 1 : rampWeight(k, ramp, observations)));
+  const weights = Array.from({ length: observations }, (_, k) =>
+    k >= ramp ? 1 : rampWeight(k, ramp, observations),
+  );
   weights.push(1);
   const sum = weights.reduce((total, one) => total + one, 0);
   return weights.map((one) => one / sum);
@@ -66,7 +68,9 @@ export class NumericalParzen implements ParzenEstimator {
 
   logDensity(value: JsonValue): number {
     const x = value as number;
-    const terms = this.means.map((mean, k) => Math.log(this.weights[k]!) + this.kernel(k, x, mean) - this.masses[k]!);
+    const terms = this.means.map(
+      (mean, k) => Math.log(this.weights[k]!) + this.kernel(k, x, mean) - this.masses[k]!,
+    );
     return logSumExp(terms);
   }
 

@@ -66,7 +66,10 @@ export async function planSweep(given: string, options: PlanSweepOptions = {}): 
     })),
   );
   const proposals = proposedPoints({ spec, base, sampler: samplerOf(spec), known: listed, history, count });
-  const points = [...listed, ...proposals.map((point, k): Point => ({ number: listed.length + k, ...point }))];
+  const points = [
+    ...listed,
+    ...proposals.map((point, k): Point => ({ number: listed.length + k, ...point })),
+  ];
   return {
     ...headOf(spec, found.folder, repeats),
     isBegun: false,
@@ -78,7 +81,9 @@ export async function planSweep(given: string, options: PlanSweepOptions = {}): 
 
 function ofBegun(sweep: Sweep): SweepPlan {
   const { spec, record } = sweep;
-  const reports = new Map(historyOf(sweep).map(({ trial, state, objective }) => [trial.id, { state, objective }]));
+  const reports = new Map(
+    historyOf(sweep).map(({ trial, state, objective }) => [trial.id, { state, objective }]),
+  );
   return {
     ...headOf(spec, sweep.folder, record),
     isBegun: true,
@@ -121,7 +126,8 @@ function plannedRepeats(
     return { repeats: repeatsOf(spec, base, dataset), notes: [], dataset };
   }
   const first = base.configOf({}).seed;
-  const seeds = typeof spec.seeds === "number" ? Array.from({ length: spec.seeds }, (_, k) => first + k) : spec.seeds;
+  const seeds =
+    typeof spec.seeds === "number" ? Array.from({ length: spec.seeds }, (_, k) => first + k) : spec.seeds;
   const folds = spec.folds === "all" ? [null] : spec.folds;
   const notes = ["No data set was named; pass --data to count its folds and to estimate the time."];
   return { repeats: { seeds, folds }, notes, dataset: null };
@@ -132,12 +138,23 @@ const MOST_COSTED = 500;
 
 async function costOf(
   points: readonly Point[],
-  { base, repeats, dataset, options }: { base: BaseConfig; repeats: Repeats; dataset: Dataset; options: TaskOptions },
+  {
+    base,
+    repeats,
+    dataset,
+    options,
+  }: { base: BaseConfig; repeats: Repeats; dataset: Dataset; options: TaskOptions },
 ): Promise<SweepCost | null> {
   const step = Math.max(1, points.length / MOST_COSTED);
-  const chosen = Array.from({ length: Math.min(points.length, MOST_COSTED) }, (_, k) => points[Math.floor(k * step)]!);
+  const chosen = Array.from(
+    { length: Math.min(points.length, MOST_COSTED) },
+    (_, k) => points[Math.floor(k * step)]!,
+  );
   const trials = chosen.flatMap((point) =>
-    trialsOf(point, repeats).map(({ seed, fold }) => ({ config: base.configOf({ ...point.settings, seed }), fold })),
+    trialsOf(point, repeats).map(({ seed, fold }) => ({
+      config: base.configOf({ ...point.settings, seed }),
+      fold,
+    })),
   );
   const cost = await sweepCost(trials, dataset, options);
   return cost === null ? null : { ...cost, seconds: (cost.seconds * points.length) / chosen.length };
@@ -146,7 +163,9 @@ async function costOf(
 function notesOf({ search, budget, asha, space }: SweepSpec, points: number): string[] {
   return [
     ...(points > 0 ? [] : ["No point of the space that was drawn is a valid configuration."]),
-    ...(budget.epochs === undefined ? [] : [`No new point is started once ${budget.epochs} epochs have been trained.`]),
+    ...(budget.epochs === undefined
+      ? []
+      : [`No new point is started once ${budget.epochs} epochs have been trained.`]),
     ...(asha === null
       ? []
       : [

@@ -9,9 +9,10 @@ const MOST_SHOWN = 200;
 
 export function planText(plan: SweepPlan): string {
   const { name, points, seeds, folds, trials, later, search, objective, minimizes, notes, cost } = plan;
-  const times = [count(seeds.length, "seed"), ...(folds[0] === null ? [] : [count(folds.length, "fold")])].join(
-    " and ",
-  );
+  const times = [
+    count(seeds.length, "seed"),
+    ...(folds[0] === null ? [] : [count(folds.length, "fold")]),
+  ].join(" and ");
   const head = [
     `Sweep ${visible(name)}: ${count(points.length, "point")}${later === 0 ? "" : ` now, ${later ?? "any number"} later`}, ${times} each: ${trials ?? "any number of"} trials`,
     `Objective: ${minimizes ? "lowest" : "highest"} ${objective} on the validation set; search: ${search}`,

@@ -90,7 +90,8 @@ export class PointsFile {
     }
     const parsed = pointSchema.safeParse(value);
     if (!parsed.success) throw damaged(parsed.error.issues[0]?.message ?? "expected a point");
-    if (parsed.data.number !== number) throw damaged(`expected point ${number}, received ${parsed.data.number}`);
+    if (parsed.data.number !== number)
+      throw damaged(`expected point ${number}, received ${parsed.data.number}`);
     return parsed.data;
   }
 }

@@ -10,7 +10,8 @@ import type { Values } from "./trial.js";
 /** The file with what all points share: in the folder, or beside it. */
 const BASE = "default.yaml";
 
-export const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+export const isFolder = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Whether a folder holds files of points, and is not the folder of a sweep. */
 export function holdsPoints(folder: string): boolean {
@@ -21,7 +22,10 @@ export function holdsPoints(folder: string): boolean {
 export interface PointsSource extends Pick<ConfigSource, "file" | "root"> {
   /** As of a sweep's file; the folder of the sweep keeps it. */
   text: string;
-  locate: (path: readonly PropertyKey[], what: "key" | "value") => { file: string; line?: number; column?: number };
+  locate: (
+    path: readonly PropertyKey[],
+    what: "key" | "value",
+  ) => { file: string; line?: number; column?: number };
 }
 
 /**
@@ -50,11 +54,17 @@ const fileOf = (folder: string, name: string): string | undefined =>
     .map((file) => join(folder, file))[0];
 
 /** @param config a path, or null for the defaults */
-export function sweepOfPoints(sweep: { name: string; config: string | null; points: readonly ListedPoint[] }): string {
+export function sweepOfPoints(sweep: {
+  name: string;
+  config: string | null;
+  points: readonly ListedPoint[];
+}): string {
   return stringify({
     name: sweep.name,
     ...(sweep.config === null ? {} : { config: sweep.config }),
-    points: Object.fromEntries(sweep.points.map((point): [string, Values] => [point.name ?? "", point.values])),
+    points: Object.fromEntries(
+      sweep.points.map((point): [string, Values] => [point.name ?? "", point.values]),
+    ),
   });
 }
 

@@ -66,14 +66,20 @@ export async function runTrial(folder: string, options: RunTrialOptions = {}): P
   try {
     return await trainAndScore(sweep, trial, options);
   } catch (error) {
-    if (options.signal?.aborted === true && error === options.signal.reason) return { status: "stopped", result: null };
+    if (options.signal?.aborted === true && error === options.signal.reason)
+      return { status: "stopped", result: null };
     writeFailure(paths.folder, error);
     throw error;
   }
 }
 
 async function trainAndScore(sweep: string, trial: Trial, options: RunTrialOptions): Promise<RunTrialResult> {
-  const { stage = "all", command = "runTrial() of @slicestack/pipeline", takeOver = false, maxThreads } = options;
+  const {
+    stage = "all",
+    command = "runTrial() of @slicestack/pipeline",
+    takeOver = false,
+    maxThreads,
+  } = options;
   const paths = sweepPaths(sweep).trial(trial.id);
   const record = readSweepRecord(sweep);
   const data = findDataset(sweep, record.dataset);
@@ -86,7 +92,12 @@ async function trainAndScore(sweep: string, trial: Trial, options: RunTrialOptio
   const common = { data, out: paths.run, command, takeOver, ...limit, ...taskOptionsOf(options) };
   const fold = trial.fold === null ? {} : { fold: trial.fold };
   if (!(start.resume === true && isDone(paths.run, stage))) {
-    const { status } = await train({ ...common, ...fold, ...start, stage: stage === "slice" ? stage : "all" });
+    const { status } = await train({
+      ...common,
+      ...fold,
+      ...start,
+      stage: stage === "slice" ? stage : "all",
+    });
     if (status === "stopped") return { status, result: null };
   }
   if (stage !== "all") return { status: "finished", result: null };
@@ -161,7 +172,9 @@ function idOf(trial: string): string {
 
 function hasSliceStage(run: string): boolean {
   try {
-    return existsSync(runPaths(run).record) && (readRecord(run).status === "trained" || isFinished(run, "slice"));
+    return (
+      existsSync(runPaths(run).record) && (readRecord(run).status === "trained" || isFinished(run, "slice"))
+    );
   } catch (error) {
     if (error instanceof RunError) return false;
     throw error;
@@ -169,7 +182,10 @@ function hasSliceStage(run: string): boolean {
 }
 
 function inPieces(config: RunConfig, pieces: number): RunConfig {
-  const more = <S extends { accumulate: number }>(stage: S): S => ({ ...stage, accumulate: pieces * stage.accumulate });
+  const more = <S extends { accumulate: number }>(stage: S): S => ({
+    ...stage,
+    accumulate: pieces * stage.accumulate,
+  });
   if (config.method === "3d") return { ...config, network: more(config.network) };
   if (config.method === "2d") return { ...config, slice: more(config.slice) };
   return { ...config, slice: more(config.slice), head: more(config.head), fineTune: more(config.fineTune) };

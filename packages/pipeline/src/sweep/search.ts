@@ -62,7 +62,10 @@ function checkEnds(
       const given = { ...allowing(space, dimension), [dimension.name]: value };
       const error = errorOf(randomPoint(space, randomOf(seed, 0), given));
       const own = Object.keys(settingsOf(space, { [dimension.name]: value }));
-      if (error?.problems.some(({ key }) => own.some((name) => key === name || key.startsWith(`${name}.`))) === true)
+      if (
+        error?.problems.some(({ key }) => own.some((name) => key === name || key.startsWith(`${name}.`))) ===
+        true
+      )
         throw error;
     }
   const errors = Array.from({ length: TRIED }, (_, k) => errorOf(randomPoint(space, randomOf(seed, k))));
@@ -86,7 +89,9 @@ function allowing(space: Space, { when }: Dimension): Values {
 function placeIn(space: Space, key: string): string[] {
   const holder = space.find(
     ({ name, domain }) =>
-      name !== key && domain.kind === "choice" && [...(domain.settings?.values() ?? [])].some((own) => key in own),
+      name !== key &&
+      domain.kind === "choice" &&
+      [...(domain.settings?.values() ?? [])].some((own) => key in own),
   );
   return ["space", holder?.name ?? key];
 }

@@ -84,14 +84,19 @@ export function randomPoint(space: Space, random: Random, given: Values = {}): V
   let values: Values = {};
   for (const dimension of space)
     if (takesPart(dimension, values))
-      values = { ...values, [dimension.name]: given[dimension.name] ?? randomValue(dimension.domain, random) };
+      values = {
+        ...values,
+        [dimension.name]: given[dimension.name] ?? randomValue(dimension.domain, random),
+      };
   return values;
 }
 
 /** Whole numbers have equal shares of the range, and with `log` equal shares of its logarithm, as Optuna draws them. */
 export function randomValue(domain: Domain, random: Random): JsonValue {
   if (domain.kind === "choice")
-    return domain.values[Math.min(domain.values.length - 1, Math.floor(random.uniform(0, domain.values.length)))]!;
+    return domain.values[
+      Math.min(domain.values.length - 1, Math.floor(random.uniform(0, domain.values.length)))
+    ]!;
   const { low, high, log } = domain;
   const half = domain.kind === "int" ? domain.step / 2 : 0;
   const [from, to] = [log ? Math.log(low - half) : low - half, log ? Math.log(high + half) : high + half];
@@ -100,8 +105,10 @@ export function randomValue(domain: Domain, random: Random): JsonValue {
   return domain.kind === "int" ? toStep(value, domain) : Math.min(high, Math.max(low, value));
 }
 
-export const toStep = (value: number, { low, high, step }: { low: number; high: number; step: number }): number =>
-  Math.min(high, Math.max(low, low + Math.round((value - low) / step) * step));
+export const toStep = (
+  value: number,
+  { low, high, step }: { low: number; high: number; step: number },
+): number => Math.min(high, Math.max(low, low + Math.round((value - low) / step) * step));
 
 /** The random numbers for one point of a search, so that its draws depend on nothing else. */
 export function randomOf(seed: number, number: number, attempt = 0): Random {

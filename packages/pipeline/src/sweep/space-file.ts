@@ -55,7 +55,8 @@ export function spaceOf(file: Readonly<Record<string, DimensionFile>>): Space {
   const dimensions = Object.entries(file).map(([name, written]): Dimension => {
     const when = Array.isArray(written) ? undefined : written.when;
     const allowed = Object.entries(when ?? {}).map(([other, value]): [string, readonly JsonValue[]] => {
-      if (!Object.hasOwn(file, other)) throw new SpaceProblem([name, "when"], `${other} is not a key of this space`);
+      if (!Object.hasOwn(file, other))
+        throw new SpaceProblem([name, "when"], `${other} is not a key of this space`);
       return [other, Array.isArray(value) ? (value as readonly JsonValue[]) : [value]];
     });
     return { name, domain: domainOf(name, written), when: Object.fromEntries(allowed) };
@@ -75,7 +76,13 @@ function domainOf(name: string, written: DimensionFile): Domain {
     refuseEmpty(name, low, high, written.log);
     if (written.log && written.step !== 1)
       throw new SpaceProblem([name, "step"], `expected 1 if log is true, received ${written.step}`);
-    return { kind: "int", low, high: high - ((high - low) % written.step), log: written.log, step: written.step };
+    return {
+      kind: "int",
+      low,
+      high: high - ((high - low) % written.step),
+      log: written.log,
+      step: written.step,
+    };
   }
   if (Array.isArray(written.choice)) return choicesOf(name, written.choice);
   const named = Object.entries(written.choice as Record<string, Values>);
@@ -100,9 +107,12 @@ function inOrder(dimensions: readonly Dimension[]): Space {
   const order: Dimension[] = [];
   let rest = [...dimensions];
   while (rest.length > 0) {
-    const ready = rest.filter(({ when }) => Object.keys(when).every((name) => order.some((one) => one.name === name)));
+    const ready = rest.filter(({ when }) =>
+      Object.keys(when).every((name) => order.some((one) => one.name === name)),
+    );
     const [first] = rest;
-    if (ready.length === 0) throw new SpaceProblem([first!.name, "when"], "depends on itself through other keys");
+    if (ready.length === 0)
+      throw new SpaceProblem([first!.name, "when"], "depends on itself through other keys");
     order.push(...ready);
     rest = rest.filter((one) => !ready.includes(one));
   }

@@ -89,7 +89,13 @@ function modelOf(config: RunConfig, dataset: Dataset): MeasuredModel {
   );
   if (config.method === "3d") {
     const { model, batchSize } = config.network;
-    return { kind: "volume", model, size: volumeInput(config, dataset).size, classes, batch: Math.min(4, batchSize) };
+    return {
+      kind: "volume",
+      model,
+      size: volumeInput(config, dataset).size,
+      classes,
+      batch: Math.min(4, batchSize),
+    };
   }
   const input = sliceInput(config, dataset);
   return {
@@ -130,8 +136,10 @@ function secondsOf(config: RunConfig, { train, val, slices }: Counts, { training
   const head = config.head.epochs * train * HEAD_SECONDS;
   const tuned = Math.min(slices, config.fineTune.slices ?? slices);
   // Activations are computed a second time for their gradient.
-  const fineTune = config.fineTune.epochs * ((train * tuned) / training + ((train + val) * tuned) / inference);
+  const fineTune =
+    config.fineTune.epochs * ((train * tuned) / training + ((train + val) * tuned) / inference);
   return { slice, volume: embeddings + head + fineTune + OVERHEAD };
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -45,7 +45,11 @@ const budget = z.strictObject({
 });
 
 const tpe = z.strictObject({
-  startup: key(z.int().min(1).default(10), `${WHOLE}, at least 1`, "Number of points that are drawn at random first"),
+  startup: key(
+    z.int().min(1).default(10),
+    `${WHOLE}, at least 1`,
+    "Number of points that are drawn at random first",
+  ),
   candidates: key(
     z.int().min(1).default(24),
     `${WHOLE}, at least 1`,
@@ -59,7 +63,11 @@ const asha = z.strictObject({
     PRUNED_STAGES.join(", "),
     "Stage whose epochs are counted; first = the first one that a trial trains",
   ),
-  min_epochs: key(z.int().min(1).default(1), `${WHOLE}, at least 1`, "Epochs of that stage at the first rung"),
+  min_epochs: key(
+    z.int().min(1).default(1),
+    `${WHOLE}, at least 1`,
+    "Epochs of that stage at the first rung",
+  ),
   reduction: key(
     z.int().min(2).default(4),
     `${WHOLE}, at least 2`,
@@ -87,7 +95,11 @@ export const sweepSchema = z.strictObject({
     "a map of dotted keys to values, e.g. {threads: 1}",
     "Keys that all trials change in that configuration",
   ),
-  data: key(z.string().min(1).optional(), "a folder", "Prepared data set, relative to this file; --data replaces it"),
+  data: key(
+    z.string().min(1).optional(),
+    "a folder",
+    "Prepared data set, relative to this file; --data replaces it",
+  ),
   out: key(
     z.string().min(1).optional(),
     "a folder",
@@ -101,7 +113,10 @@ export const sweepSchema = z.strictObject({
   seeds: key(
     z
       .union([z.int().min(1), list(seedOf)])
-      .refine((seeds) => typeof seeds !== "number" || seeds <= MOST_SEEDS, `expected at most ${MOST_SEEDS} seeds`)
+      .refine(
+        (seeds) => typeof seeds !== "number" || seeds <= MOST_SEEDS,
+        `expected at most ${MOST_SEEDS} seeds`,
+      )
       .default(1),
     `${WHOLE}, at least 1, or a list of seeds`,
     "Seeds of the trainings of each point on each fold: a number of them, counted from the configuration's seed, or a list",
@@ -158,7 +173,10 @@ export interface SweepSpec extends Pick<SweepFile, "name" | "search" | "seed" | 
   run: LocalOptions;
   slurm: SlurmOptions;
   /** The position of a key in the file, for messages. */
-  locate: (path: readonly PropertyKey[], what: "key" | "value") => { file: string; line?: number; column?: number };
+  locate: (
+    path: readonly PropertyKey[],
+    what: "key" | "value",
+  ) => { file: string; line?: number; column?: number };
 }
 
 export interface Asha {
@@ -264,5 +282,8 @@ function checkSearch({ space, search, budget: { points }, points: listed, locate
     refuse(["budget"], `expected budget.points with search ${search}, received nothing: the key is missing`);
   for (const { name, domain } of search === "grid" ? space : [])
     if (domain.kind === "float" && domain.points === null)
-      refuse(["space", name], "expected points, the number of values of a grid, received nothing: the key is missing");
+      refuse(
+        ["space", name],
+        "expected points, the number of values of a grid, received nothing: the key is missing",
+      );
 }

@@ -99,7 +99,9 @@ export class Sweep {
   propose(history: readonly TrialReport[], count: number): Point[] {
     const { epochs } = this.spec.budget;
     if (epochs !== undefined && history.reduce((sum, report) => sum + report.epochs, 0) >= epochs) return [];
-    return this.file.append((known) => this.chosen(history, known, Math.min(count, pointsLeft(this.spec, known))));
+    return this.file.append((known) =>
+      this.chosen(history, known, Math.min(count, pointsLeft(this.spec, known))),
+    );
   }
 
   /** Adds the points that are listed in the file; completes an earlier call that was killed. */
@@ -153,7 +155,9 @@ function withMissing(
   repeats: Repeats,
 ): readonly TrialReport[] {
   const seen = new Set(history.map(({ trial }) => trial.point.number));
-  const missing = known.filter(({ number }) => !seen.has(number)).flatMap((point) => trialsOf(point, repeats));
+  const missing = known
+    .filter(({ number }) => !seen.has(number))
+    .flatMap((point) => trialsOf(point, repeats));
   const waiting = missing.map((trial): TrialReport => {
     return { trial, state: "waiting", objective: null, curve: [], epochs: 0 };
   });

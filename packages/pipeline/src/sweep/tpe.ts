@@ -90,7 +90,15 @@ export class TpeSampler implements Sampler {
     if (state === "running") return [{ number, values, state, cost: NaN, reached: null }];
     if (state === "pruned") return [{ number, values, state, cost: NaN, reached: reachedBy(trials) }];
     // An undefined objective ranks last.
-    return [{ number, values, state, cost: Number.isFinite(objective) ? sign * objective! : Infinity, reached: null }];
+    return [
+      {
+        number,
+        values,
+        state,
+        cost: Number.isFinite(objective) ? sign * objective! : Infinity,
+        reached: null,
+      },
+    ];
   }
 }
 
@@ -112,7 +120,9 @@ export interface SplitObservations {
  * furthest.
  */
 export function splitObservations(observations: readonly Observation[]): SplitObservations {
-  const finished = observations.filter(({ state }) => state === "finished").sort((a, b) => a.cost - b.cost || 0);
+  const finished = observations
+    .filter(({ state }) => state === "finished")
+    .sort((a, b) => a.cost - b.cost || 0);
   const pruned = observations.filter(({ state }) => state === "pruned").sort(byReach);
   const ranked = [...finished, ...pruned];
   const good = new Set(ranked.slice(0, Math.min(Math.ceil(0.1 * ranked.length), 25)));
@@ -130,7 +140,10 @@ function byReach(a: Observation, b: Observation): number {
 }
 
 /** The estimator of a dimension, from the points in which it takes part. */
-export function estimatorOf({ name, domain }: Dimension, observations: readonly Observation[]): ParzenEstimator {
+export function estimatorOf(
+  { name, domain }: Dimension,
+  observations: readonly Observation[],
+): ParzenEstimator {
   const seen = observations.flatMap(({ values }) => (Object.hasOwn(values, name) ? [values[name]!] : []));
   return parzenEstimator(
     domain,
@@ -140,7 +153,8 @@ export function estimatorOf({ name, domain }: Dimension, observations: readonly 
 
 /** Whether a value is in the domain of its dimension; listed and added points may lie outside the space. */
 function isWithin(domain: Dimension["domain"], value: JsonValue): boolean {
-  if (domain.kind === "choice") return domain.values.some((one) => canonicalJson(one) === canonicalJson(value));
+  if (domain.kind === "choice")
+    return domain.values.some((one) => canonicalJson(one) === canonicalJson(value));
   return typeof value === "number" && value >= domain.low && value <= domain.high;
 }
 

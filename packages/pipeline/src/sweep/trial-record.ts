@@ -35,7 +35,8 @@ export function readTrial(folder: string): { sweep: string; trial: Trial } {
   const root = resolve(folder);
   const sweep = dirname(dirname(root));
   const { record } = sweepPaths(sweep).trial(basename(root));
-  const refuse = (problem: string) => new SweepError(folder, problem, "Pass trials/NUMBER in the folder of a sweep.");
+  const refuse = (problem: string) =>
+    new SweepError(folder, problem, "Pass trials/NUMBER in the folder of a sweep.");
   if (!existsSync(record)) throw refuse("is not a trial of a sweep: it has no trial.json");
   try {
     const { version: _, ...rest } = trialSchema.parse(JSON.parse(readFileSync(record, "utf8")));

@@ -16,7 +16,9 @@ const resultSchema = z.strictObject({
   /** The number of epochs trained, over all stages. */
   epochs: z.number().default(0),
   seconds: z.number().default(0),
-  error: z.strictObject({ name: z.string(), message: z.string(), outOfMemory: z.boolean().default(false) }).optional(),
+  error: z
+    .strictObject({ name: z.string(), message: z.string(), outOfMemory: z.boolean().default(false) })
+    .optional(),
 });
 
 export type TrialResult = z.output<typeof resultSchema>;

@@ -1,6 +1,7 @@
 /** A point assigns a value to the dimensions of a sweep's space; a trial trains a point with one seed on one fold. */
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonValue =
+  null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
  * Values by the name of a dimension or a dotted snake_case key of the configuration. `false`, `0` and `null` are

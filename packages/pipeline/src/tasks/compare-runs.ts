@@ -44,7 +44,11 @@ export async function compareRuns(options: CompareOptions): Promise<CompareResul
     ...(options.model === undefined ? {} : { model: options.model }),
     ...(options.resamples === undefined ? {} : { resamples: options.resamples }),
   });
-  const page = await write(resolve(out), comparison, options.command ?? "compareRuns() of @slicestack/pipeline");
+  const page = await write(
+    resolve(out),
+    comparison,
+    options.command ?? "compareRuns() of @slicestack/pipeline",
+  );
   return { ...comparison, table: comparisonText(comparison), page };
 }
 

@@ -61,7 +61,13 @@ async function runDemoInSession(options: DemoOptions): Promise<DemoResult> {
   for (const folder of [scans, data, run]) rmSync(folder, { recursive: true, force: true });
   const { onLog: _, ...followed } = taskOptionsOf(options);
 
-  const phantoms = await generatePhantoms({ destination: scans, subjects, minimum: FEWEST, seed, ...followed });
+  const phantoms = await generatePhantoms({
+    destination: scans,
+    subjects,
+    minimum: FEWEST,
+    seed,
+    ...followed,
+  });
   const dataset = await prepare({
     source: scans,
     destination: data,

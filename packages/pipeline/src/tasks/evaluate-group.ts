@@ -156,7 +156,12 @@ function metricsOf(
   const { opened } = members[0]!;
   const { names } = opened.task.classes;
   const { ordinal, external, splitHash: _ofMember, ...facts } = members[0]!.result.metrics.run;
-  const options = { classes: names, seed: config.seed, ordinal, ...(resamples === undefined ? {} : { resamples }) };
+  const options = {
+    classes: names,
+    seed: config.seed,
+    ordinal,
+    ...(resamples === undefined ? {} : { resamples }),
+  };
   const of = (part: "val" | "test") => all.filter((one) => one.part === part);
   const [test, val] = [summarise(of("test"), options), summarise(of("val"), options)];
   const { pairs, curves, subgroups } = analyse(
@@ -210,14 +215,21 @@ function groupSplitHash(members: readonly EvaluatedMember[]): string {
   return splits.size === 1 ? [...splits.keys()][0]! : splitsHash([...splits.values()]);
 }
 
-function comparisons(test: readonly Predictions[], mainModel: string, options: SummaryOptions): ModelDifference[] {
+function comparisons(
+  test: readonly Predictions[],
+  mainModel: string,
+  options: SummaryOptions,
+): ModelDifference[] {
   const main = test.find(({ model }) => model === mainModel)!;
   const others = test.filter(({ model }) => model !== mainModel && model !== "majority");
   return others.map((other) => compareModels(main, other, options));
 }
 
 /** Training curves and slices are in the report of each member. */
-function drawFigures({ test, differences, curves, subgroups }: GroupMetrics, mainModel: string): Promise<Figure[]> {
+function drawFigures(
+  { test, differences, curves, subgroups }: GroupMetrics,
+  mainModel: string,
+): Promise<Figure[]> {
   const main = test.filter(({ model }) => model === mainModel);
   const informed = test.filter(({ model }) => model !== "majority");
   return Promise.all([
@@ -252,7 +264,9 @@ async function evaluateMember(
       ...(other === null ? {} : { data: other.directory, part: part!, mapClasses: mapClasses! }),
       ...(onProgress === undefined
         ? {}
-        : { onProgress: (progress) => onProgress({ ...progress, stage: `${member.name} ${progress.stage}` }) }),
+        : {
+            onProgress: (progress) => onProgress({ ...progress, stage: `${member.name} ${progress.stage}` }),
+          }),
     }));
   const predictions = readPredictions(runPaths(dirname(result.report)).predictions);
   const { opened, volumes, dataset } = openTestPart(run, other);
@@ -274,7 +288,11 @@ function checkMembers(group: string, record: GroupRecord): void {
   for (const member of record.members) {
     const run = groupPaths(group).member(member);
     if (member.status !== "trained")
-      throw new RunError(run, "is not fully trained", `To continue: slicestack train --resume ${pathWord(group)}`);
+      throw new RunError(
+        run,
+        "is not fully trained",
+        `To continue: slicestack train --resume ${pathWord(group)}`,
+      );
     const opened = openRun(run);
     const recipe = withoutDefaultWindow(opened.config, begun);
     const differs =
@@ -295,10 +313,15 @@ function checkMembers(group: string, record: GroupRecord): void {
 }
 
 function valuesOf(summaries: readonly ModelSummary[]): ByModel<Record<MetricName, number>> {
-  return Object.fromEntries(summaries.map(({ model, metrics }) => [model, byMetric((name) => metrics[name].value)]));
+  return Object.fromEntries(
+    summaries.map(({ model, metrics }) => [model, byMetric((name) => metrics[name].value)]),
+  );
 }
 
-function spreadOf(members: readonly EvaluatedMember[], part: "test" | "val"): ByModel<Record<MetricName, RunSpread>> {
+function spreadOf(
+  members: readonly EvaluatedMember[],
+  part: "test" | "val",
+): ByModel<Record<MetricName, RunSpread>> {
   const values = members.map(({ result }) => valuesOf(result.metrics[part]));
   const models = Object.keys(values[0] ?? {});
   return Object.fromEntries(models.map((model) => [model, metricSpread(values.map((one) => one[model]!))]));
@@ -343,7 +366,8 @@ function reportOf({
   const { info } = external ?? opened.dataset;
   const words = groupWords(record.members);
   const mainModel = MAIN_MODEL[config.method];
-  const mainOf = ({ result }: EvaluatedMember) => result.metrics.test.find(({ model }) => model === mainModel)!;
+  const mainOf = ({ result }: EvaluatedMember) =>
+    result.metrics.test.find(({ model }) => model === mainModel)!;
   const shown: MembersInput = {
     words,
     combination: metrics.combination.test,

@@ -87,13 +87,22 @@ export interface EvaluateResult {
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
   if (await holdsBundle(options.run)) return evaluate(await imported(options));
-  const { run, data, part: otherPart = "all", mapClasses = {}, onProgress, signal, protocol = "clean" } = options;
+  const {
+    run,
+    data,
+    part: otherPart = "all",
+    mapClasses = {},
+    onProgress,
+    signal,
+    protocol = "clean",
+  } = options;
   if (protocol === "paper" && data !== undefined)
     throw new RangeOfParameterError("protocol", "clean, where another data set is scored", "paper");
   await usePluginsOf(run);
   // It is the data set of the run that was moved, not another one.
   const isOwn = data !== undefined && otherPart === "all" && takeMovedData(run, data);
-  const other = data === undefined || isOwn ? null : { directory: resolve(data), part: otherPart, mapClasses };
+  const other =
+    data === undefined || isOwn ? null : { directory: resolve(data), part: otherPart, mapClasses };
   const found = openTestPart(run, other);
   const { opened } = found;
   const external = other === null ? null : found.dataset;
@@ -140,7 +149,15 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const evidence = evidenceOf(facts.mainModel, outcome, main);
   const voters = valVoters(outcome.slices);
   const metrics = evaluationMetrics(
-    { protocol, run: facts, predictions, priors: priorsOf(opened), voters, evidence, columns: subgroups.columns },
+    {
+      protocol,
+      run: facts,
+      predictions,
+      priors: priorsOf(opened),
+      voters,
+      evidence,
+      columns: subgroups.columns,
+    },
     settingsOf(opened, options),
   );
   onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
@@ -156,7 +173,17 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
       ? NO_PICTURES
       : await pictures(dataset, scored.volumes, { main, evidence, opened, failures });
   const notes = [...unfinishedNote(opened, run), ...found.notes, ...baselines.notes, ...subgroups.notes];
-  const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, notes, ...shown });
+  const input = reportInput(opened, {
+    metrics,
+    dataset,
+    scored,
+    cost,
+    ledger,
+    evidence,
+    command,
+    notes,
+    ...shown,
+  });
   await writeEvaluation(folder, {
     metrics,
     predictions,
@@ -176,7 +203,8 @@ async function imported(options: EvaluateOptions): Promise<EvaluateOptions> {
   const { run: bundle, out, data, allowPlugins = false, command } = options;
   if (data === undefined)
     throw new RunError(bundle, "is a bundle, which has no data set", "Name a prepared one: --data DATA.");
-  if (out === undefined) throw new RunError(bundle, "is a bundle", "Name the run folder that is made of it with out.");
+  if (out === undefined)
+    throw new RunError(bundle, "is a bundle", "Name the run folder that is made of it with out.");
   openDataset(data);
   if (!isImportOf(out, bundle))
     await importBundle({ bundle, out, allowPlugins, ...(command === undefined ? {} : { command }) });
@@ -196,7 +224,9 @@ const NO_PICTURES: Pictures = { examples: [], failures: new Map() };
 function scoredParts({ opened, dataset, volumes }: TestPart, protocol: Protocol): ScoredPart[] {
   const own = opened.task.parts.val;
   const val: ScoredPart[] =
-    own.length === 0 ? [] : [{ part: "val", volumes: own, table: readSubjectTable(opened.dataset.directory) }];
+    own.length === 0
+      ? []
+      : [{ part: "val", volumes: own, table: readSubjectTable(opened.dataset.directory) }];
   if (protocol === "paper") return val;
   return [...val, { part: "test", volumes, table: readSubjectTable(dataset.directory) }];
 }

@@ -73,11 +73,15 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   claimFolder(resolve(out), "pictures");
   const failed = new AbortController();
   const writer = new Writer(opened, resolve(out), options.slices ?? DEFAULTS.slices, failed);
-  const outcome = await runJob<ExplainJob, ExplainOutcome>(new URL("../explain/explain-job.js", import.meta.url), job, {
-    ...taskOptionsOf(options),
-    signal: signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]),
-    onEvent: (event) => writer.add(event as ExplainEvent),
-  })
+  const outcome = await runJob<ExplainJob, ExplainOutcome>(
+    new URL("../explain/explain-job.js", import.meta.url),
+    job,
+    {
+      ...taskOptionsOf(options),
+      signal: signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]),
+      onEvent: (event) => writer.add(event as ExplainEvent),
+    },
+  )
     .catch(async (error: unknown) => {
       await writer.finished(); // a file that could not be written caused the end
       throw error;
@@ -112,7 +116,8 @@ function jobOf(opened: ExplainedData, options: ExplainOptions): ExplainJob {
   } = options;
   const { classes, member, dataset, compute, seed } = opened;
   const target = options.target === undefined ? null : classes.indexOf(options.target);
-  if (target === -1) throw new ExplainError(`class: the run has no ${options.target}`, `It has ${classes.join(", ")}.`);
+  if (target === -1)
+    throw new ExplainError(`class: the run has no ${options.target}`, `It has ${classes.join(", ")}.`);
   const volumes = [...chosenVolumes(opened, options)];
   return {
     model: member,

@@ -47,7 +47,12 @@ export async function openExplained(options: ExplainedOptions): Promise<Explaine
   const isOwn = data !== undefined && takeMovedData(run, data);
   if (other !== null && !isOwn) return ofOtherData(run, other);
   const opened = openRun(run);
-  return { ...ofRun(run, opened), dataset: opened.dataset, parts: opened.task.parts, split: opened.split.hash };
+  return {
+    ...ofRun(run, opened),
+    dataset: opened.dataset,
+    parts: opened.task.parts,
+    split: opened.split.hash,
+  };
 }
 
 function ofOtherData(run: string, other: OtherData): ExplainedData {
@@ -66,7 +71,11 @@ function ofRun(run: string, opened: OpenRun) {
   };
 }
 
-async function ofBundle(path: string, other: OtherData | null, options: ExplainedOptions): Promise<ExplainedData> {
+async function ofBundle(
+  path: string,
+  other: OtherData | null,
+  options: ExplainedOptions,
+): Promise<ExplainedData> {
   if (other === null)
     throw new RunError(path, "is a bundle, which has no data set", "Name a prepared one: --data DATA.");
   const remedy = "Import one of them: slicestack import BUNDLE RUN --member 0.";

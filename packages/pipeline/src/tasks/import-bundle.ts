@@ -35,7 +35,8 @@ export interface ImportBundleOptions {
 export async function importBundle(options: ImportBundleOptions): Promise<ImportResult> {
   const { bundle, out, command = "importBundle() of @slicestack/pipeline" } = options;
   const run = resolve(out);
-  if (existsSync(runPaths(run).record)) throw new RunError(run, "already holds a run", "Choose another folder.");
+  if (existsSync(runPaths(run).record))
+    throw new RunError(run, "already holds a run", "Choose another folder.");
   refuseForeign(run, "run");
   const model = await findTrained(bundle, options);
   const remedy = "A run has one model: choose one with --member 0, 1, ….";

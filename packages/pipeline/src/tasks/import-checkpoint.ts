@@ -44,7 +44,8 @@ export interface ImportResult {
 export function importCheckpoint(options: ImportOptions): ImportResult {
   const { checkpoint, out, command = "importCheckpoint() of @slicestack/pipeline" } = options;
   const run = resolve(out);
-  if (existsSync(runPaths(run).record)) throw new RunError(run, "already holds a run", "Choose another folder.");
+  if (existsSync(runPaths(run).record))
+    throw new RunError(run, "already holds a run", "Choose another folder.");
   refuseForeign(run, "run");
   return scope(() => {
     const { tensors, hash, notes: readNotes } = readWeights(checkpoint);
@@ -72,12 +73,19 @@ export function importCheckpoint(options: ImportOptions): ImportResult {
 }
 
 /** The weights of each stage, with the names and types of the models that they were loaded into. */
-function loadedStages(file: string, found: Recognised, settings: Settings): Map<StageName, Map<string, Tensor>> {
+function loadedStages(
+  file: string,
+  found: Recognised,
+  settings: Settings,
+): Map<StageName, Map<string, Tensor>> {
   const { config, classes } = settings;
   const stages = new Map<StageName, Map<string, Tensor>>();
   const load = (stage: StageName, model: Module, tensors: ReadonlyMap<string, Tensor>) => {
     loadInto(model, tensors, file, `The configuration expects ${wanted(config)}.`);
-    stages.set(stage, new Map([...model.stateDict()].map(([name, tensor]) => [name, noGrad(() => tensor.clone())])));
+    stages.set(
+      stage,
+      new Map([...model.stateDict()].map(([name, tensor]) => [name, noGrad(() => tensor.clone())])),
+    );
   };
   if (config.method === "3d") {
     using model = createVolumeModel(config.network, classes, config.network.size!);

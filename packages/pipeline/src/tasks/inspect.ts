@@ -60,7 +60,10 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const { onProgress, signal } = options;
   signal?.throwIfAborted();
   const wanted = wantedFiles(options);
-  const target = await openTarget(options.path, { ...(onProgress && { onProgress }), ...(signal && { signal }) });
+  const target = await openTarget(options.path, {
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  });
   return target.kind === "dataset"
     ? await inspectDataset(target.dataset, options, wanted)
     : await inspectSource(target, options, wanted);
@@ -68,13 +71,18 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
 
 const NO_EXTRAS = { comparison: null, inputs: null, preview: null, usable: true } as const;
 
-async function inspectDataset(dataset: Dataset, options: InspectOptions, wanted: Wanted): Promise<InspectResult> {
+async function inspectDataset(
+  dataset: Dataset,
+  options: InspectOptions,
+  wanted: Wanted,
+): Promise<InspectResult> {
   if (options.series !== undefined)
     throw new InspectError(
       `${options.path}: is a prepared data set, which has no series`,
       "Choose a volume with --id.",
     );
-  if (options.id !== undefined) return await inspectRecord(dataset, chooseRecord(dataset, options.id), options, wanted);
+  if (options.id !== undefined)
+    return await inspectRecord(dataset, chooseRecord(dataset, options.id), options, wanted);
   const [singleVolumeOption] = [
     ...(options.animation === undefined ? [] : ["animation"]),
     ...(options.source === undefined ? [] : ["source"]),

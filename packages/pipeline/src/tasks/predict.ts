@@ -18,7 +18,11 @@ import type { FindTrainedOptions } from "../trained/find-trained.js";
 import type { ScanResult } from "../scan/scan-result.js";
 
 export interface PredictOptions
-  extends Omit<TaskOptions, "session">, ComputeWishes, FindTrainedOptions, Omit<PredictFilesOptions, "onFailure"> {
+  extends
+    Omit<TaskOptions, "session">,
+    ComputeWishes,
+    FindTrainedOptions,
+    Omit<PredictFilesOptions, "onFailure"> {
   /** Folder of a run or a group, or file of a bundle. */
   model: string;
   /** Files, folders, archives and patterns. */
@@ -57,7 +61,10 @@ export async function predict(options: PredictOptions): Promise<PredictSummary> 
 }
 
 /** As `predict`, with a model that is open and stays open. */
-export async function predictWith(model: Predictor, options: Omit<PredictOptions, "model">): Promise<PredictSummary> {
+export async function predictWith(
+  model: Predictor,
+  options: Omit<PredictOptions, "model">,
+): Promise<PredictSummary> {
   const { inputs, maps = [], onResult, onFailure, onDicom, onDicomFailure } = options;
   const out = options.out === undefined ? null : resolve(options.out);
   if (out !== null) refuseForeign(out, "predictions");
@@ -79,7 +86,8 @@ export async function predictWith(model: Predictor, options: Omit<PredictOptions
     },
   };
   const writeTable = () => {
-    if (out !== null) writeFileAtomic(join(out, "predictions.csv"), predictionsText(model.classes, results, failed));
+    if (out !== null)
+      writeFileAtomic(join(out, "predictions.csv"), predictionsText(model.classes, results, failed));
   };
   let setAside: SetAside[];
   try {
@@ -113,7 +121,11 @@ function tryTo(body: () => void): void {
 }
 
 /** @returns the result with the names of its maps */
-async function written(out: string, name: string, { result, maps, place }: PredictedScan): Promise<ScanResult> {
+async function written(
+  out: string,
+  name: string,
+  { result, maps, place }: PredictedScan,
+): Promise<ScanResult> {
   const files: string[] = [];
   for (const [kind, map] of Object.entries(maps)) {
     const file = `${name}-${kind}.nii.gz`;

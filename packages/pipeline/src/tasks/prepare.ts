@@ -117,11 +117,14 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
 function warningsOf({ volumes, info }: Dataset, plan: Plan): string[] {
   const doubts = flagWarnings(volumes, info.classes);
   const odd = volumes.filter(({ extra }) => (extra[GEOMETRY_COLUMN] ?? "") !== "");
-  const has = (of: readonly { label: number }[], label: number) => of.some((volume) => volume.label === label);
+  const has = (of: readonly { label: number }[], label: number) =>
+    of.some((volume) => volume.label === label);
   const lost = info.classes.filter((_, label) => has(plan.volumes, label) && !has(volumes, label));
   return [
     ...plan.warnings,
-    ...(lost.length === 0 ? [] : [`no volume of class ${lost.join(", ")} could be prepared: the class is not used`]),
+    ...(lost.length === 0
+      ? []
+      : [`no volume of class ${lost.join(", ")} could be prepared: the class is not used`]),
     ...(odd[0] === undefined
       ? []
       : [
@@ -228,7 +231,12 @@ function add(journal: Journal, volume: PlannedVolume, prepared: PreparedVolume):
   return null;
 }
 
-function recordOf(volume: PlannedVolume, prepared: PreparedVolume, first: number, count: number): VolumeRecord {
+function recordOf(
+  volume: PlannedVolume,
+  prepared: PreparedVolume,
+  first: number,
+  count: number,
+): VolumeRecord {
   const { id, subject, label, part, source, extra } = volume;
   const { unit, geometry, original, crop, sha256, voxelSha256, meanLungHu, facts } = prepared;
   return {
@@ -251,7 +259,12 @@ function recordOf(volume: PlannedVolume, prepared: PreparedVolume, first: number
 }
 
 /** Readers' messages contain absolute paths, which differ between machines: here paths begin below the source. */
-function leftOut(volume: PlannedVolume, { whole, nameless }: Reason, input: VolumeInput, plan: Plan): Quarantined {
+function leftOut(
+  volume: PlannedVolume,
+  { whole, nameless }: Reason,
+  input: VolumeInput,
+  plan: Plan,
+): Quarantined {
   const { path, source } = volume;
   // Items of an archive are read from a copy that was unpacked into the work folder.
   const unpacked = "path" in input && input.kind === "npy-item" ? whole.replaceAll(input.path, path) : whole;
@@ -296,7 +309,8 @@ function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal
   writeFileAtomic(join(folder, "dataset.json"), infoText(info));
 }
 
-const nameOf = ({ name, destination }: PrepareOptions): string => checkedName(name ?? basename(resolve(destination)));
+const nameOf = ({ name, destination }: PrepareOptions): string =>
+  checkedName(name ?? basename(resolve(destination)));
 
 function recipeRecord({ source }: PrepareOptions, { recipe, ct, keepsNames }: Plan): Record<string, unknown> {
   const { size, depth, crop, margin, allowGaps, mask } = recipe;

@@ -127,7 +127,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (!isFirst) return { run, ...(await inWorker(job, options)) };
 
   // If weights cannot be downloaded, no run is created.
-  const hasSliceStage = options.sliceFrom !== undefined || (resume && (isBegun(run, "slice") || isTaken(run)));
+  const hasSliceStage =
+    options.sliceFrom !== undefined || (resume && (isBegun(run, "slice") || isTaken(run)));
   const needsNone = hasSliceStage || stage === "volume" || stage === "fine_tune";
   const pretrained = needsNone ? null : await pretrainedFile(config, taskOptionsOf(options));
   const dataset = openDataset(data);
@@ -178,12 +179,22 @@ async function verifyUnlessStopped(dataset: Dataset, options: TrainOptions): Pro
 }
 
 /** @throws RunError if a part of the split is empty, and the errors of checkStages */
-export function checkedTask(run: string, config: RunConfig, dataset: Dataset, split: Split, worldSize: number): Task {
+export function checkedTask(
+  run: string,
+  config: RunConfig,
+  dataset: Dataset,
+  split: Split,
+  worldSize: number,
+): Task {
   const task = taskOf(config, dataset, split);
   checkOrdinal(config, task.classes, stagesOf(config));
   for (const [part, volumes] of Object.entries(task.parts)) {
     if (volumes.length === 0)
-      throw new RunError(run, `the ${part} set has no volume of this task`, "Split again, or include more classes.");
+      throw new RunError(
+        run,
+        `the ${part} set has no volume of this task`,
+        "Split again, or include more classes.",
+      );
   }
   checkStages(config, dataset, task, worldSize);
   return task;
@@ -211,7 +222,11 @@ export async function checkStarts(check: StartCheck): Promise<void> {
 /** Whether the run began with another run's slice stage. */
 const isTaken = (run: string): boolean => SLICE_STAGE_OF in readRecord(run).environment;
 
-function inWorker(job: TrainJob, options: TaskOptions, onEpoch?: TrainOptions["onEpoch"]): Promise<TrainOutcome> {
+function inWorker(
+  job: TrainJob,
+  options: TaskOptions,
+  onEpoch?: TrainOptions["onEpoch"],
+): Promise<TrainOutcome> {
   return runJob<TrainJob, TrainOutcome>(new URL("../train/train-job.js", import.meta.url), job, {
     ...taskOptionsOf(options),
     ...(onEpoch === undefined ? {} : { onEvent: (row) => onEpoch(row as EpochRow) }),
@@ -227,7 +242,9 @@ export function checkStage(config: RunConfig, stage: StageName | "all", isNew = 
   }
   if (stage === "all" || stages.includes(stage)) return;
   const has = stages.length === 1 ? `the stage ${stages[0]}` : `the stages ${stages.join(", ")}`;
-  throw new ConfigError([{ key: "method", message: `method: ${config.method} has ${has} here, not ${stage}` }]);
+  throw new ConfigError([
+    { key: "method", message: `method: ${config.method} has ${has} here, not ${stage}` },
+  ]);
 }
 
 /** Whether no stage needs the weights of init_from any more, so that they may be gone. */
@@ -311,7 +328,8 @@ async function planRun(
     if (overwrite) emptyFolder(run);
     claimFolder(run, "run");
     sliceStage?.take(run);
-    if (origin !== null) appendLog(run, `transform.window ${config.transform.window!.join(" to ")}: ${origin}`);
+    if (origin !== null)
+      appendLog(run, `transform.window ${config.transform.window!.join(" to ")}: ${origin}`);
     const yaml = storedConfig(config, run);
     writeFileAtomic(paths.config, yaml);
     writeFileAtomic(paths.split, splitText(split));

@@ -74,7 +74,8 @@ function check(found: Verification, file: string, body: () => void): void {
 function checkMark(found: Verification, kind: FolderKind): void {
   check(found, FOLDER_MARK, () => {
     const file = join(found.folder, FOLDER_MARK);
-    if (readFileSync(file, "utf8") !== markText(kind)) throw new Error(`${file}: expected ${markText(kind).trim()}`);
+    if (readFileSync(file, "utf8") !== markText(kind))
+      throw new Error(`${file}: expected ${markText(kind).trim()}`);
   });
 }
 
@@ -119,7 +120,11 @@ async function verifyDataFolder(found: Verification, { onProgress, signal }: Opt
     if (!known.includes(name)) found.unchecked.push({ file: name, reason: "it is not a file of a data set" });
 }
 
-async function verifyVoxels(found: Verification, dataset: Dataset, { onProgress, signal }: Options): Promise<void> {
+async function verifyVoxels(
+  found: Verification,
+  dataset: Dataset,
+  { onProgress, signal }: Options,
+): Promise<void> {
   const { info, volumes, slicesPath, slicesOffset } = dataset;
   try {
     const slices = volumes.reduce((sum, { count }) => sum + count, 0);
@@ -133,7 +138,10 @@ async function verifyVoxels(found: Verification, dataset: Dataset, { onProgress,
     found.checked.push("slices.npy");
   } catch (error) {
     signal?.throwIfAborted();
-    found.problems.push({ file: "slices.npy", message: error instanceof Error ? error.message : String(error) });
+    found.problems.push({
+      file: "slices.npy",
+      message: error instanceof Error ? error.message : String(error),
+    });
   }
 }
 
@@ -165,7 +173,9 @@ function verifyRun(found: Verification): void {
   check(found, "split.json", () => {
     const [split] = readSplits(paths.split);
     if (split?.hash !== readRecord(folder).splitHash)
-      throw new Error(`${paths.split}: is not the split that the run was started with. Put the old one back.`);
+      throw new Error(
+        `${paths.split}: is not the split that the run was started with. Put the old one back.`,
+      );
   });
   noteUnsealed(found, "split.json");
   for (const stage of STAGES) verifyStage(found, relative(folder, paths.checkpoints(stage)));
@@ -204,7 +214,8 @@ function verifyStage(found: Verification, stage: string): void {
           );
       });
     const missing = states.find(({ file }) => !existsSync(at(file)));
-    if (missing !== undefined) throw new Error(`${at("last.json")}: names ${missing.file}, which does not exist`);
+    if (missing !== undefined)
+      throw new Error(`${at("last.json")}: names ${missing.file}, which does not exist`);
   });
 }
 
@@ -219,7 +230,8 @@ function verifyChecksums(found: Verification): void {
   }
   if (found.problems.some(({ file }) => file === CHECKSUMS)) return;
   for (const path of filesBelow(folder))
-    if (recorded[path] === undefined) found.unchecked.push({ file: path, reason: "no command has recorded its hash" });
+    if (recorded[path] === undefined)
+      found.unchecked.push({ file: path, reason: "no command has recorded its hash" });
 }
 
 async function verifyGroup(found: Verification, options: Options): Promise<void> {

@@ -34,7 +34,8 @@ export function checkStart(check: StartCheck): void {
   const { config, spec, dataset, split, trainsSlices, pretrained, initFrom, world } = check;
   computeOf(config, { ...world, localRank: world.localWorldSize - 1 }); // there may be more processes than GPUs
   const given = (model: Module, stage: StageName) => {
-    const refuse = (file: string, { metadata }: Loaded) => refuseForeignSplit({ dataset, split }, file, metadata);
+    const refuse = (file: string, { metadata }: Loaded) =>
+      refuseForeignSplit({ dataset, split }, file, metadata);
     if (config.checkpoint !== null && (stage === "slice" || config.method === "3d"))
       refuse(config.checkpoint, loadWeights(model, config.checkpoint));
     const source = initFrom === null ? null : initSource(config, initFrom, stage);
@@ -44,7 +45,9 @@ export function checkStart(check: StartCheck): void {
     if (spec.method === "3d") {
       const size = spec.input.size.join(" x ");
       const name = `${spec.network.name} on volumes of ${size}`;
-      using model = built("network.size", name, "network.size, or another network.model", () => createNetwork(spec));
+      using model = built("network.size", name, "network.size, or another network.model", () =>
+        createNetwork(spec),
+      );
       return given(model, "volume");
     }
     const size = spec.input.size.join(" x ");

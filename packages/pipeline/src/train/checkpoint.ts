@@ -275,7 +275,9 @@ export class Checkpoints {
   #ended(file: string, finished: StageState): Pointer {
     const pointer = { states: [], finished: finished as NonNullable<Pointer["finished"]> };
     if (rank() > 0) return pointer;
-    this.#log(`${file} is damaged; it was restored, because the stage is finished and its best weights are intact`);
+    this.#log(
+      `${file} is damaged; it was restored, because the stage is finished and its best weights are intact`,
+    );
     this.#write(pointer);
     return pointer;
   }
@@ -296,7 +298,11 @@ const SEAL = "sha256";
 const SEAL_BYTES = 32;
 
 /** @returns the SHA-256 of the whole file */
-function writeSealed(path: string, tensors: ReadonlyMap<string, Tensor>, metadata: Record<string, string>): string {
+function writeSealed(
+  path: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Record<string, string>,
+): string {
   return scope(() => {
     const all = new Map(tensors).set(SEAL, zeros([SEAL_BYTES], { dtype: "uint8" }));
     const inner = createHash("sha256");

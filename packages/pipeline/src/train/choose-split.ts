@@ -19,7 +19,8 @@ export function splitFor(dataset: Dataset, config: Pick<RunConfig, "split">, fol
   const splits = splitsOf(dataset, config);
   const [only] = splits;
   if (fold === undefined && splits.length === 1) return only!;
-  const chosen = fold === undefined || (splits.length === 1 && only!.fold === null) ? undefined : splits[fold];
+  const chosen =
+    fold === undefined || (splits.length === 1 && only!.fold === null) ? undefined : splits[fold];
   if (chosen !== undefined) return chosen;
   if (splits.length === 1) throw noFolds(dataset, fold!);
   throw new SplitError(

@@ -10,7 +10,9 @@ export function classWarnings({ classes, parts }: Task): string[] {
     const count = (part: "train" | "val") => parts[part].filter((volume) => volume.label === label).length;
     return { name, train: count("train"), val: count("val") };
   });
-  const few = counted.filter(({ train }) => train < FEWEST_VOLUMES).map(({ name, train }) => `${name} (${train})`);
+  const few = counted
+    .filter(({ train }) => train < FEWEST_VOLUMES)
+    .map(({ name, train }) => `${name} (${train})`);
   const unseen = counted.filter(({ val }) => val === 0).map(({ name }) => name);
   const remedy = "merge classes with task.class_mapping, or exclude some with task.classes_to_include";
   return [
@@ -19,6 +21,8 @@ export function classWarnings({ classes, parts }: Task): string[] {
       : [`warning: fewer than ${FEWEST_VOLUMES} training volumes of ${few.join(", ")}; ${remedy}`]),
     ...(unseen.length === 0
       ? []
-      : [`warning: the validation set, which chooses the epoch, has no volume of ${unseen.join(", ")}; ${remedy}`]),
+      : [
+          `warning: the validation set, which chooses the epoch, has no volume of ${unseen.join(", ")}; ${remedy}`,
+        ]),
   ];
 }

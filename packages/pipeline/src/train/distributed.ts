@@ -40,7 +40,11 @@ export interface JoinOptions {
 }
 
 /** Runs `body` in the group of `world`, and leaves the group whatever happens. @throws DistributedError */
-export function joinWorld<T>(world: World, { device = "cpu", timeoutSeconds = 1800 }: JoinOptions, body: () => T): T {
+export function joinWorld<T>(
+  world: World,
+  { device = "cpu", timeoutSeconds = 1800 }: JoinOptions,
+  body: () => T,
+): T {
   if (world.worldSize === 1) return body();
   if (!available()) {
     const { reason, remedy } = availability();

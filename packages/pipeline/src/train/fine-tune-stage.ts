@@ -15,7 +15,13 @@ import { batchesOf, epochOrder, spreadOver } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
 import { augmentedStack } from "../predict/augmented-stack.js";
 import type { Joint } from "../models/trunk-with-head.js";
-import { embedSlices, predictVolumes, stackVolumes, type Compute, type StackedVolume } from "../predict/forward.js";
+import {
+  embedSlices,
+  predictVolumes,
+  stackVolumes,
+  type Compute,
+  type StackedVolume,
+} from "../predict/forward.js";
 import type { SliceStore } from "../input/slices.js";
 import { Objective } from "./losses/objective.js";
 import { labelTensor } from "../models/losses/targets.js";
@@ -72,7 +78,10 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
     metadata,
     batches: (epoch) => {
       const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = fineTune;
-      return batchesOf(epochOrder(train, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
+      return batchesOf(
+        epochOrder(train, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }),
+        batchSize,
+      );
     },
     input: (batch, epoch, step) => {
       const draws = random.fork(`augment ${epoch} ${step}`);
@@ -108,7 +117,9 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
       const gradient_NE = embedding_NE.grad!;
       for (const { first, count } of chunks)
         scope(() =>
-          embed(input.unit_NCHW.narrow(0, first, count)).backward({ gradient: gradient_NE.narrow(0, first, count) }),
+          embed(input.unit_NCHW.narrow(0, first, count)).backward({
+            gradient: gradient_NE.narrow(0, first, count),
+          }),
         );
       return loss.item(); // device sync
     },

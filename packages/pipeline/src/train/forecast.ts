@@ -15,7 +15,10 @@ export interface Piece {
 const [TRAINING, HEAD] = [3, 0.1];
 
 /** The parts of the stages that remain to be trained, in order. */
-export function piecesOfRun({ config, task }: Pick<OpenRun, "config" | "task">, stages: readonly StageName[]): Piece[] {
+export function piecesOfRun(
+  { config, task }: Pick<OpenRun, "config" | "task">,
+  stages: readonly StageName[],
+): Piece[] {
   const slices = (part: "train" | "val", limit: number | null) =>
     task.parts[part].reduce((sum, { count }) => sum + Math.min(limit ?? Infinity, count), 0);
   const trained = ({ epochs }: { epochs: number }, limit: number | null) =>

@@ -50,7 +50,8 @@ export function modelOfRun(run: string): InitModel {
 
 async function bundledModel(path: string): Promise<InitModel> {
   const trained = await findTrained(path, { allowPlugins: true });
-  const remedy = "Import one of them, slicestack import BUNDLE RUN --member 0, and set init_from to that run.";
+  const remedy =
+    "Import one of them, slicestack import BUNDLE RUN --member 0, and set init_from to that run.";
   const member = oneMember(trained, undefined, remedy);
   const { spec, stages, weights } = member;
   for (const stage of stages) hashOfWeights(member, stage);

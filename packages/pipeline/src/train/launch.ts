@@ -114,7 +114,8 @@ function start(
   child.stdin?.on("error", () => undefined); // of a child that has ended, which is reported elsewhere
   const drained: Promise<unknown>[] = [];
   if (stdout !== undefined && child.stdout) drained.push(passOn(child.stdout, stdout, ""));
-  if (child.stderr) drained.push(passOn(child.stderr, stderr ?? process.stderr, rank === 0 ? "" : `[rank ${rank}] `));
+  if (child.stderr)
+    drained.push(passOn(child.stderr, stderr ?? process.stderr, rank === 0 ? "" : `[rank ${rank}] `));
   const end = new Promise<RankEnd>((resolve) => {
     child.on("error", (error) => {
       if (child.pid !== undefined) return;
@@ -132,7 +133,8 @@ function start(
 }
 
 async function passOn(from: Readable, to: Writable, prefix: string): Promise<void> {
-  for await (const line of createInterface({ input: from, crlfDelay: Infinity })) to.write(`${prefix}${line}\n`);
+  for await (const line of createInterface({ input: from, crlfDelay: Infinity }))
+    to.write(`${prefix}${line}\n`);
 }
 
 const isFailure = ({ code, signal }: RankEnd): boolean => code !== 0 || signal !== null;

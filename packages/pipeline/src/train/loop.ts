@@ -12,7 +12,14 @@ import { finiteValidation, refuseNonFinite } from "./refuse-non-finite.js";
 import { refuseMissingGradients } from "./missing-gradients.js";
 import type { EpochRow, MetricsLog } from "./metrics-log.js";
 import { createOptimizer, createSchedule } from "./optimisation.js";
-import { isBetter, scoredEpoch, scoreOf, selectionWords, shownScore, type ScoredEpoch } from "./validation-scores.js";
+import {
+  isBetter,
+  scoredEpoch,
+  scoreOf,
+  selectionWords,
+  shownScore,
+  type ScoredEpoch,
+} from "./validation-scores.js";
 import type { Stage } from "./stage.js";
 import { backwardBatch, piecesOf } from "./step.js";
 
@@ -42,7 +49,9 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
   using ema = config.ema > 0 ? new Ema(model, config.ema) : null;
   const schedule = createSchedule(config, stage.batches(0).length);
   const parts = { model, optimizer, schedule, memories: [stage.memory, ema] };
-  const state: StageState = { ...((resume ? checkpoints.restore(parts) : undefined) ?? freshState(config.accumulate)) };
+  const state: StageState = {
+    ...((resume ? checkpoints.restore(parts) : undefined) ?? freshState(config.accumulate)),
+  };
   if (ema !== null) ema.steps = state.totalSteps;
   log.rewind(name, state.epoch);
   shareModel(model);
@@ -72,7 +81,10 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       refuseMissingGradients(stage, state);
       const gradient = clipGradNorm(trainable, config.clipNorm); // device sync
       const pieces = piecesOf(batch.length, state.pieces, stage.leastItems);
-      refuseNonFinite({ stage, input, pieces, compute }, { loss, gradient, epoch: state.epoch, step: state.step });
+      refuseNonFinite(
+        { stage, input, pieces, compute },
+        { loss, gradient, epoch: state.epoch, step: state.step },
+      );
       optimizer.step(schedule.rate(state.totalSteps, state.epoch));
       optimizer.zeroGrad();
       ema?.update();
@@ -82,7 +94,8 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       state.lossCount += batch.length;
       state.gradientSum += gradient;
       job.report(progressOf(stage, state, batches.length));
-      if (clock.since() > saveSeconds) checkpoints.save({ ...state, seconds: state.seconds + clock.lap() }, parts);
+      if (clock.since() > saveSeconds)
+        checkpoints.save({ ...state, seconds: state.seconds + clock.lap() }, parts);
     }
     shareModel(model); // without synchronisation, batch norm followed the items of each rank
     const scores = averaged(() => finiteValidation(stage, state.epoch));
@@ -93,7 +106,11 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
     log.write(row);
     job.event(row);
     if (isBetter(validation, state.best, config.select.name)) {
-      state.best = { epoch: state.epoch, score: scoreOf(validation, config.select.name), loss: validation.loss };
+      state.best = {
+        epoch: state.epoch,
+        score: scoreOf(validation, config.select.name),
+        loss: validation.loss,
+      };
       const facts = {
         epoch: String(state.epoch),
         selected_by: config.select.name,
@@ -103,11 +120,17 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
     }
     if (state.best !== null)
       log.best(name, state.epoch, config.select.name, shownScore(state.best.score, config.select.name));
-    job.report({ ...progressOf(stage, state, batches.length), epoch: epochReport(stage, row, validation, state) });
+    job.report({
+      ...progressOf(stage, state, batches.length),
+      epoch: epochReport(stage, row, validation, state),
+    });
     const waited = state.epoch - (state.best?.epoch ?? state.epoch);
-    const ended = state.epoch + 1 === config.epochs || (config.patience !== null && waited >= config.patience);
+    const ended =
+      state.epoch + 1 === config.epochs || (config.patience !== null && waited >= config.patience);
     if (ended && state.epoch + 1 < config.epochs)
-      job.log(`${name} stage: no better epoch for ${waited}; stopped after ${state.epoch + 1} of ${config.epochs}`);
+      job.log(
+        `${name} stage: no better epoch for ${waited}; stopped after ${state.epoch + 1} of ${config.epochs}`,
+      );
     const next = { step: 0, lossSum: 0, lossCount: 0, gradientSum: 0, seconds: 0, finished: ended };
     checkpoints.save({ ...state, ...next, epoch: state.epoch + 1 }, parts);
     Object.assign(state, next);
@@ -135,10 +158,9 @@ function inMemory(
     return body();
   } catch (error) {
     if (!(error instanceof OutOfMemoryError) || worldSize() > 1) throw error;
-    const [before, after] = [state.pieces, 2 * state.pieces].map((pieces) => piecesOf(items, pieces, least).length) as [
-      number,
-      number,
-    ];
+    const [before, after] = [state.pieces, 2 * state.pieces].map(
+      (pieces) => piecesOf(items, pieces, least).length,
+    ) as [number, number];
     if (after === before) throw error;
     optimizer.zeroGrad();
     state.pieces = after;
@@ -200,7 +222,9 @@ function progressOf<T, I>({ name, config }: Stage<T, I>, state: StageState, step
       loss: state.lossSum / state.lossCount,
       ...(state.best === null
         ? {}
-        : { [`best ${selectionWords(config.select.name)}`]: shownScore(state.best.score, config.select.name) }),
+        : {
+            [`best ${selectionWords(config.select.name)}`]: shownScore(state.best.score, config.select.name),
+          }),
     },
   };
 }

@@ -50,7 +50,8 @@ function numbersOf(validate: () => Validation): Validation | null {
 const remedy = (stage: string): string =>
   `Lower ${stage}.learning_rate, set ${stage}.clip_norm, or use precision float32, and train again.`;
 
-const layerText = (layer: string | null): string => (layer === null ? "" : `, first non-finite after layer ${layer}`);
+const layerText = (layer: string | null): string =>
+  layer === null ? "" : `, first non-finite after layer ${layer}`;
 
 /** The parameter whose gradient became non-finite first in the backward pass: the last one in the order of the model. */
 function gradientOf(model: Module): string | null {

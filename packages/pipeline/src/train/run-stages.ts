@@ -83,10 +83,14 @@ function runSliceStage(training: Training<SliceSpec | StackSpec>): StageResult {
       recordStart(training, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));
     if (training.initFrom !== null) startFrom(training, training.initFrom, "slice", model);
   }
-  if (pretrained !== null) recordStart(training, "slice.pretrained", pretrained, loadTrunk(model, pretrained));
+  if (pretrained !== null)
+    recordStart(training, "slice.pretrained", pretrained, loadTrunk(model, pretrained));
   ready(training, model, config.slice.syncBatchNorm);
   model.to(layoutOf(compute, "slices"));
-  return trainStage(sliceStage({ config, task, store, model, compute, metadata: origin(training) }), stageRun);
+  return trainStage(
+    sliceStage({ config, task, store, model, compute, metadata: origin(training) }),
+    stageRun,
+  );
 }
 
 /** Stage two of 2.5D, on the features of the frozen slice model. */
@@ -133,7 +137,10 @@ function featuresOf(
 ): { train: Features[]; val: Features } {
   const { views, model, slices } = config.head;
   const count = (volumes: TaskVolume[]) =>
-    volumes.reduce((sum, volume) => sum + Math.min(slices ?? Infinity, source.store.slicesOf(volume).length), 0);
+    volumes.reduce(
+      (sum, volume) => sum + Math.min(slices ?? Infinity, source.store.slicesOf(volume).length),
+      0,
+    );
   const total = (1 + views) * count(train) + count(val);
   let before = 0;
   const passes = (volumes: TaskVolume[], number = 0): Features => {
@@ -142,7 +149,8 @@ function featuresOf(
       if (worldSize() === 1) stopIfAsked(job);
       job.report({ stage: "embeddings", done: Math.min(total, before + done), total, unit: "slices" });
     };
-    const view = number === 0 ? {} : { view: { augment: config.transform.augment, seed: config.seed, number } };
+    const view =
+      number === 0 ? {} : { view: { augment: config.transform.augment, seed: config.seed, number } };
     const options = { ...compute, onBatch, ...view };
     const seesMaps = componentOf("head", model.name).sees === "maps";
     const features_N = (seesMaps ? volumeMaps : volumeEmbeddings)(source, volumes, options);
@@ -191,7 +199,10 @@ function runVoxelStage(training: Training<VolumeSpec>): StageResult {
   }
   ready(training, model, config.network.syncBatchNorm);
   model.to(layoutOf(compute, "volumes"));
-  return trainStage(voxelStage({ config, task, store, model, compute, metadata: origin(training) }), stageRun);
+  return trainStage(
+    voxelStage({ config, task, store, model, compute, metadata: origin(training) }),
+    stageRun,
+  );
 }
 
 /** The data that weights were trained on, stored with them. */
@@ -201,7 +212,12 @@ const origin = ({ dataset, split }: Training): Record<string, string> => ({
 });
 
 /** Moves the model to the device; with several processes, sets up batch norm as configured. */
-function ready({ stageRun: { compute, job } }: Training, model: Module, sync: boolean, learning = model): void {
+function ready(
+  { stageRun: { compute, job } }: Training,
+  model: Module,
+  sync: boolean,
+  learning = model,
+): void {
   if (worldSize() > 1) {
     const local = localBatchNorms(learning);
     if (sync) convertSyncBatchNorm(model);

@@ -25,7 +25,8 @@ import { rowsOf } from "./metrics-log.js";
  */
 export function sliceStageKey(config: RunConfig): string | null {
   if (config.method === "3d") return null;
-  const { task, transform, slice, seed, overfit, checkpoint, init_from, device, precision } = configToFile(config);
+  const { task, transform, slice, seed, overfit, checkpoint, init_from, device, precision } =
+    configToFile(config);
   const { vote: _, vote_k: __, ...trained } = slice as Record<string, unknown>;
   const start = { checkpoint, init_from };
   return JSON.stringify({ task, transform, slice: trained, seed, overfit, ...start, device, precision });
@@ -51,8 +52,10 @@ export function planSliceStage(
   const donated = readSplit(from.split);
   if (donated.hash !== record.splitHash || !isWithin(split, donated)) refuse("was trained on another split");
   const more = donated.parts.train.length - split.parts.train.length;
-  if (sliceStageKey(readRunConfig(donor)) !== sliceStageKey(config)) refuse("has a slice stage with other settings");
-  if (!existsSync(from.best("slice")) || !sliceStageIsWhole(donor)) refuse("has not finished its slice stage");
+  if (sliceStageKey(readRunConfig(donor)) !== sliceStageKey(config))
+    refuse("has a slice stage with other settings");
+  if (!existsSync(from.best("slice")) || !sliceStageIsWhole(donor))
+    refuse("has not finished its slice stage");
   checkRecorded(from.best("slice"), fileHashSync(from.best("slice")));
   // The donor may itself have reused it from another run.
   const trainedOn = record.environment[SLICE_STAGE_SPLIT] ?? donated.hash;

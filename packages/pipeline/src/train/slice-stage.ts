@@ -82,14 +82,20 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
     },
     beginEpoch: (epoch) => {
       if (epoch < slice.softLabelWarmup) return;
-      const classify = (slices: number[]) => scope(() => rowsOf(predictSlices(model, store, slices, compute)));
+      const classify = (slices: number[]) =>
+        scope(() => rowsOf(predictSlices(model, store, slices, compute)));
       soft?.expect(train, (volume) => store.slicesOf(volume), classify);
     },
     memory: soft ?? undefined,
     input: (batch, epoch, step) => {
       const wide_BCHW = store.wide(batch.map(({ index }) => index));
       const shapes = { ...store.transform, pixels: batch.map(({ index }) => store.pixel(index)) };
-      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, random.fork(`augment ${epoch} ${step}`), shapes);
+      const unit_BCHW = augmentSlices(
+        wide_BCHW,
+        transform.augment,
+        random.fork(`augment ${epoch} ${step}`),
+        shapes,
+      );
       const label_B = labelTensor(batch, compute.device);
       const simple = soft === null && !mixes(slice);
       const target = simple ? label_B : massOf(label_B, classes, unit_BCHW, soft?.of(batch));
@@ -106,7 +112,10 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
 }
 
 /** With `overfit`, a small fixed subset with every class in turn, which shows whether the model can fit the data at all. */
-export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts, classes }: Task): TaskVolume[] {
+export function trainingVolumes(
+  { overfit }: Pick<RunConfig, "overfit">,
+  { parts, classes }: Task,
+): TaskVolume[] {
   if (!overfit) return parts.train;
   const nth = new Array<number>(classes.count).fill(0);
   const ranked = parts.train.map((volume) => ({ volume, turn: nth[volume.label]!++ }));

@@ -45,7 +45,9 @@ export function job(input: TrainJob, context: JobContext): TrainOutcome {
   const { world } = input;
   const compute = computeOf(input.compute, world);
   // The first process creates the run folder before it joins, so that all others find it.
-  return joinWorld(world, { device: compute.device, timeoutSeconds: 7200 }, () => trainStages(input, context, compute));
+  return joinWorld(world, { device: compute.device, timeoutSeconds: 7200 }, () =>
+    trainStages(input, context, compute),
+  );
 }
 
 function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan): TrainOutcome {
@@ -82,7 +84,15 @@ function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan)
       stages.filter((name) => !resume || !isFinished(run, name)),
     ),
   );
-  const stageRun: StageRun = { run, resume, log, compute, job: forecast.of(context), saveSeconds, keepStates };
+  const stageRun: StageRun = {
+    run,
+    resume,
+    log,
+    compute,
+    job: forecast.of(context),
+    saveSeconds,
+    keepStates,
+  };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
     // Each stage has separate random numbers, so that it is the same whether trained alone or after the others.
@@ -93,7 +103,10 @@ function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan)
     outcome.status = status;
     if (status === "stopped") break;
   }
-  const peak = Math.max(process.resourceUsage().maxRSS * 1024, Number(readRecord(run).environment[PEAK_MEMORY] ?? 0));
+  const peak = Math.max(
+    process.resourceUsage().maxRSS * 1024,
+    Number(readRecord(run).environment[PEAK_MEMORY] ?? 0),
+  );
   const isTrained = stagesOf(config).every((name) => (name === "slice" && isTaken) || isFinished(run, name));
   keep(outcome.status === "finished" && isTrained ? "trained" : "stopped", { [PEAK_MEMORY]: String(peak) });
   return outcome;

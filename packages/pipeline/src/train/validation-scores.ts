@@ -20,7 +20,10 @@ export function validationScores(
   classes: number,
 ): Validation {
   const confusion = confusionMatrix(labels, probabilities.map(argmax), classes);
-  const loss = labels.reduce((sum, label, k) => sum - Math.log(Math.max(probabilities[k]?.[label] ?? 0, 1e-12)), 0);
+  const loss = labels.reduce(
+    (sum, label, k) => sum - Math.log(Math.max(probabilities[k]?.[label] ?? 0, 1e-12)),
+    0,
+  );
   return {
     labels,
     probabilities,
@@ -35,7 +38,11 @@ export function validationScores(
 }
 
 /** The AUROC of class 1 for two classes, otherwise the mean over present classes against the rest. */
-function meanAuroc(labels: readonly number[], probabilities: readonly (readonly number[])[], classes: number): number {
+function meanAuroc(
+  labels: readonly number[],
+  probabilities: readonly (readonly number[])[],
+  classes: number,
+): number {
   const asked = classes === 2 ? [1] : Array.from({ length: classes }, (_, c) => c);
   const values = asked
     .map((c) =>
@@ -56,7 +63,10 @@ export type ScoredEpoch = Omit<Validation, "labels" | "probabilities" | "classes
   selected: number;
 };
 
-export function scoredEpoch(validation: Validation, { select }: Pick<OptimisationConfig, "select">): ScoredEpoch {
+export function scoredEpoch(
+  validation: Validation,
+  { select }: Pick<OptimisationConfig, "select">,
+): ScoredEpoch {
   const { labels: _, probabilities: __, classes: ___, ...scores } = validation;
   return { ...scores, selected: componentOf("metric", select.name).value(validation, select.options) };
 }

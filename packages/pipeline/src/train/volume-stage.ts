@@ -45,7 +45,11 @@ export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, F
   const { head: settings, seed } = config;
   const random = new Random(seed).fork("volume stage");
   const stacks = train.views[0]!.volumes;
-  const volumes = train.volumes.map(({ label, subject }, k): LabelledStack => ({ ...stacks[k]!, label, subject }));
+  const volumes = train.volumes.map(({ label, subject }, k): LabelledStack => ({
+    ...stacks[k]!,
+    label,
+    subject,
+  }));
   const objective = new Objective(
     "head",
     settings,
@@ -59,14 +63,20 @@ export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, F
     metadata,
     batches: (epoch) => {
       const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = settings;
-      return batchesOf(epochOrder(volumes, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
+      return batchesOf(
+        epochOrder(volumes, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }),
+        batchSize,
+      );
     },
     input: (batch, epoch, step) => ({
       ...stackViews(train.views, batch, slices, device, random.fork(`views ${epoch} ${step}`)),
       target_B: labelTensor(batch, device),
     }),
     loss: ({ features_BS, mask_BS, target_B }, { first, count }) => {
-      const { logits_BK } = head.forward(features_BS.narrow(0, first, count), mask_BS.narrow(0, first, count));
+      const { logits_BK } = head.forward(
+        features_BS.narrow(0, first, count),
+        mask_BS.narrow(0, first, count),
+      );
       return objective.loss(logits_BK, target_B.narrow(0, first, count));
     },
     mass: ({ target_B }, { first, count }) => scope(() => objective.mass(target_B.narrow(0, first, count))),

@@ -47,7 +47,10 @@ export function voxelStage(options: VoxelStageOptions): Stage<TaskVolume, VoxelI
     metadata,
     batches: (epoch) => {
       const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = network;
-      return batchesOf(epochOrder(train, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
+      return batchesOf(
+        epochOrder(train, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }),
+        batchSize,
+      );
     },
     input: (batch, epoch, step) => {
       const air = store.transform.air as number;

@@ -120,7 +120,9 @@ function slurmWorld(env: Env): World | UnresolvedWorld {
 function tasksHere(env: Env): number | undefined {
   const counts = (env["SLURM_STEP_TASKS_PER_NODE"] ?? "").split(",").flatMap((part) => {
     const [, count, times = "1"] = /^(\d+)(?:\(x(\d+)\))?$/.exec(part) ?? [];
-    return count === undefined ? [] : Array.from({ length: Math.min(Number(times), 65_536) }, () => Number(count));
+    return count === undefined
+      ? []
+      : Array.from({ length: Math.min(Number(times), 65_536) }, () => Number(count));
   });
   return counts[Number(env["SLURM_NODEID"] ?? "0")];
 }
@@ -136,7 +138,9 @@ export async function resolveWorld(world: World | UnresolvedWorld): Promise<Worl
   if (world.masterAddress !== null) return world;
   const { nodeList, ...rest } = world;
   try {
-    const { stdout } = await promisify(execFile)("scontrol", ["show", "hostnames", nodeList], { timeout: 30_000 });
+    const { stdout } = await promisify(execFile)("scontrol", ["show", "hostnames", nodeList], {
+      timeout: 30_000,
+    });
     const first = stdout.trim().split("\n")[0] ?? "";
     if (first !== "") return { ...rest, masterAddress: await addressOf(first) };
     throw new Error("it did not name a host");

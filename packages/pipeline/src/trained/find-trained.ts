@@ -37,7 +37,10 @@ export async function findTrained(path: string, options: FindTrainedOptions = {}
  * Several trained models as one, whose members are those of all: their probabilities are averaged.
  * @throws the errors of findTrained   @throws RunError if one has other classes or another preparation than the first
  */
-export async function findEnsemble(paths: readonly string[], options: FindTrainedOptions = {}): Promise<TrainedModel> {
+export async function findEnsemble(
+  paths: readonly string[],
+  options: FindTrainedOptions = {},
+): Promise<TrainedModel> {
   const found: TrainedModel[] = [];
   for (const path of paths) found.push(await findTrained(path, options));
   const [first, ...others] = found;
@@ -104,9 +107,15 @@ function checkAlike(group: string, members: readonly TrainedMember[]): void {
  * @param remedy what to do where it has several
  * @throws RunError
  */
-export function oneMember({ path, members }: TrainedModel, index: number | undefined, remedy: string): TrainedMember {
+export function oneMember(
+  { path, members }: TrainedModel,
+  index: number | undefined,
+  remedy: string,
+): TrainedMember {
   const member = members[index ?? 0];
-  if (member === undefined) throw new RunError(path, `has no model ${index}; it has ${members.length}`, remedy);
-  if (index === undefined && members.length > 1) throw new RunError(path, `has ${members.length} models`, remedy);
+  if (member === undefined)
+    throw new RunError(path, `has no model ${index}; it has ${members.length}`, remedy);
+  if (index === undefined && members.length > 1)
+    throw new RunError(path, `has ${members.length} models`, remedy);
   return member;
 }

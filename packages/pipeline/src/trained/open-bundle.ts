@@ -60,7 +60,8 @@ async function read(zip: ZipFile, file: string, allowPlugins: boolean): Promise<
   checkMembers(entries, manifest, file);
   const bundle = { file, manifest, entries };
   const specs: ModelSpec[] = [];
-  for (const k of manifest.members.keys()) specs.push(await parsed(bundle, `${k}/model.json`, modelSpecSchema));
+  for (const k of manifest.members.keys())
+    specs.push(await parsed(bundle, `${k}/model.json`, modelSpecSchema));
   checkAlike(specs, file);
   checkCode(bundle, specs, allowPlugins);
   const plugins = await unpackPlugins(bundle);
@@ -80,7 +81,10 @@ async function read(zip: ZipFile, file: string, allowPlugins: boolean): Promise<
       throw new BundleError(file, `model ${k} is not the one that its manifest names`, COPY);
     members.push({
       source: `${file} (${k})`,
-      spec: { ...spec, plugins: spec.plugins.map((plugin) => ({ ...plugin, file: plugins.get(plugin.sha256)! })) },
+      spec: {
+        ...spec,
+        plugins: spec.plugins.map((plugin) => ({ ...plugin, file: plugins.get(plugin.sha256)! })),
+      },
       decision,
       stages: member.stages,
       precision: member.precision,
@@ -113,7 +117,11 @@ async function manifestOf(entries: Bundle["entries"], file: string): Promise<Man
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     const problem = `its ${MANIFEST} is not of this version (${issue?.path.join(".")}: ${issue?.message})`;
-    throw new BundleError(file, problem, "Open it with the version of Slicestack that wrote it, or a later one.");
+    throw new BundleError(
+      file,
+      problem,
+      "Open it with the version of Slicestack that wrote it, or a later one.",
+    );
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new BundleError(file, `its ${MANIFEST} is damaged (${error.message})`, COPY, { cause: error });
@@ -148,7 +156,11 @@ function checkMembers(entries: Bundle["entries"], manifest: Manifest, file: stri
 function checkAlike(specs: readonly ModelSpec[], file: string): void {
   const other = indexOfUnlike(specs);
   if (other >= 0)
-    throw new BundleError(file, `its models 0 and ${other} differ in classes or preparation`, "Export it again.");
+    throw new BundleError(
+      file,
+      `its models 0 and ${other} differ in classes or preparation`,
+      "Export it again.",
+    );
 }
 
 /**
@@ -213,7 +225,11 @@ async function parsed<T>(bundle: Bundle, name: string, schema: Schema<T>): Promi
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const problem = `${name} is not of this version (${issue?.path.map(String).join(".")}: ${issue?.message})`;
-  throw new BundleError(file, problem, "Open it with the version of Slicestack that wrote it, or a later one.");
+  throw new BundleError(
+    file,
+    problem,
+    "Open it with the version of Slicestack that wrote it, or a later one.",
+  );
 }
 
 const cacheOf = (part: string): string => writableCache(cacheDirectory(process.env, homeFolder()), part);

@@ -36,7 +36,8 @@ export function writeStoredZip(path: string, members: readonly Member[]): void {
     const write = (bytes: Uint8Array) => {
       writer.write(bytes);
       at += bytes.length;
-      if (at > MOST) throw new BundleError(path, "would be larger than 4 GiB", "Export the members separately.");
+      if (at > MOST)
+        throw new BundleError(path, "would be larger than 4 GiB", "Export the members separately.");
     };
     const placed = members.map((member): Placed => {
       const facts = { name: Buffer.from(member.name), ...checked(member), at };

@@ -35,7 +35,8 @@ export interface TrainedMember {
  * @returns the index of the first that differs from model 0 in classes or preparation; -1 if none does
  */
 export function indexOfUnlike(specs: readonly ModelSpec[]): number {
-  const facts = ({ classes, prepared }: ModelSpec) => JSON.stringify([classes, prepared.recipe, prepared.unit]);
+  const facts = ({ classes, prepared }: ModelSpec) =>
+    JSON.stringify([classes, prepared.recipe, prepared.unit]);
   return specs.findIndex((spec) => facts(spec) !== facts(specs[0]!));
 }
 

@@ -42,7 +42,10 @@ const lightningKey = "pytorch-lightning_version";
 const mostShown = 200;
 
 /** @throws an error with problem and remedy if there are no weights, or several candidates */
-export function findWeights(root: PickleValue, fault: (problem: string, remedy: string) => Error): FoundWeights {
+export function findWeights(
+  root: PickleValue,
+  fault: (problem: string, remedy: string) => Error,
+): FoundWeights {
   if (!(root instanceof Map))
     throw fault(
       `holds ${valueText(root)}, not a state dict`,
@@ -59,7 +62,12 @@ export function findWeights(root: PickleValue, fault: (problem: string, remedy: 
   const isLightning = root.has(lightningKey);
   const metadata = Object.fromEntries([...scalars(root)]);
   const bare = withoutPrefixes(stored, isLightning);
-  return { stored: bare.stored, notes: [...notes, ...bare.notes], others: [...others, ...bare.others], metadata };
+  return {
+    stored: bare.stored,
+    notes: [...notes, ...bare.notes],
+    others: [...others, ...bare.others],
+    metadata,
+  };
 }
 
 /** Removes prefixes that all names share. In a Lightning checkpoint only the names of the model need to share one, as it also has metrics and losses. */
@@ -75,7 +83,9 @@ export function withoutPrefixes(
     for (const [name, tensor] of stored) if (!name.startsWith(prefix)) others.push(entry([name], tensor));
     const isWhole = inside.length === stored.size;
     stored = new Map(inside.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
-    notes.push(`"${prefix}" was removed from the names${isWhole ? "" : "; tensors without it were left out"}.`);
+    notes.push(
+      `"${prefix}" was removed from the names${isWhole ? "" : "; tensors without it were left out"}.`,
+    );
   }
   return { stored, notes, others };
 }
@@ -88,7 +98,10 @@ function prefixOf(stored: ReadonlyMap<string, StoredTensor>, some: boolean): str
   );
 }
 
-function chosen(root: Dict, fault: (problem: string, remedy: string) => Error): { path: string[]; dict: Dict } {
+function chosen(
+  root: Dict,
+  fault: (problem: string, remedy: string) => Error,
+): { path: string[]; dict: Dict } {
   const path: string[] = [];
   let dict = root;
   // Keys may be nested, e.g. model: { state_dict: … }; no script uses more than three levels.
@@ -123,7 +136,9 @@ function isStateDict(value: PickleValue | undefined): boolean {
 }
 
 function leadsToWeights(value: PickleValue | undefined): boolean {
-  return isStateDict(value) || (value instanceof Map && usualNames.some((name) => isStateDict(value.get(name))));
+  return (
+    isStateDict(value) || (value instanceof Map && usualNames.some((name) => isStateDict(value.get(name))))
+  );
 }
 
 /** All entries beside the path to the weights. */
@@ -131,7 +146,8 @@ function* entriesBeside(root: Dict, path: readonly string[]): Iterable<OtherEntr
   let dict: PickleValue | undefined = root;
   for (const [depth, name] of path.entries()) {
     if (!(dict instanceof Map)) return;
-    for (const [key, value] of dict) if (key !== name) yield entry([...path.slice(0, depth), keyText(key)], value);
+    for (const [key, value] of dict)
+      if (key !== name) yield entry([...path.slice(0, depth), keyText(key)], value);
     dict = dict.get(name);
   }
 }
@@ -148,7 +164,8 @@ const entry = (path: readonly string[], value: PickleValue): OtherEntry => ({
   name: path.join("."),
   value: valueText(value),
 });
-const keyText = (key: PickleValue): string => (typeof key === "string" ? key.slice(0, mostShown) : valueText(key));
+const keyText = (key: PickleValue): string =>
+  typeof key === "string" ? key.slice(0, mostShown) : valueText(key);
 const listed = (dict: Dict): string =>
   dict.size === 0
     ? "no entries"

@@ -55,7 +55,10 @@ test("a clean set: no error, no warning; text and page say so", () => {
   assert.match(auditText(audit), /No problems were found in this data set/);
   const page = auditPage({ ...audit, dataset: { ...audit.dataset, directory: "/home/somebody/data" } }, null);
   assert.match(page, /No problems were found in this data set/);
-  assert.ok(!page.includes("/home/somebody"), "a page that is passed on says nothing of the disk it was made on");
+  assert.ok(
+    !page.includes("/home/somebody"),
+    "a page that is passed on says nothing of the disk it was made on",
+  );
   assert.match(page, new RegExp(`Made by Slicestack from the data set ${audit.dataset.name}\\.`));
   assert.deepEqual(
     audit.balance.map(({ subjects, parts }) => [subjects, parts?.train]),
@@ -200,7 +203,9 @@ test("outliers: a volume in another unit, one with ten times the slices, and non
   // A field that nearly all share: its few others are judged by the mean deviation.
   dataset.volumes.forEach((volume, i) => (volume.original.spacing[2] = i === 3 ? 40 : 5));
   assert.ok(
-    findOutliers(dataset.volumes, facts).some(({ id, what }) => id === "v3" && what.startsWith("slice spacing")),
+    findOutliers(dataset.volumes, facts).some(
+      ({ id, what }) => id === "v3" && what.startsWith("slice spacing"),
+    ),
   );
 });
 
@@ -236,5 +241,8 @@ test("columns are known by the names that DICOM and prepare give them; one that 
   const { findings, acquisition } = auditOf(dataset, null, null, facts, settings);
   for (const name of ["lossy", "ConvolutionKernel", "gaps_filled"])
     assert.ok(acquisition.find((one) => one.name === name)?.suspicious, name);
-  assert.match(texts(findings).join("\n"), /warning: CTDIvol \(mGy\) has a different text for nearly every volume/);
+  assert.match(
+    texts(findings).join("\n"),
+    /warning: CTDIvol \(mGy\) has a different text for nearly every volume/,
+  );
 });

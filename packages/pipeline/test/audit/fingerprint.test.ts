@@ -22,7 +22,10 @@ function waves(seed: number, [nx, ny, nz]: [number, number, number], change = 0)
 
 test("thumbnail: means over the cells of the grid, x fastest; with fewer voxels than cells, cells repeat", () => {
   const [nx, ny, nz] = [32, 48, 16];
-  const ramp = Float32Array.from({ length: nx * ny * nz }, (_, i) => (i % nx) + 100 * Math.floor(i / (nx * ny)));
+  const ramp = Float32Array.from(
+    { length: nx * ny * nz },
+    (_, i) => (i % nx) + 100 * Math.floor(i / (nx * ny)),
+  );
   const cells = thumbnailOf(ramp, [nx, ny, nz]);
   assert.equal(cells.length, 16 * 16 * 8);
   assert.equal(cells[0], 0.5 + 50);
@@ -46,7 +49,10 @@ test("fingerprint: a volume, the same with noise, resampled or brightened stay n
       of(waves(seed, size).map((v) => 3 * v - 900)),
     ];
     for (const b of same) {
-      assert.ok(distance(a.fingerprint, b.fingerprint) < 0.15, `${seed}: ${distance(a.fingerprint, b.fingerprint)}`);
+      assert.ok(
+        distance(a.fingerprint, b.fingerprint) < 0.15,
+        `${seed}: ${distance(a.fingerprint, b.fingerprint)}`,
+      );
       assert.ok(correlation(a.thumbnail, b.thumbnail) > 0.98);
     }
     const other = of(waves(seed + 500, size));

@@ -34,7 +34,10 @@ function scans(shift: number, ofMean = shift) {
 
 test("a lost intercept in one class: air alone predicts the label, the volumes are no HU, and page and text show both classes", () => {
   const { audit, warnings } = scans(1024);
-  assert.match(warnings.join("\n"), /Single numbers of the values predict the label: smallest value \(AUROC 1\.00/);
+  assert.match(
+    warnings.join("\n"),
+    /Single numbers of the values predict the label: smallest value \(AUROC 1\.00/,
+  );
   assert.match(
     warnings.join("\n"),
     /30 volumes \(such as v1\) do not look like HU: .*intercept.*; 30 of 30 of class class_1\. If a scan/,
@@ -46,7 +49,10 @@ test("a lost intercept in one class: air alone predicts the label, the volumes a
 });
 
 test("air that differs by 10 HU between classes is enough; scans of one kind have no such warning", () => {
-  assert.match(scans(10).warnings.join("\n"), /Single numbers of the values predict the label: smallest value/);
+  assert.match(
+    scans(10).warnings.join("\n"),
+    /Single numbers of the values predict the label: smallest value/,
+  );
   assert.deepEqual(scans(0).warnings, []);
 });
 
@@ -81,7 +87,15 @@ function factsOf(count: number): VolumeFacts[] {
   const random = new Random(5);
   return Array.from({ length: count }, () => {
     const thumbnail = Float32Array.from({ length: 2048 }, () => random.normal());
-    const values = { mean: -400, standardDeviation: 300, least: -1000, p1: -990, p50: -500, p99: 300, most: 900 };
+    const values = {
+      mean: -400,
+      standardDeviation: 300,
+      least: -1000,
+      p1: -990,
+      p50: -500,
+      p99: 300,
+      most: 900,
+    };
     return { ...values, thumbnail, fingerprint: fingerprintOf(thumbnail) };
   });
 }

@@ -29,7 +29,10 @@ leakFree(
 
 leakFree("switching one transform off leaves the draws of the others as they were", () => {
   const x = rand([6, 1, 24, 24], { dtype: "float64" });
-  const whole = { ...only("rotation"), translation: { probability: 0.5, share: [0.1, 0.2] as [number, number] } };
+  const whole = {
+    ...only("rotation"),
+    translation: { probability: 0.5, share: [0.1, 0.2] as [number, number] },
+  };
   const alone = { ...whole, rotation: null };
   const sides = Array.from({ length: 6 }, () => [24, 24]);
   const shifts = (config: typeof whole | typeof alone) =>
@@ -47,7 +50,11 @@ leakFree("samples of a batch differ, channels of a slice and slices of a volume 
     const first = stack.select(0, volume).select(0, 0).select(0, 0).toArray();
     for (let s = 0; s < 5; s++)
       for (let c = 0; c < 2; c++)
-        assert.deepEqual(stack.select(0, volume).select(0, s).select(0, c).toArray(), first, `slice ${s} channel ${c}`);
+        assert.deepEqual(
+          stack.select(0, volume).select(0, s).select(0, c).toArray(),
+          first,
+          `slice ${s} channel ${c}`,
+        );
   }
   assert.notDeepEqual(stack.select(0, 0).toArray(), stack.select(0, 1).toArray());
 });
@@ -105,7 +112,10 @@ leakFree("one sample, one channel, one pixel: every preset runs", () => {
       [1, 1, 2, 9],
     ]) {
       assert.deepEqual(augmentSlices(randn(size), augmentPresets()[name], new Random(1)).shape, size);
-      assert.deepEqual(augmentVolumes(randn([...size, 1]), augmentPresets()[name], new Random(1)).shape, [...size, 1]);
+      assert.deepEqual(augmentVolumes(randn([...size, 1]), augmentPresets()[name], new Random(1)).shape, [
+        ...size,
+        1,
+      ]);
     }
 });
 
@@ -120,7 +130,8 @@ leakFree("4000 draws of the published set lie in its ranges and fill them evenly
       what,
     );
     for (let tenth = 0; tenth < 10; tenth++) {
-      const share = places.filter((place) => place >= tenth / 10 && place < (tenth + 1) / 10).length / places.length;
+      const share =
+        places.filter((place) => place >= tenth / 10 && place < (tenth + 1) / 10).length / places.length;
       assert.ok(Math.abs(share - 0.1) < 0.02, `${what}: ${share} in tenth ${tenth + 1}`);
     }
   };
@@ -158,7 +169,9 @@ leakFree("4000 draws of the published set lie in its ranges and fill them evenly
     const [x = 0, y = 0] = crop?.kept ?? [];
     assert.ok(x <= 1 && y <= 1 && x * y >= 0.8 - 1e-9 && x * y <= 1 + 1e-9, "area");
     assert.ok(x / y >= 3 / 4 - 1e-9 && x / y <= 4 / 3 + 1e-9, "aspect");
-    const inside = crop?.middle.every((middle, axis) => Math.abs(middle) <= (1 - (crop.kept[axis] ?? 0)) / 2 + 1e-12);
+    const inside = crop?.middle.every(
+      (middle, axis) => Math.abs(middle) <= (1 - (crop.kept[axis] ?? 0)) / 2 + 1e-12,
+    );
     assert.ok(inside, "the crop lies within the slice");
   }
 });

@@ -68,24 +68,33 @@ leakFree("a translation by a fifth of ten pixels moves a pixel two to the right 
   assert.deepEqual(brightest(augmentSlices(marked(10, 10, 3, 4), config, new Random(1))), [5, 6]);
 });
 
-leakFree("a slant by 45 degrees moves the rows below the middle to the left, by as much as they lie below it", () => {
-  const config = only("shear", { degrees: [45, 45] });
-  assert.deepEqual(brightest(augmentSlices(marked(9, 9, 4, 4), config, new Random(1))), [4, 4]);
-  assert.deepEqual(brightest(augmentSlices(marked(9, 9, 6, 4), config, new Random(1))), [6, 2]);
-});
+leakFree(
+  "a slant by 45 degrees moves the rows below the middle to the left, by as much as they lie below it",
+  () => {
+    const config = only("shear", { degrees: [45, 45] });
+    assert.deepEqual(brightest(augmentSlices(marked(9, 9, 4, 4), config, new Random(1))), [4, 4]);
+    assert.deepEqual(brightest(augmentSlices(marked(9, 9, 6, 4), config, new Random(1))), [6, 2]);
+  },
+);
 
-leakFree("a crop to a quarter of the area shows a part at twice the size, of which nothing is lost inside", () => {
-  const config = only("crop", { area: [0.25, 0.25], aspect: [1, 1] });
-  const bright = augmentSlices(rand([4, 1, 16, 16]).mul(0).add(1), config, new Random(3));
-  // The outermost pixels may lie half a pixel beyond the last centre, where air is mixed in.
-  assert.ok(bright.narrow(2, 1, 14).narrow(3, 1, 14).amin().item() > 0.999, "the crop lies within the slice");
-  assert.ok(bright.amin().item() > 0.5);
-  const halves = cat([rand([1, 1, 16, 8]).mul(0), rand([1, 1, 16, 8]).mul(0).add(1)], 3);
-  const seen = augmentSlices(halves.repeat(40, 1, 1, 1), config, new Random(4))
-    .mean([1, 2, 3])
-    .toArray();
-  assert.ok(Math.min(...seen) < 0.2 && Math.max(...seen) > 0.8, "crops lie left and right");
-});
+leakFree(
+  "a crop to a quarter of the area shows a part at twice the size, of which nothing is lost inside",
+  () => {
+    const config = only("crop", { area: [0.25, 0.25], aspect: [1, 1] });
+    const bright = augmentSlices(rand([4, 1, 16, 16]).mul(0).add(1), config, new Random(3));
+    // The outermost pixels may lie half a pixel beyond the last centre, where air is mixed in.
+    assert.ok(
+      bright.narrow(2, 1, 14).narrow(3, 1, 14).amin().item() > 0.999,
+      "the crop lies within the slice",
+    );
+    assert.ok(bright.amin().item() > 0.5);
+    const halves = cat([rand([1, 1, 16, 8]).mul(0), rand([1, 1, 16, 8]).mul(0).add(1)], 3);
+    const seen = augmentSlices(halves.repeat(40, 1, 1, 1), config, new Random(4))
+      .mean([1, 2, 3])
+      .toArray();
+    assert.ok(Math.min(...seen) < 0.2 && Math.max(...seen) > 0.8, "crops lie left and right");
+  },
+);
 
 leakFree("a tilt by 90 degrees from y towards z makes the last row of the last slice", () => {
   const last = Array.from({ length: 125 }, (_, k) => (k === 2 * 25 + 2 * 5 + 4 ? 1 : 0)); // row 2, column 2, slice 4
@@ -135,41 +144,44 @@ leakFree("outside of a slice is air, 0, and never what a mirror would show", () 
   assert.equal(out.narrow(3, 0, 7).abs().max().item(), 0);
 });
 
-leakFree("at the largest displacement that is allowed no elastic field folds, in two and three dimensions", () => {
-  for (const size of [
-    [40, 40],
-    [24, 24, 24],
-  ]) {
-    const { elastic: config } = only("elastic", { displacement: [0.4, 0.4], intervals: 4 });
-    assert.ok(config !== null);
-    const draws = drawElastic(config, 6, size.length, new Random(7)).filter((draw) => draw !== null);
-    const like = rand([6, 1, ...size], { dtype: "float64" });
-    const field = displacements(draws, like);
-    // Neighbours in the coordinates of the grid are 2 / size apart.
-    const step = 2 / (size[0] ?? 1);
-    const slopes = size.map((_, axis) => {
-      const n = size[axis] ?? 1;
-      const ahead = field
-        .narrow(axis + 1, 1, n - 1)
-        .sub(field.narrow(axis + 1, 0, n - 1))
-        .div(step);
-      return size.reduce((part, _size, other) => part.narrow(other + 1, 0, (size[other] ?? 1) - 1), ahead);
-    });
-    // Component k of the field runs along axis dims - 1 - k.
-    const dims = size.length;
-    const J = (row: number, axis: number) =>
-      (slopes[axis] ?? like).select(dims + 1, dims - 1 - row).add(row === axis ? 1 : 0);
-    const minor = (a: number, b: number, c: number, d: number) =>
-      J(a, c)
-        .mul(J(b, d))
-        .sub(J(a, d).mul(J(b, c)));
-    const determinant =
-      dims === 2
-        ? minor(0, 1, 0, 1)
-        : J(0, 0)
-            .mul(minor(1, 2, 1, 2))
-            .sub(J(0, 1).mul(minor(1, 2, 0, 2)))
-            .add(J(0, 2).mul(minor(1, 2, 0, 1)));
-    assert.ok(determinant.min().item() > 0, `${dims}D: ${determinant.min().item()}`);
-  }
-});
+leakFree(
+  "at the largest displacement that is allowed no elastic field folds, in two and three dimensions",
+  () => {
+    for (const size of [
+      [40, 40],
+      [24, 24, 24],
+    ]) {
+      const { elastic: config } = only("elastic", { displacement: [0.4, 0.4], intervals: 4 });
+      assert.ok(config !== null);
+      const draws = drawElastic(config, 6, size.length, new Random(7)).filter((draw) => draw !== null);
+      const like = rand([6, 1, ...size], { dtype: "float64" });
+      const field = displacements(draws, like);
+      // Neighbours in the coordinates of the grid are 2 / size apart.
+      const step = 2 / (size[0] ?? 1);
+      const slopes = size.map((_, axis) => {
+        const n = size[axis] ?? 1;
+        const ahead = field
+          .narrow(axis + 1, 1, n - 1)
+          .sub(field.narrow(axis + 1, 0, n - 1))
+          .div(step);
+        return size.reduce((part, _size, other) => part.narrow(other + 1, 0, (size[other] ?? 1) - 1), ahead);
+      });
+      // Component k of the field runs along axis dims - 1 - k.
+      const dims = size.length;
+      const J = (row: number, axis: number) =>
+        (slopes[axis] ?? like).select(dims + 1, dims - 1 - row).add(row === axis ? 1 : 0);
+      const minor = (a: number, b: number, c: number, d: number) =>
+        J(a, c)
+          .mul(J(b, d))
+          .sub(J(a, d).mul(J(b, c)));
+      const determinant =
+        dims === 2
+          ? minor(0, 1, 0, 1)
+          : J(0, 0)
+              .mul(minor(1, 2, 1, 2))
+              .sub(J(0, 1).mul(minor(1, 2, 0, 2)))
+              .add(J(0, 2).mul(minor(1, 2, 0, 1)));
+      assert.ok(determinant.min().item() > 0, `${dims}D: ${determinant.min().item()}`);
+    }
+  },
+);

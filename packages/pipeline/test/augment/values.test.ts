@@ -43,26 +43,33 @@ leakFree("each sample of a batch has a blur of its own, and none where none is d
   }
 });
 
-leakFree("noise has the deviation that was asked for, is new in each pixel, and leaves dropout's stream alone", () => {
-  manualSeed(4);
-  const before = getGeneratorState().toArray();
-  const grey = zeros([8, 1, 64, 64]).add(0.5);
-  const out = augmentSlices(grey, only("noise", { sigma: [0.05, 0.05] }), new Random(2));
-  assert.deepEqual(getGeneratorState().toArray(), before);
-  assert.ok(Math.abs(out.std().item() - 0.05) < 0.001, `${out.std().item()}`);
-  assert.ok(Math.abs(out.mean().item() - 0.5) < 0.001);
-  const neighbours = out
-    .narrow(3, 0, 63)
-    .sub(0.5)
-    .mul(out.narrow(3, 1, 63).sub(0.5))
-    .mean()
-    .item();
-  assert.ok(Math.abs(neighbours) < 1e-4, "no correlation between neighbours");
-});
+leakFree(
+  "noise has the deviation that was asked for, is new in each pixel, and leaves dropout's stream alone",
+  () => {
+    manualSeed(4);
+    const before = getGeneratorState().toArray();
+    const grey = zeros([8, 1, 64, 64]).add(0.5);
+    const out = augmentSlices(grey, only("noise", { sigma: [0.05, 0.05] }), new Random(2));
+    assert.deepEqual(getGeneratorState().toArray(), before);
+    assert.ok(Math.abs(out.std().item() - 0.05) < 0.001, `${out.std().item()}`);
+    assert.ok(Math.abs(out.mean().item() - 0.5) < 0.001);
+    const neighbours = out
+      .narrow(3, 0, 63)
+      .sub(0.5)
+      .mul(out.narrow(3, 1, 63).sub(0.5))
+      .mean()
+      .item();
+    assert.ok(Math.abs(neighbours) < 1e-4, "no correlation between neighbours");
+  },
+);
 
 leakFree("the margin is the furthest that the settings let an edge of the window move (by hand)", () => {
   assert.equal(valueMargin({ window: null }), 0);
-  const window = { probability: 1, level: [-0.05, 0.05] as [number, number], width: [0.9, 1.2] as [number, number] };
+  const window = {
+    probability: 1,
+    level: [-0.05, 0.05] as [number, number],
+    width: [0.9, 1.2] as [number, number],
+  };
   assert.ok(Math.abs(valueMargin({ window }) - 0.15) < 1e-12); // half of 0.2 wider, and 0.05 further
   assert.equal(valueMargin({ window: { ...window, level: [0.3, 0.4], width: [0.5, 0.5] } }), 0.4 - 0.25);
   assert.equal(valueMargin({ window: { ...window, probability: 0 } }), 0);
@@ -77,7 +84,9 @@ leakFree(
     const [plain, jittered] = ["none", jitter].map((augment) =>
       loadConfig({ overrides: { "transform.augment": augment, "transform.window": "[-1000, 400]" } }),
     );
-    const moved = loadConfig({ overrides: { "transform.augment": "none", "transform.window": "[-1070, 610]" } });
+    const moved = loadConfig({
+      overrides: { "transform.augment": "none", "transform.window": "[-1070, 610]" },
+    });
     assert.ok(plain !== undefined && jittered !== undefined);
     using store = new SliceStore(datasetSource(dataset), sliceTransform(jittered, dataset, "cpu"));
     using other = new SliceStore(datasetSource(dataset), sliceTransform(moved, dataset, "cpu"));
@@ -98,7 +107,11 @@ leakFree(
         .max()
         .item() > 0.04,
     );
-    assert.deepEqual(store.unit([0, 1, 2]).toArray(), without.unit([0, 1, 2]).toArray(), "prediction sees no margin");
+    assert.deepEqual(
+      store.unit([0, 1, 2]).toArray(),
+      without.unit([0, 1, 2]).toArray(),
+      "prediction sees no margin",
+    );
   },
 );
 
@@ -141,7 +154,11 @@ leakFree("a store says what air is on the scale of its window, as far as it keep
   const several = (windows: string, neighbours = "1") =>
     sliceTransform(
       loadConfig({
-        overrides: { "transform.augment": jitter, "transform.windows": windows, "transform.neighbours": neighbours },
+        overrides: {
+          "transform.augment": jitter,
+          "transform.windows": windows,
+          "transform.neighbours": neighbours,
+        },
       }),
       dataset,
       "cpu",
@@ -162,7 +179,12 @@ for (const size of ["null", "[12, 10]"]) {
       assert.ok(store.transform.margin > 0);
       // Resized, random pixels are averages, which stay within the window.
       if (size === "null") assert.ok(store.wide([0]).min().item() < 0 && store.wide([0]).max().item() > 1);
-      const seen = augmentSlices(store.wide([0, 1, 2, 3]), run.transform.augment, new Random(1), store.transform);
+      const seen = augmentSlices(
+        store.wide([0, 1, 2, 3]),
+        run.transform.augment,
+        new Random(1),
+        store.transform,
+      );
       assert.deepEqual(seen.toArray(), store.unit([0, 1, 2, 3]).toArray());
       assert.ok(seen.min().item() >= 0 && seen.max().item() <= 1);
     },
@@ -176,18 +198,25 @@ leakFree("intensity is (scale x + shift), cut to 0..1, to the power of gamma", (
   closeTo(augmentSlices(x, config, new Random(1)), expected, 1e-12, "intensity");
 });
 
-leakFree("erasing covers a box of one value and of the share that was asked for, in slices and in volumes", () => {
-  const config = only("erase", { area: [0.16, 0.16], aspect: [1, 1] });
-  const x = rand([5, 2, 20, 20]).mul(0.001).add(2); // beyond 0..1, so that no value is a box's; cut to 1
-  const out = augmentSlices(x, config, new Random(5));
-  const covered = out.lt(1).to({ dtype: "float32" });
-  assert.deepEqual(covered.sum([2, 3]).toArray(), new Array<number>(10).fill(64)); // 8 x 8 of 400, in both channels
-  for (let k = 0; k < 5; k++) {
-    const inside = out.select(0, k).maskedSelect(out.select(0, k).lt(1)).toArray();
-    assert.equal(new Set(inside).size, 1, "one grey value");
-    const rows = covered.select(0, k).select(0, 0).amax(1).sum().item();
-    assert.equal(rows, 8, "a box, not scattered pixels");
-  }
-  const volume = augmentVolumes(x.narrow(0, 0, 1).unsqueeze(-1).repeat(1, 1, 1, 1, 10), config, new Random(5));
-  assert.equal(volume.lt(1).to({ dtype: "float32" }).sum().item(), 2 * 64 * 4); // the root of 0.16 of ten slices
-});
+leakFree(
+  "erasing covers a box of one value and of the share that was asked for, in slices and in volumes",
+  () => {
+    const config = only("erase", { area: [0.16, 0.16], aspect: [1, 1] });
+    const x = rand([5, 2, 20, 20]).mul(0.001).add(2); // beyond 0..1, so that no value is a box's; cut to 1
+    const out = augmentSlices(x, config, new Random(5));
+    const covered = out.lt(1).to({ dtype: "float32" });
+    assert.deepEqual(covered.sum([2, 3]).toArray(), new Array<number>(10).fill(64)); // 8 x 8 of 400, in both channels
+    for (let k = 0; k < 5; k++) {
+      const inside = out.select(0, k).maskedSelect(out.select(0, k).lt(1)).toArray();
+      assert.equal(new Set(inside).size, 1, "one grey value");
+      const rows = covered.select(0, k).select(0, 0).amax(1).sum().item();
+      assert.equal(rows, 8, "a box, not scattered pixels");
+    }
+    const volume = augmentVolumes(
+      x.narrow(0, 0, 1).unsqueeze(-1).repeat(1, 1, 1, 1, 10),
+      config,
+      new Random(5),
+    );
+    assert.equal(volume.lt(1).to({ dtype: "float32" }).sum().item(), 2 * 64 * 4); // the root of 0.16 of ten slices
+  },
+);

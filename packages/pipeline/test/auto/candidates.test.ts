@@ -40,7 +40,8 @@ const laptop: Situation = {
 };
 const within = (total: number, more: Partial<Situation> = {}) =>
   planCandidates({ ...laptop, budget: { total, spent: 30 }, ...more });
-const epochs = (plan: ReturnType<typeof within>) => plan.candidates.map(({ name, epochs: count }) => [name, count]);
+const epochs = (plan: ReturnType<typeof within>) =>
+  plan.candidates.map(({ name, epochs: count }) => [name, count]);
 
 test("without a budget: five folds, all epochs, 2D beside the 2.5D that trains its slices, and 3D", () => {
   const plan = planCandidates(laptop);
@@ -50,7 +51,10 @@ test("without a budget: five folds, all epochs, 2D beside the 2.5D that trains i
     ["2d", 20],
     ["3d", 20],
   ]);
-  assert.match(plan.reasons[0]!, /5 folds, 2\.5D 20 epochs, 3D 20 epochs: the full plan, because no budget was given/);
+  assert.match(
+    plan.reasons[0]!,
+    /5 folds, 2\.5D 20 epochs, 3D 20 epochs: the full plan, because no budget was given/,
+  );
   assert.deepEqual(plan.warnings, ["a flag of the data"]);
 });
 
@@ -65,7 +69,8 @@ test("a shorter budget means fewer epochs, then fewer folds, then no 3D; no plan
     }
   });
   assert.ok(plans.length >= 5, "most of these budgets suffice");
-  for (const { budget, plan } of plans) assert.ok(plan.seconds + 30 <= budget, `${plan.seconds} s of ${budget} s`);
+  for (const { budget, plan } of plans)
+    assert.ok(plan.seconds + 30 <= budget, `${plan.seconds} s of ${budget} s`);
   const folds = plans.map(({ plan }) => plan.folds);
   assert.deepEqual(
     folds,
@@ -100,12 +105,17 @@ test("where nothing fits, the error says the least budget that would do, and tha
 test("a rare class limits the folds, and the plan says so", () => {
   const plan = planCandidates({ ...laptop, mostFolds: 2 });
   assert.equal(plan.folds, 2);
-  assert.match(plan.reasons.join(" "), /A class has 2 subjects outside the test set, and every fold needs one/);
+  assert.match(
+    plan.reasons.join(" "),
+    /A class has 2 subjects outside the test set, and every fold needs one/,
+  );
 });
 
 test("each file is a whole configuration of its method, with the shared settings; 2D and 2.5D have one slice stage", () => {
   const plan = planCandidates(laptop);
-  const configs = new Map(plan.candidates.map(({ name, yaml }) => [name, loadConfig({ file: name, text: yaml })]));
+  const configs = new Map(
+    plan.candidates.map(({ name, yaml }) => [name, loadConfig({ file: name, text: yaml })]),
+  );
   for (const [name, config] of configs) assert.deepEqual([config.method, config.seed], [name, 7]);
   const [flat, ordered, whole] = (["2d", "2.5d", "3d"] as const).map((name) => configs.get(name)!);
   assert.ok(flat?.method === "2d" && ordered?.method === "2.5d" && whole?.method === "3d");
@@ -116,7 +126,9 @@ test("each file is a whole configuration of its method, with the shared settings
 test("a network sees larger volumes only where all epochs are left for them, or on a GPU without a budget", () => {
   const cube: Fingerprint = { ...fingerprintOf(5), depth: [64, 64, 64] };
   const size = (data: Fingerprint, device: string, budget: number | null) =>
-    chooseNetwork(data, { device, speed: network }, budget, 5).choices.find(({ key }) => key === "network.size")?.value;
+    chooseNetwork(data, { device, speed: network }, budget, 5).choices.find(
+      ({ key }) => key === "network.size",
+    )?.value;
   const [small, large] = [
     [32, 32, 32],
     [64, 64, 64],

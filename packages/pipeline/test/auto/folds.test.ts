@@ -11,13 +11,35 @@ import type { Dataset } from "../../src/data/store.js";
 function datasetOf(labels: readonly number[], parts: readonly (Part | null)[] = []): Dataset {
   const geometry = { spacing: [1, 1, 1], origin: [0, 0, 0], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] } as const;
   const volumes = labels.map((label, k) => ({
-    ...{ id: `v${k}`, subject: `s${k}`, label, first: 0, count: 8, part: parts[k] ?? null, unit: "HU" as const },
+    ...{
+      id: `v${k}`,
+      subject: `s${k}`,
+      label,
+      first: 0,
+      count: 8,
+      part: parts[k] ?? null,
+      unit: "HU" as const,
+    },
     ...{ geometry, original: { ...geometry, shape: [8, 8, 8] }, crop: null, source: `v${k}`, extra: {} },
     ...{ sha256: "", voxelSha256: "", meanLungHu: null },
   })) as unknown as Dataset["volumes"];
   const classes = ["well", "ill", "rare"].slice(0, Math.max(...labels) + 1);
-  const info = { name: "made up", height: 8, width: 8, unit: "HU", classes, count: volumes.length, hash: "h" };
-  return { directory: "", info: info as unknown as Dataset["info"], volumes, slicesPath: "", slicesOffset: 0 };
+  const info = {
+    name: "made up",
+    height: 8,
+    width: 8,
+    unit: "HU",
+    classes,
+    count: volumes.length,
+    hash: "h",
+  };
+  return {
+    directory: "",
+    info: info as unknown as Dataset["info"],
+    volumes,
+    slicesPath: "",
+    slicesOffset: 0,
+  };
 }
 const times = (count: number, label: number): number[] => Array.from({ length: count }, () => label);
 

@@ -22,11 +22,17 @@ test("the simplest within one standard error of the best is chosen: mean, SE and
     ["2d", "2.5d", "3d"],
     "the simplest first",
   );
-  assert.ok(Math.abs(first.scores[2]!.standardError - se) < 1e-12 && Math.abs(first.limit - (0.86 - se)) < 1e-12);
+  assert.ok(
+    Math.abs(first.scores[2]!.standardError - se) < 1e-12 && Math.abs(first.limit - (0.86 - se)) < 1e-12,
+  );
   assert.deepEqual([first.best, first.chosen], ["3d", "2.5d"]);
   assert.equal(rule(0.85, 0.85).chosen, "2d");
   assert.equal(rule(0.7, 0.8).chosen, "3d");
-  assert.equal(rule(0.7, 0.9).chosen, "2.5d", "the best itself, though 3D is within reach of nothing simpler");
+  assert.equal(
+    rule(0.7, 0.9).chosen,
+    "2.5d",
+    "the best itself, though 3D is within reach of nothing simpler",
+  );
 });
 
 /** Two folds of `count` subjects each; `noise` moves the probability of a subject, by candidate. */
@@ -52,7 +58,8 @@ function validated(count: number, noise: Record<string, (k: number) => number>):
 }
 
 /** Between -0.5 and 0.5, without a pattern; another sequence for each seed. */
-const scattered = (seed: number) => (k: number) => (Math.sin(12.9898 * (k + 1) + 78.233 * seed) * 43758.5453) % 0.5;
+const scattered = (seed: number) => (k: number) =>
+  (Math.sin(12.9898 * (k + 1) + 78.233 * seed) * 43758.5453) % 0.5;
 
 test("the mean of all is used where it is better by its interval, and not where they say the same", () => {
   const options = { classes: ["a", "b"], seed: 0, resamples: 500 };

@@ -27,7 +27,9 @@ test("a preset by its name; true is published and false is none, as before", () 
 });
 
 test("a section changes a preset: keys that are given, the preset's others, then the defaults; null turns one off", () => {
-  const changed = read("{preset: published, rotation: {degrees: [-5, 5]}, shear: null, noise: {probability: 0.5}}");
+  const changed = read(
+    "{preset: published, rotation: {degrees: [-5, 5]}, shear: null, noise: {probability: 0.5}}",
+  );
   assert.deepEqual(changed, {
     ...augmentPresets().published,
     rotation: { probability: 1, degrees: [-5, 5], tilt: [-5, 5] },
@@ -75,9 +77,13 @@ test("a wrong value names its own key, what it takes, and its place", () => {
       /transform\.augment\.rotation: expected a section with keys such as probability, degrees, tilt, received 5/,
     ],
   ];
-  for (const [line, message] of cases) assert.match(refusal(`transform:\n  augment:\n    ${line}\n`), message);
+  for (const [line, message] of cases)
+    assert.match(refusal(`transform:\n  augment:\n    ${line}\n`), message);
   for (const value of ["yes", "1", "null", "[published]"])
-    assert.match(refusal(`transform: {augment: ${value}}`), /transform\.augment: expected none, light, published/);
+    assert.match(
+      refusal(`transform: {augment: ${value}}`),
+      /transform\.augment: expected none, light, published/,
+    );
 });
 
 test("a run's file writes a preset by its name, and anything else in full, and reads back to the same", () => {

@@ -43,11 +43,17 @@ test("a mapping alone must cover every label of the data set", () => {
     ],
   );
   assert.deepEqual(stageClasses(config, [0, 1]).names, ["1", "0"]);
-  assert.throws(() => stageClasses(config, [0, 1, 2]), /class_mapping has no entry for class 2; the data set has/);
+  assert.throws(
+    () => stageClasses(config, [0, 1, 2]),
+    /class_mapping has no entry for class 2; the data set has/,
+  );
 });
 
 test("a class that the data set lacks, and names that do not fit, are ConfigErrors", () => {
-  assert.throws(() => stageClasses(task("{classes_to_include: [0, 7]}"), LABELS), /names class 7; .* 0, 1, 2, 3, 4$/);
+  assert.throws(
+    () => stageClasses(task("{classes_to_include: [0, 7]}"), LABELS),
+    /names class 7; .* 0, 1, 2, 3, 4$/,
+  );
   assert.throws(() => stageClasses(task("{class_names: [a, b]}"), LABELS), /has 2 names for 5 classes/);
   assert.throws(() => stageClasses(loadConfig({}), [3, 3]), /leaves 1 class/);
 });
@@ -58,7 +64,10 @@ test("settings that contradict each other are refused before any data is read", 
       "{classes_to_include: [0, 1], class_mapping: {0: 0, 1: 1, 2: 1}}",
       /maps class 2, which classes_to_include leaves out/,
     ],
-    ["{classes_to_include: [0, 1, 2], class_mapping: {0: 0, 1: 1}}", /no entry for class 2 of classes_to_include/],
+    [
+      "{classes_to_include: [0, 1, 2], class_mapping: {0: 0, 1: 1}}",
+      /no entry for class 2 of classes_to_include/,
+    ],
     ["{class_mapping: {0: 0, 1: 2}}", /task classes 0\.\.1 without a gap, received 0, 2/],
     ["{class_mapping: {0: 1, 1: 2}}", /received 1, 2/],
     ["{class_mapping: {0: 0, 1: 0}}", /at least 2 different task classes/],
@@ -110,6 +119,9 @@ test("loss ordinal and select quadratic_kappa are refused for classes without an
   };
   assert.deepEqual(problems(["slice", "volume"]), ["slice.loss", "head.select"]);
   assert.deepEqual(problems(["slice"]), ["slice.loss"]);
-  assert.throws(() => checkOrdinal(config, words, ["slice"]), /task\.ordinal: true if CAP < COVID-19 < Normal/);
+  assert.throws(
+    () => checkOrdinal(config, words, ["slice"]),
+    /task\.ordinal: true if CAP < COVID-19 < Normal/,
+  );
   checkOrdinal(config, { ...words, ordinal: true }, ["slice", "volume"]);
 });

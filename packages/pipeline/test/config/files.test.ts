@@ -21,7 +21,9 @@ const textOf = (name: string) => readFileSync(join(folder, name), "utf8");
 const isFlat = (name: string) => name.startsWith("published/");
 
 const schemas = { "schema.json": configJsonSchema(), "published/schema.json": publishedJsonSchema() };
-const validators = new Map(Object.entries(schemas).map(([name, schema]) => [name, new Ajv().compile(schema)]));
+const validators = new Map(
+  Object.entries(schemas).map(([name, schema]) => [name, new Ajv().compile(schema)]),
+);
 const accepts = (text: string, name = "schema.json") => validators.get(name)!(parse(text)) === true;
 
 test("configs/schema.json and configs/published/schema.json are what the schema says (WRITE_REFERENCE=1 rewrites them)", () => {
@@ -149,7 +151,9 @@ test("there is a file for every task of the published system, and it tells apart
     const { count, names, mapping } = stageClasses(config, [0, 1, 2, 3, 4], grades);
     assert.deepEqual([...mapping.values()], wanted, name);
     assert.equal(count, new Set(wanted.filter((label) => label !== null)).size, name);
-    const joined = Array.from({ length: count }, (_, k) => grades.filter((_, label) => wanted[label] === k).join("+"));
+    const joined = Array.from({ length: count }, (_, k) =>
+      grades.filter((_, label) => wanted[label] === k).join("+"),
+    );
     assert.deepEqual(names, joined, name);
   }
   assert.deepEqual(

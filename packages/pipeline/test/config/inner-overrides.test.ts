@@ -26,9 +26,15 @@ test("an option of a component is a flag, which chooses the component; the file'
   assert.deepEqual(headOf(attention, { "head.model.topk.k": "3" }), { name: "topk", options: { k: 3 } });
   assert.deepEqual(headOf(attention, { "head.model.attention.width": "16" }).options, { width: 16 });
   const transformer = "head: {model: {transformer: {layers: 1}}}\n";
-  assert.deepEqual(headOf(transformer, { "head.model.transformer.width": "64" }).options, { layers: 1, width: 64 });
+  assert.deepEqual(headOf(transformer, { "head.model.transformer.width": "64" }).options, {
+    layers: 1,
+    width: 64,
+  });
   assert.deepEqual(headOf("", { "head.model.topk.k": "3", "head.model": "topk" }).options, { k: 3 });
-  const { network } = ofMethod(loadConfig({ overrides: { method: "3d", "network.loss.focal.gamma": "1.5" } }), "3d");
+  const { network } = ofMethod(
+    loadConfig({ overrides: { method: "3d", "network.loss.focal.gamma": "1.5" } }),
+    "3d",
+  );
   assert.deepEqual(network.loss, { name: "focal", options: { gamma: 1.5 } });
 });
 
@@ -36,7 +42,8 @@ test("an option of an augmentation changes the preset: that of the file, of a fl
   const augmentOf = (text: string, overrides: Record<string, string>) =>
     loadConfig({ text, overrides }).transform.augment;
   const degrees = { "transform.augment.rotation.degrees": "[-3, 3]" };
-  const alike = (section: string) => loadConfig({ text: `transform: {augment: ${section}}` }).transform.augment;
+  const alike = (section: string) =>
+    loadConfig({ text: `transform: {augment: ${section}}` }).transform.augment;
   const rotation = "rotation: {degrees: [-3, 3]}";
   assert.deepEqual(augmentOf("", degrees), alike(`{preset: published, ${rotation}}`));
   assert.deepEqual(augmentOf("transform: {augment: light}", degrees), alike(`{preset: light, ${rotation}}`));
@@ -69,5 +76,8 @@ test("a wrong option, value or component is refused with its flag; so are two co
     problemsOf("", { "transform.augment.rotation.degree": "3" }).join(),
     /^--transform\.augment\.rotation\.degree: unknown key .*did you mean .*transform\.augment\.rotation\.degrees/,
   );
-  assert.match(problemsOf("", { "network.model.attn.width": "3" }).join(), /network is a section of method 3d/);
+  assert.match(
+    problemsOf("", { "network.model.attn.width": "3" }).join(),
+    /network is a section of method 3d/,
+  );
 });

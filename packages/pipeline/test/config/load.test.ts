@@ -48,7 +48,10 @@ test("defaults are the method's (reference.md section 2, table of settings)", ()
 
 test("precedence: defaults < file < overrides", () => {
   const text = "slice: {epochs: 3, batch_size: 8}";
-  const config = stacked({ text, overrides: { "slice.epochs": "5", "slice.learning_rate": "1e-3", seed: "7" } });
+  const config = stacked({
+    text,
+    overrides: { "slice.epochs": "5", "slice.learning_rate": "1e-3", seed: "7" },
+  });
   assert.equal(config.slice.epochs, 5);
   assert.equal(config.slice.batchSize, 8);
   assert.equal(config.slice.learningRate, 0.001);
@@ -59,7 +62,10 @@ test("precedence: defaults < file < overrides", () => {
 test("false, 0 and null are kept where the default is another (trap 8 of reference.md section 4)", () => {
   const text =
     "transform: {augment: false, mean: 0}\nhead: {dropout: 0, weighted_sampler: false, momentum: 0}\nseed: 0";
-  const config = stacked({ text, overrides: { "slice.weighted_sampler": "false", "slice.clip_norm": "null" } });
+  const config = stacked({
+    text,
+    overrides: { "slice.weighted_sampler": "false", "slice.clip_norm": "null" },
+  });
   assert.deepEqual([config.transform.augment, config.transform.mean], [augmentPresets().none, 0]);
   assert.deepEqual([config.head.dropout, config.head.weightedSampler, config.head.momentum], [0, false, 0]);
   assert.deepEqual([config.slice.weightedSampler, config.slice.clipNorm], [false, null]);
@@ -72,7 +78,10 @@ test("booleans must be booleans: yes, 0 and quoted texts are refused (trap 8 of 
     assert.match(error.message, /^run\.yaml:2:21: slice\.weighted_sampler: expected true or false, received/);
   }
   assert.match(fails("slice: {weighted_sampler: yes}").message, /; write true$/);
-  assert.match(fails("", { "slice.weighted_sampler": "no" }).message, /^--slice\.weighted_sampler: .*; write false$/);
+  assert.match(
+    fails("", { "slice.weighted_sampler": "no" }).message,
+    /^--slice\.weighted_sampler: .*; write false$/,
+  );
 });
 
 test("an unknown key names file, line, column and the nearest valid key", () => {
@@ -93,7 +102,12 @@ test("an unknown key names file, line, column and the nearest valid key", () => 
 });
 
 test("an unknown key is refused at every level, prototype names included", () => {
-  for (const text of ["__proto__: {seed: 1}", "constructor: 1", "slice: {__proto__: {epochs: 1}}", "zzzzzz: 1"])
+  for (const text of [
+    "__proto__: {seed: 1}",
+    "constructor: 1",
+    "slice: {__proto__: {epochs: 1}}",
+    "zzzzzz: 1",
+  ])
     assert.match(fails(`seed: 1\n${text}`).message, /unknown key/);
 });
 
@@ -163,13 +177,19 @@ test("every problem of a file and the flags is named at once", () => {
 });
 
 test("overrides: an unknown or wrong flag is named, with the nearest one", () => {
-  assert.match(fails("", { "slice.learning_rat": "1" }).message, /^--slice\.learning_rat: .*--slice\.learning_rate\?$/);
+  assert.match(
+    fails("", { "slice.learning_rat": "1" }).message,
+    /^--slice\.learning_rat: .*--slice\.learning_rate\?$/,
+  );
   assert.match(
     fails("", { slice: "{epochs: 2}" }).message,
     /^--slice: slice is a section; did you mean --slice\.model/,
   );
   assert.equal(fails("", { "slice.epochs": "" }).flag, "--slice.epochs");
-  assert.match(fails("slice: 3", { "slice.epochs": "2" }).message, /run\.yaml:1:8: slice: expected a section/);
+  assert.match(
+    fails("slice: 3", { "slice.epochs": "2" }).message,
+    /run\.yaml:1:8: slice: expected a section/,
+  );
 });
 
 test("overrides: texts need no YAML quotes, lists and maps are YAML", () => {
@@ -292,6 +312,9 @@ test("collections nested thousands deep are refused in words, in lists and in ma
 });
 
 test("a second document, and a text of megabytes, are refused in a line", () => {
-  assert.match(fails("name: a\n---\nname: b\n").message, /run\.yaml:2:1: expected one configuration, found a second/);
+  assert.match(
+    fails("name: a\n---\nname: b\n").message,
+    /run\.yaml:2:1: expected one configuration, found a second/,
+  );
   assert.ok(fails(`name: "${"x".repeat(3_000_000)}"`).message.length < 500);
 });

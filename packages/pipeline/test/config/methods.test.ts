@@ -46,8 +46,14 @@ test("a section of another method is refused at its line, with the reason; so is
     refusal("seed: 1", { "network.size": "[32, 32, 32]" }).message,
     /^--network\.size: network is a section of method 3d; .* method 2\.5d, whose sections are slice, head, fine_tune\./,
   );
-  assert.match(refusal("method: 4d\nslice: {epoch: 1}").message, /^run\.yaml:1:9: method: expected 2d, 2\.5d or 3d/);
-  assert.match(refusal("", { method: "4d" }).message, /^--method: expected 2d, 2\.5d or 3d, received the text "4d"$/);
+  assert.match(
+    refusal("method: 4d\nslice: {epoch: 1}").message,
+    /^run\.yaml:1:9: method: expected 2d, 2\.5d or 3d/,
+  );
+  assert.match(
+    refusal("", { method: "4d" }).message,
+    /^--method: expected 2d, 2\.5d or 3d, received the text "4d"$/,
+  );
 });
 
 test("a flag that changes the method leaves out what the new one does not have", () => {
@@ -65,7 +71,11 @@ const former: [text: string, place: string, message: string][] = [
   ["method: 3d\nvolume: {epochs: 3}", "2:10", "volume.epochs is now network.epochs"],
   ["method: 3d\nvolume: {size: [8, 8, 8]}", "2:10", "volume.size is now network.size"],
   ["volume: {slices: 8}", "1:10", "volume.slices is now head.slices"],
-  ["volume: {k: 3}", "1:10", "volume.k is now an option of the head, below its name: head: {model: {NAME: {k: 3}}}"],
+  [
+    "volume: {k: 3}",
+    "1:10",
+    "volume.k is now an option of the head, below its name: head: {model: {NAME: {k: 3}}}",
+  ],
   [
     "slice: {focal_gamma: 1}",
     "1:9",

@@ -16,7 +16,12 @@ import { dirname, join, relative } from "node:path";
 import { after, test } from "node:test";
 import { ConfigError } from "../../src/config/errors.js";
 import { resolvePlugin } from "../../src/config/plugins.js";
-import { filesOfPlugin, findStoredPlugin, hashOfPlugin, storedPlugin } from "../../src/config/plugin-files.js";
+import {
+  filesOfPlugin,
+  findStoredPlugin,
+  hashOfPlugin,
+  storedPlugin,
+} from "../../src/config/plugin-files.js";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "slicestack-plugin-files-")));
 after(() => rmSync(folder, { recursive: true }));
@@ -29,7 +34,10 @@ function write(path: string, text: string): string {
 }
 
 test("a module that names no other file has the hash of its text, as runs of earlier versions hold it", () => {
-  const file = write("alone.mjs", 'import { z } from "@slicestack/pipeline/plugins";\nimport "./gone.mjs";\n');
+  const file = write(
+    "alone.mjs",
+    'import { z } from "@slicestack/pipeline/plugins";\nimport "./gone.mjs";\n',
+  );
   assert.equal(hashOfPlugin(file), createHash("sha256").update(readFileSync(file)).digest("hex"));
 });
 
@@ -54,7 +62,14 @@ test("every file that a plug-in names is part of it: imports of any kind, data, 
   write("deep.js", "module.exports = 1;");
   const files = filesOfPlugin(plugin).map((file) => relative(folder, file));
   assert.equal(files[0], "graph/plugin.mjs");
-  const others = ["deep.js", "graph/a.mjs", "graph/c.mjs", "graph/commented.mjs", "graph/lib/b.js", "graph/table.json"];
+  const others = [
+    "deep.js",
+    "graph/a.mjs",
+    "graph/c.mjs",
+    "graph/commented.mjs",
+    "graph/lib/b.js",
+    "graph/table.json",
+  ];
   assert.deepEqual(files.slice(1).sort(), [...others, "shared.cjs"]);
 
   const before = hashOfPlugin(plugin);
@@ -119,7 +134,10 @@ test("an entry that is neither a path nor the name of a package, and a damaged p
   );
   for (const manifest of ["{", "[]", "null"]) {
     write("node_modules/median/package.json", manifest);
-    assert.throws(() => resolvePlugin("median", folder), /plugins: expected .*package\.json to hold a JSON object/);
+    assert.throws(
+      () => resolvePlugin("median", folder),
+      /plugins: expected .*package\.json to hold a JSON object/,
+    );
   }
   write("node_modules/median/package.json", '{"main": "main.mjs"}');
   const file = write("node_modules/median/main.mjs", "");

@@ -106,14 +106,29 @@ test("overrides apply over a published file under the structured names", () => {
 });
 
 test("flat keys are overrides of a flat file, as its model and dataset_id mean them; a structured one refuses them by their name there", () => {
-  const overrides = { batch_size: "32", learning_rate: "1e-3", num_epochs: "7", exp_name: "2024", weighted: "True" };
+  const overrides = {
+    batch_size: "32",
+    learning_rate: "1e-3",
+    num_epochs: "7",
+    exp_name: "2024",
+    weighted: "True",
+  };
   const slice = ofMethod(loadConfig({ text: published({}), overrides }), "2d");
   assert.deepEqual(
-    [slice.name, slice.slice.batchSize, slice.slice.learningRate, slice.slice.epochs, slice.slice.weightedSampler],
+    [
+      slice.name,
+      slice.slice.batchSize,
+      slice.slice.learningRate,
+      slice.slice.epochs,
+      slice.slice.weightedSampler,
+    ],
     ["2024", 32, 0.001, 7, true],
   );
   const attn = published({ dataset_id: "3d", model: "attn" });
-  const { network } = ofMethod(loadConfig({ text: attn, overrides: { ...overrides, batch_size: "4" } }), "3d");
+  const { network } = ofMethod(
+    loadConfig({ text: attn, overrides: { ...overrides, batch_size: "4" } }),
+    "3d",
+  );
   assert.deepEqual([network.batchSize, network.epochs], [4, 7]);
   const twoStage = { dataset_id: "3d", model: "two_stage", checkpoint: "w.pth" };
   const other = ofMethod(loadConfig({ text: published({}), overrides: twoStage }), "2.5d");

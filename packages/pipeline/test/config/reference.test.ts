@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import "../../src/models/catalogue.js";
 import { augmentPresets } from "../../src/config/augment.js";
-import { augmentKeys, componentOptions, configKeys, type ConfigKey, type MethodKey } from "../../src/config/keys.js";
+import {
+  augmentKeys,
+  componentOptions,
+  configKeys,
+  type ConfigKey,
+  type MethodKey,
+} from "../../src/config/keys.js";
 import { loadConfig } from "../../src/config/load.js";
 
 const page = join(import.meta.dirname, "../../../../../docs/reference/config.md");
@@ -15,7 +21,9 @@ const row = ({ key, expects, initial, meaning }: ConfigKey): string =>
   `| \`${key}\` | ${expects} | \`${initial}\` | ${meaning} |`;
 
 function table(keys: ConfigKey[]): string {
-  return ["", "| key | value | default | meaning |", "|---|---|---|---|", ...keys.map(row), "", ""].join("\n");
+  return ["", "| key | value | default | meaning |", "|---|---|---|---|", ...keys.map(row), "", ""].join(
+    "\n",
+  );
 }
 
 /** A table for the keys that all methods have, and one for each section. */
@@ -39,7 +47,8 @@ function presetTable(): string {
           .map(([name, value]) => `${name} ${short(value)}`)
           .join(", ");
   const rows = (Object.keys(none) as (keyof typeof none)[]).map(
-    (name) => `| \`${name}\` | ${[light, published, strong].map((preset) => cell(preset[name] ?? null)).join(" | ")} |`,
+    (name) =>
+      `| \`${name}\` | ${[light, published, strong].map((preset) => cell(preset[name] ?? null)).join(" | ")} |`,
   );
   return ["", "| | light | published | strong |", "|---|---|---|---|", ...rows, "", ""].join("\n");
 }
@@ -78,9 +87,9 @@ test("every default of the schema is what a configuration of each method gets th
 test("every key in the examples and tables of config.md is one of the schema", () => {
   const text = readFileSync(page, "utf8");
   const keys = new Set([...configKeys(), ...componentOptions()].map(({ key }) => key));
-  const dotted = [...text.matchAll(/`((?:slice|head|network|fine_tune|task|split|transform)\.[a-z_]+)`/g)].map(
-    (match) => match[1] ?? "",
-  );
+  const dotted = [
+    ...text.matchAll(/`((?:slice|head|network|fine_tune|task|split|transform)\.[a-z_]+)`/g),
+  ].map((match) => match[1] ?? "");
   assert.ok(dotted.length > keys.size / 2);
   for (const key of dotted) assert.ok(keys.has(key), key);
   for (const [, yaml] of text.matchAll(/```yaml\n([^]*?)```/g)) loadConfig({ text: yaml ?? "" });

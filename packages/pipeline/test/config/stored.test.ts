@@ -38,7 +38,9 @@ const cases: [what: string, old: string, now: string][] = [
   ["3d", stored("3d"), `${common}method: 3d\nnetwork: {model: simple_modular, ${stage}}`],
   [
     "3d with its keys",
-    stored("3d", { volume: { model: "attn", size: [32, 32, 16], fit: "pad", loss: "focal", focal_gamma: 1 } }),
+    stored("3d", {
+      volume: { model: "attn", size: [32, 32, 16], fit: "pad", loss: "focal", focal_gamma: 1 },
+    }),
     `${common}method: 3d\nnetwork: {model: attn, size: [32, 32, 16], fit: pad, loss: {focal: {gamma: 1}}, ${stage}}`,
   ],
   [

@@ -90,7 +90,10 @@ test("greyPng: signature, chunks with CRC-32, and the pixels after inflating", (
   assert.equal(end, png.length);
   assert.deepEqual([...chunks.keys()], ["IHDR", "IDAT", "IEND"]);
   // Width, height, 8 bits, grey, deflate, adaptive filters, not interlaced.
-  assert.equal(chunks.get("IHDR")?.toString("hex"), "00000005" + "00000003" + "08" + "00" + "00" + "00" + "00");
+  assert.equal(
+    chunks.get("IHDR")?.toString("hex"),
+    "00000005" + "00000003" + "08" + "00" + "00" + "00" + "00",
+  );
   const rows = inflateSync(chunks.get("IDAT") ?? Buffer.alloc(0));
   assert.equal(rows.length, 18);
   for (let y = 0; y < 3; y++) {

@@ -17,8 +17,27 @@ import { readPredictions, writePredictions } from "../../src/evaluate/prediction
 const folder = mkdtempSync(join(tmpdir(), "slicestack-formulas-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\tx", '=HYPERLINK("http://evil")', "'=x", "''-x"];
-const PLAIN = ["", "-1000", "+3.5", "-1e-3", "1 0 0 0 -1 0 0 0 1", "-1 0 0 0 1 0 0 0 -1", "a=b", "O'Neill", "'quoted'"];
+const FORMULAS = [
+  "=cmd|' /C calc'!A0",
+  "+1+1",
+  "-2+3",
+  "@SUM(1)",
+  "\tx",
+  '=HYPERLINK("http://evil")',
+  "'=x",
+  "''-x",
+];
+const PLAIN = [
+  "",
+  "-1000",
+  "+3.5",
+  "-1e-3",
+  "1 0 0 0 -1 0 0 0 1",
+  "-1 0 0 0 1 0 0 0 -1",
+  "a=b",
+  "O'Neill",
+  "'quoted'",
+];
 
 test("formulas get an apostrophe, numbers and lists of numbers do not, and reading returns what was written", () => {
   for (const text of FORMULAS) assert.equal(guardCell(text), `'${text}`);
@@ -75,7 +94,10 @@ test("slices: volumes whose names look like formulas, prepared, written out and 
   assert.deepEqual(splitFromTable(set, split).parts.train, ["-a", "d"]);
   const folds = makeFolds(set, { seed: 1, folds: 3 });
   writeSplit(set, folds);
-  await assert.rejects(writeSlices(set, { destination: join(folder, "x") }), /has 3 folds\. Choose one with --fold/);
+  await assert.rejects(
+    writeSlices(set, { destination: join(folder, "x") }),
+    /has 3 folds\. Choose one with --fold/,
+  );
   await assert.rejects(
     writeSlices(set, { destination: join(folder, "x"), fold: 3 }),
     /expected a fold 0 to 2, received 3/,

@@ -28,7 +28,10 @@ test("GBK, Latin-1 and cp1251 are refused with the first line that is not UTF-8;
   const foreign = { gbk: [0xd2, 0xf5, 0xd0, 0xd4], latin1: [0x47, 0xc4], cp1251: [0xe4, 0xe0] };
   for (const [name, bytes] of Object.entries(foreign)) {
     const file = join(folder, `${name}.csv`);
-    writeFileSync(file, Buffer.concat([Buffer.from("id,label\n1,a\n2,"), Buffer.from(bytes), Buffer.from("\n")]));
+    writeFileSync(
+      file,
+      Buffer.concat([Buffer.from("id,label\n1,a\n2,"), Buffer.from(bytes), Buffer.from("\n")]),
+    );
     const { line, message } = refused(file);
     assert.equal(line, 3, name);
     assert.match(message, /expected UTF-8 text.*Save it as UTF-8.*iconv -f/);
@@ -60,7 +63,10 @@ test("semicolons and tabs separate the values if the header has no comma; a comm
   assert.deepEqual(rowsOf("id\tlabel\r\n1\t0\r\n2\t1\r\n"), expected);
   assert.deepEqual(rowsOf('id;"a, b"\n1;x\n'), [{ id: "1", "a, b": "x" }]);
   assert.deepEqual(rowsOf("id,note\n1,a;b\n"), [{ id: "1", note: "a;b" }]);
-  assert.throws(() => rowsOf("id;label\n1;0;7\n"), /found 3\. Put values that contain a semicolon in double quotes/);
+  assert.throws(
+    () => rowsOf("id;label\n1;0;7\n"),
+    /found 3\. Put values that contain a semicolon in double quotes/,
+  );
 });
 
 test("the most frequent separator of the header is used, or that of sep=; line numbers remain those of the file", () => {

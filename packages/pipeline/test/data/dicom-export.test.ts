@@ -15,11 +15,19 @@ import type { Progress } from "../../src/engine/progress.js";
 const root = join(import.meta.dirname, "../../../../..");
 const python = "/usr/bin/python3";
 const skip =
-  spawnSync(python, ["-c", "import pydicom, numpy"]).status === 0 ? false : "python3-pydicom is not installed";
+  spawnSync(python, ["-c", "import pydicom, numpy"]).status === 0
+    ? false
+    : "python3-pydicom is not installed";
 const folder = mkdtempSync(join(tmpdir(), "slicestack-export-"));
 const source = join(folder, "export");
 const saltFile = join(folder, "salt");
-const settings = { source, saltFile, size: [8, 8] as [number, number], depth: "native" as const, series: "thinnest" };
+const settings = {
+  source,
+  saltFile,
+  size: [8, 8] as [number, number],
+  depth: "native" as const,
+  series: "thinnest",
+};
 
 before(() => {
   if (skip !== false) return;
@@ -40,56 +48,64 @@ function labels(text: string): string {
 
 const byPatient = "PatientID,label,ward\n4711,0,A\n4712,1,B\n4713,1,B\n";
 
-test("labels by PatientID: one series per study, the thinnest first; omitted series are listed", { skip }, async () => {
-  const { volumes, left } = await makePlan({ ...settings, labels: labels(byPatient), keepIds: true });
-  assert.deepEqual(
-    volumes.map(({ subject, label, series, extra }) => [
-      subject,
-      label,
-      series?.description,
-      series?.slices,
-      extra["ward"],
-    ]),
-    [
-      ["4711", 0, "Lung 2.0 B70f", 20, "A"],
-      ["4712", 1, "Chest 5.0 B30f", 7, "B"],
-      ["4712", 1, "Chest 5.0 B30f", 6, "B"],
-      ["4713", 1, "Chest 5.0 B30f", 5, "B"],
-    ],
-  );
-  const reasons = left.map(({ path, reason }) => `${path}: ${reason}`).join("\n");
-  assert.match(
-    reasons,
-    /DICOM\/AA\/01 .*series "Chest 5\.0 B30f", 8 slices at 5 mm: series "Lung 2\.0 B70f", 20 slices at 2 mm was chosen for its study/,
-  );
-  assert.match(reasons, /DICOM\/AA\/03\/0000: .*localizer/i);
-  assert.match(reasons, /DICOM\/BB\/07\/0000: /);
-  assert.match(reasons, /DICOM\/README: /);
-});
+test(
+  "labels by PatientID: one series per study, the thinnest first; omitted series are listed",
+  { skip },
+  async () => {
+    const { volumes, left } = await makePlan({ ...settings, labels: labels(byPatient), keepIds: true });
+    assert.deepEqual(
+      volumes.map(({ subject, label, series, extra }) => [
+        subject,
+        label,
+        series?.description,
+        series?.slices,
+        extra["ward"],
+      ]),
+      [
+        ["4711", 0, "Lung 2.0 B70f", 20, "A"],
+        ["4712", 1, "Chest 5.0 B30f", 7, "B"],
+        ["4712", 1, "Chest 5.0 B30f", 6, "B"],
+        ["4713", 1, "Chest 5.0 B30f", 5, "B"],
+      ],
+    );
+    const reasons = left.map(({ path, reason }) => `${path}: ${reason}`).join("\n");
+    assert.match(
+      reasons,
+      /DICOM\/AA\/01 .*series "Chest 5\.0 B30f", 8 slices at 5 mm: series "Lung 2\.0 B70f", 20 slices at 2 mm was chosen for its study/,
+    );
+    assert.match(reasons, /DICOM\/AA\/03\/0000: .*localizer/i);
+    assert.match(reasons, /DICOM\/BB\/07\/0000: /);
+    assert.match(reasons, /DICOM\/README: /);
+  },
+);
 
-test("a study with several series is refused until one is chosen: by description, by UID", { skip }, async () => {
-  const { series: _series, ...open } = settings;
-  await assert.rejects(
-    makePlan({ ...open, labels: labels(byPatient) }),
-    (error) =>
-      error instanceof LabelsError &&
-      error.problems.severalSeries.length === 1 &&
-      /: pass --series .* UID \(.*8 slices at 5 mm, series "Lung 2\.0 B70f", 20 slices at 2 mm\)$/.test(
-        error.problems.severalSeries[0]!,
-      ),
-  );
-  const chosen = async (series: string) =>
-    (await makePlan({ ...open, series, labels: labels(byPatient) })).volumes[0]?.series?.slices;
-  assert.equal(await chosen("^chest"), 8);
-  assert.equal(await chosen("lung|thorax"), 20);
-  await assert.rejects(chosen("bone"), /none matches --series bone/);
-  const byUid = labels("series_uid,label\n1.2.826.0.1.3680043.8.498.7.1.1,0\n");
-  const { volumes } = await makePlan({ ...open, labels: byUid, skipUnlabelled: true });
-  assert.deepEqual(
-    volumes.map(({ series }) => series?.slices),
-    [8],
-  );
-});
+test(
+  "a study with several series is refused until one is chosen: by description, by UID",
+  { skip },
+  async () => {
+    const { series: _series, ...open } = settings;
+    await assert.rejects(
+      makePlan({ ...open, labels: labels(byPatient) }),
+      (error) =>
+        error instanceof LabelsError &&
+        error.problems.severalSeries.length === 1 &&
+        /: pass --series .* UID \(.*8 slices at 5 mm, series "Lung 2\.0 B70f", 20 slices at 2 mm\)$/.test(
+          error.problems.severalSeries[0]!,
+        ),
+    );
+    const chosen = async (series: string) =>
+      (await makePlan({ ...open, series, labels: labels(byPatient) })).volumes[0]?.series?.slices;
+    assert.equal(await chosen("^chest"), 8);
+    assert.equal(await chosen("lung|thorax"), 20);
+    await assert.rejects(chosen("bone"), /none matches --series bone/);
+    const byUid = labels("series_uid,label\n1.2.826.0.1.3680043.8.498.7.1.1,0\n");
+    const { volumes } = await makePlan({ ...open, labels: byUid, skipUnlabelled: true });
+    assert.deepEqual(
+      volumes.map(({ series }) => series?.slices),
+      [8],
+    );
+  },
+);
 
 test(
   "labels by accession number, study UID and folder name the same studies; an id that matches nothing is listed",
@@ -130,7 +146,13 @@ test(
       ],
     );
     assert.deepEqual(
-      [first?.extra["site"], first?.extra["model"], first?.extra["kernel"], first?.extra["kvp"], first?.extra["ward"]],
+      [
+        first?.extra["site"],
+        first?.extra["model"],
+        first?.extra["kernel"],
+        first?.extra["kvp"],
+        first?.extra["ward"],
+      ],
       ["North Hospital", "Ring 2", "B70f", "120", "A"],
     );
     const filled = await prepare({
@@ -173,7 +195,8 @@ test(
       fractions: [0.5, 0, 0.5],
     });
     const held = readdirSync(destination).map((name) => readFileSync(join(destination, name), "latin1"));
-    const secrets = /Doe|Jane|Roe|Richard|Poe|Edgar|House|19500102|Secret|471[123]|1\.2\.826|20200315|\bA[1234]\b/;
+    const secrets =
+      /Doe|Jane|Roe|Richard|Poe|Edgar|House|19500102|Secret|471[123]|1\.2\.826|20200315|\bA[1234]\b/;
     for (const text of [...held, JSON.stringify(split)]) assert.doesNotMatch(text, secrets);
     assert.doesNotMatch(
       [...messages, ...left.map(({ reason }) => reason)].join("\n"),
@@ -187,7 +210,9 @@ test(
   { skip },
   async () => {
     const subjects = async (options: object) =>
-      (await makePlan({ ...settings, labels: labels(byPatient), ...options })).volumes.map(({ subject }) => subject);
+      (await makePlan({ ...settings, labels: labels(byPatient), ...options })).volumes.map(
+        ({ subject }) => subject,
+      );
     const one = await subjects({});
     assert.deepEqual(await subjects({ series: "chest" }), one);
     assert.equal(one[1], one[2], "two studies of one patient");

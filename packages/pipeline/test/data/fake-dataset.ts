@@ -4,7 +4,10 @@ import type { Geometry, VolumeRecord } from "../../src/data/volume-record.js";
 const plain: Geometry = { spacing: [1, 1, 1], origin: [0, 0, 0], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
 
 /** A data set without voxels: [id, subject, label] of each volume. */
-export function fakeDataset(rows: [id: string, subject: string, label: number][], hash = "a".repeat(64)): Dataset {
+export function fakeDataset(
+  rows: [id: string, subject: string, label: number][],
+  hash = "a".repeat(64),
+): Dataset {
   const volumes = rows.map(([id, subject, label], i): VolumeRecord => ({
     id,
     subject,

@@ -54,7 +54,10 @@ test("csv: a byte-order mark and CRLF are read", () => {
 });
 
 test("csv: a missing file is a TableError; a row without a column is refused", (t) => {
-  assert.throws(() => readTable(join(temporaryFolder(t), "none.csv")), /none\.csv: cannot be read \(ENOENT\)/);
+  assert.throws(
+    () => readTable(join(temporaryFolder(t), "none.csv")),
+    /none\.csv: cannot be read \(ENOENT\)/,
+  );
   assert.throws(() => formatTable(["a", "b"], [{ a: 1 }]), /without a value for "b"/);
 });
 
@@ -92,7 +95,10 @@ test("StagedFolder: an occupied destination is refused and left alone; with over
     assert.throws(() => new StagedFolder(destination, "slices", overwrite), FolderError);
   markFolder(destination, "slices");
   assert.throws(() => new StagedFolder(destination, "slices", false), /not empty.*--overwrite/);
-  assert.throws(() => new StagedFolder(destination, "scans", true), /is a folder of slices, not a folder of generated/);
+  assert.throws(
+    () => new StagedFolder(destination, "scans", true),
+    /is a folder of slices, not a folder of generated/,
+  );
   const aborted = new StagedFolder(destination, "slices", true);
   writeFileSync(join(aborted.path, "new"), "");
   aborted.abort();
@@ -139,7 +145,8 @@ test("makeFolder creates what is missing, takes what is there, and ends below a 
   writeFileSync(join(folder, "file"), "");
   assert.throws(() => makeFolder(join(folder, "file/x")), { code: "ENOTDIR" });
   // Node's recursive mkdir never returns there.
-  if (existsSync("/proc/self")) assert.throws(() => claimFolder("/proc/nothing/run", "run"), { code: "ENOENT" });
+  if (existsSync("/proc/self"))
+    assert.throws(() => claimFolder("/proc/nothing/run", "run"), { code: "ENOENT" });
 });
 
 test("a scored run and a scored group contain only files that we write; a note among them belongs to the user", (t) => {
@@ -147,11 +154,26 @@ test("a scored run and a scored group contain only files that we write; a note a
   for (const [kind, names] of [
     [
       "run",
-      ["run.json", "checksums.json", "metrics.jsonl", "metrics.json", "events.out.tfevents.1", "ablation-val.csv"],
+      [
+        "run.json",
+        "checksums.json",
+        "metrics.jsonl",
+        "metrics.json",
+        "events.out.tfevents.1",
+        "ablation-val.csv",
+      ],
     ],
     [
       "group",
-      ["group.json", "checksums.json", "config.yaml", "split.json", "metrics.json", "report.html", "fold0-seed7"],
+      [
+        "group.json",
+        "checksums.json",
+        "config.yaml",
+        "split.json",
+        "metrics.json",
+        "report.html",
+        "fold0-seed7",
+      ],
     ],
   ] as const) {
     const artefact = join(folder, kind);
@@ -160,7 +182,10 @@ test("a scored run and a scored group contain only files that we write; a note a
     for (const name of names) writeFileSync(join(artefact, name), "");
     refuseOccupied(artefact, kind, true);
     writeFileSync(join(artefact, "notes.txt"), "");
-    assert.throws(() => refuseOccupied(artefact, kind, true), /also contains notes\.txt\. Move them away first/);
+    assert.throws(
+      () => refuseOccupied(artefact, kind, true),
+      /also contains notes\.txt\. Move them away first/,
+    );
   }
 });
 
@@ -173,10 +198,16 @@ test("with overwrite, neither a device nor a file of a run or of a data set is r
   for (const name of ["mine.onnx", "run/run.json", "run/checkpoints/slice/best.safetensors", "run/mine.onnx"])
     write(name);
   for (const name of ["run/run.json", "run/checkpoints/slice/best.safetensors"])
-    assert.throws(() => refuseExistingFile(join(folder, name), true), /is a part of a run\. Choose another name\./);
+    assert.throws(
+      () => refuseExistingFile(join(folder, name), true),
+      /is a part of a run\. Choose another name\./,
+    );
   for (const name of ["mine.onnx", "run/mine.onnx", "new.onnx"]) refuseExistingFile(join(folder, name), true);
   for (const device of ["/dev/null", "/dev/zero"])
-    assert.throws(() => refuseExistingFile(device, true), /expected a file, found a device, a pipe or a socket/);
+    assert.throws(
+      () => refuseExistingFile(device, true),
+      /expected a file, found a device, a pipe or a socket/,
+    );
   symlinkSync("/dev/null", join(folder, "link.onnx"));
   assert.throws(() => refuseExistingFile(join(folder, "link.onnx"), true), /found a device/);
 });

@@ -42,7 +42,8 @@ test("valueFlags: a chest has no flag; a lost intercept, one applied twice, a ma
   assert.deepEqual(valueFlags(hu.map((value) => value - 1024)), ["intercept-twice"]);
   assert.deepEqual(valueFlags(hu.map((value) => (value < -100 ? 0 : value))), ["no-air"]);
   assert.deepEqual(valueFlags(hu.map((value) => (value < -900 ? 9000 : value))), ["beyond-ct"]);
-  for (const value of [-1000, 0, -3024, 9000]) assert.deepEqual(valueFlags(hu.map(() => value)), ["constant"]);
+  for (const value of [-1000, 0, -3024, 9000])
+    assert.deepEqual(valueFlags(hu.map(() => value)), ["constant"]);
   // Corners that GE fills with -2000 before the intercept.
   assert.deepEqual(valueFlags(hu.map((value, i) => (i % 4 === 0 && value < -900 ? -3024 : value))), []);
   // The same corners, and no intercept for the rest.

@@ -31,7 +31,11 @@ function withoutModality(): Buffer {
   };
   const syntax = element(2, 0x10, "UI", "1.2.840.10008.1.2.1\0");
   const length = Buffer.from([2, 0, 0, 0, 0x55, 0x4c, 4, 0, syntax.length, 0, 0, 0]);
-  const set = [element(8, 0x50, "SH", "ACC7"), element(0x10, 0x20, "LO", "PAT7"), element(0x20, 0xd, "UI", "1.2.3.7")];
+  const set = [
+    element(8, 0x50, "SH", "ACC7"),
+    element(0x10, 0x20, "LO", "PAT7"),
+    element(0x20, 0xd, "UI", "1.2.3.7"),
+  ];
   return Buffer.concat([Buffer.alloc(128), Buffer.from("DICM"), length, syntax, ...set]);
 }
 
@@ -137,5 +141,8 @@ test("a zip with entries outside its folder is set aside with the words of the f
   writeFileSync(join(folder, "slip.zip"), Buffer.concat([local, central, end]));
   const words = /not readable as zip: it is damaged or ambiguous \(Unsafe filename: \.\.\/a\.dcm\)/;
   assert.match(await unmatched(folder, "slip"), words);
-  await assert.rejects(makePlan({ source: join(folder, "slip.zip"), labels: join(folder, "labels.csv") }), words);
+  await assert.rejects(
+    makePlan({ source: join(folder, "slip.zip"), labels: join(folder, "labels.csv") }),
+    words,
+  );
 });

@@ -119,12 +119,17 @@ test("plan: no volumes, no labels, missing columns and a missing folder each say
   writeFileSync(join(folder, "labels.csv"), "name,class\na,0\n");
   await assert.rejects(
     makePlan({ source: folder }),
-    (error) => error instanceof TableError && error.message.includes("expected the columns id or path, and label"),
+    (error) =>
+      error instanceof TableError && error.message.includes("expected the columns id or path, and label"),
   );
 });
 
 test("labels may be text: CT-0 … in order of their numbers, other words in alphabetical order", async (t) => {
-  const folder = folderWith(temporaryFolder(t), ["a.nii", "b.nii", "c.nii"], "id,label\na,CT-3\nb,CT-0\nc,CT-3\n");
+  const folder = folderWith(
+    temporaryFolder(t),
+    ["a.nii", "b.nii", "c.nii"],
+    "id,label\na,CT-3\nb,CT-0\nc,CT-3\n",
+  );
   const numbered = await makePlan({ source: folder });
   assert.deepEqual(
     [numbered.volumes.map(({ label }) => label), numbered.classes],
@@ -236,7 +241,10 @@ test("a stray 99 is refused with its row; small gaps, and numbers that have name
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label\na,0\nb,1\nc,99\n");
   const { problems } = await refused(source);
   assert.deepEqual(problems.invalid.length, 1);
-  assert.match(problems.invalid[0] ?? "", /^c\.nii: label 99 in line 4 is far from the others; leave the cell empty/);
+  assert.match(
+    problems.invalid[0] ?? "",
+    /^c\.nii: label 99 in line 4 is far from the others; leave the cell empty/,
+  );
   writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,well\nb,1,ill\nc,99,unknown\n");
   assert.equal((await makePlan({ source })).volumes[2]?.label, 99);
   writeFileSync(join(folder, "labels.csv"), "id,label\na,0\nb,1\nc,3\n");
@@ -262,7 +270,11 @@ test("numbers that are not class numbers are refused with their rows, whether or
 
 test("a column split or part whose values are all parts is the split of the data set; a subject in two parts is refused", async (t) => {
   const folder = temporaryFolder(t);
-  const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,Split\na,0,training\nb,1,Valid\nc,1,TEST\n");
+  const source = folderWith(
+    folder,
+    ["a.nii", "b.nii", "c.nii"],
+    "id,label,Split\na,0,training\nb,1,Valid\nc,1,TEST\n",
+  );
   const { volumes } = await makePlan({ source });
   assert.deepEqual(
     volumes.map(({ part }) => part),
@@ -270,7 +282,10 @@ test("a column split or part whose values are all parts is the split of the data
   );
   assert.deepEqual(volumes[0]?.extra, {});
   writeFileSync(join(folder, "labels.csv"), "id,label,subject,part\na,0,s,train\nb,1,s,test\nc,1,r,val\n");
-  assert.match((await refused(source)).problems.conflicting.join(), /subject s: a\.nii is in train, b\.nii in test/);
+  assert.match(
+    (await refused(source)).problems.conflicting.join(),
+    /subject s: a\.nii is in train, b\.nii in test/,
+  );
   writeFileSync(join(folder, "labels.csv"), "id,label,part\na,0,train\nb,1,\nc,1,test\n");
   assert.match((await refused(source)).problems.invalid.join(), /b\.nii: column part has no part in line 3/);
   // Of the body: no split at all.
@@ -321,7 +336,10 @@ test("one volume in two rows with two parts is refused, and so is a column that 
   writeFileSync(join(folder, "labels.csv"), "id,label,split\na,0,train\nb,1,test\nc,1,excluded\n");
   await assert.rejects(makePlan({ source }), (error: unknown) => {
     assert.ok(error instanceof TableError);
-    assert.match(error.message, /line 4: split: expected train, val or test, as in 2 other rows, found "excluded"/);
+    assert.match(
+      error.message,
+      /line 4: split: expected train, val or test, as in 2 other rows, found "excluded"/,
+    );
     return true;
   });
 });
@@ -334,7 +352,10 @@ test("a column label2 is not the label column, whatever its position", async (t)
     [0, 1],
   );
   writeFileSync(join(folder, "labels.csv"), "id,label1,label2\na,7,0\nb,7,1\n");
-  await assert.rejects(makePlan({ source }), /expected the columns id or path, and label, found id, label1, label2/);
+  await assert.rejects(
+    makePlan({ source }),
+    /expected the columns id or path, and label, found id, label1, label2/,
+  );
 });
 
 test("dates and identifiers are not class numbers: as labels they are names, in folder names they have no meaning", async (t) => {

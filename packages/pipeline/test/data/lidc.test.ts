@@ -26,7 +26,9 @@ test("LIDC nodules: 882 volumes of 494 subjects, slice counts of labels.csv, val
   assert.deepEqual(info.quarantined, []);
   assert.equal(volumes.length, 882);
   assert.equal(new Set(volumes.map((volume) => volume.subject)).size, 494);
-  const rows = new Map(readTable(join(source, "labels.csv")).rows.map((row) => [row.values["path"], row.values]));
+  const rows = new Map(
+    readTable(join(source, "labels.csv")).rows.map((row) => [row.values["path"], row.values]),
+  );
   for (const volume of volumes) {
     const row = rows.get(volume.source);
     assert.deepEqual(
@@ -40,7 +42,8 @@ test("LIDC nodules: 882 volumes of 494 subjects, slice counts of labels.csv, val
     const array = await readNpy(join(source, path));
     for (let i = 0; i < 64 * 64; i++) {
       for (let s = 0; s < count; s++) {
-        if (array.data[i * count + s] !== slices.data[(first + s) * 4096 + i]) wrong.push(`${path} ${i} ${s}`);
+        if (array.data[i * count + s] !== slices.data[(first + s) * 4096 + i])
+          wrong.push(`${path} ${i} ${s}`);
       }
     }
   }

@@ -19,7 +19,9 @@ async function holder(folder: string) {
 globalThis.held = FolderLock.take(${JSON.stringify(folder)});
 console.log("held");
 setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(child.stdout, "data");
   return child;
 }
@@ -78,7 +80,8 @@ catch (error) { console.log(error.name); process.exit(); }`;
 });
 
 /** A lock of a process of this machine that has ended, with changes. */
-const goneHere = (changes: Partial<Owner> = {}) => JSON.stringify({ ...thisProcess(), pid: 2 ** 22 - 1, ...changes });
+const goneHere = (changes: Partial<Owner> = {}) =>
+  JSON.stringify({ ...thisProcess(), pid: 2 ** 22 - 1, ...changes });
 
 test("a stale lock that another process takes over at the same moment: the later process is refused, and the new lock stays", (t) => {
   const folder = temporaryFolder(t);
@@ -187,7 +190,9 @@ test("a lock of another node: Slurm is asked about its job, which is gone if it 
   // Without asking: this very job, requeued to this node.
   process.env["SLURM_JOB_ID"] = "7";
   process.env["SLURM_RESTART_COUNT"] = "1";
-  t.after(() => ["SLURM_JOB_ID", "SLURM_RESTART_COUNT"].forEach((name) => Reflect.deleteProperty(process.env, name)));
+  t.after(() =>
+    ["SLURM_JOB_ID", "SLURM_RESTART_COUNT"].forEach((name) => Reflect.deleteProperty(process.env, name)),
+  );
   assert.equal(held("7"), false);
 });
 

@@ -52,7 +52,12 @@ function agreement(truth: Uint8Array, { mask, box }: LungsFound, { shape, spacin
     if (inBox(at, 0)) held++;
     if (inBox(at, 10)) wide++;
   }
-  return { dice: (2 * both) / (drawn + masked), side: side / both, held: held / drawn, heldWithMargin: wide / drawn };
+  return {
+    dice: (2 * both) / (drawn + masked),
+    side: side / both,
+    held: held / drawn,
+    heldWithMargin: wide / drawn,
+  };
 }
 
 /** Draws phantoms of all grades, as `slicestack demo` does, and holds the lungs that are found against the drawn ones. */

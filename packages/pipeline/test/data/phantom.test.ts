@@ -92,8 +92,11 @@ function changedVoxels(plan: ScanPlan): number {
 test("affected share: proportional to the voxels that differ from the person's healthy twin (within a quarter)", () => {
   const plan = planScans({ subjects: 5, seed: 2, minimum: 1, size: 56 })[0];
   assert.ok(plan);
-  const rates = [1, 2, 3, 4].map((label) => changedVoxels({ ...plan, label }) / drawScan({ ...plan, label }).affected);
-  for (const rate of rates) assert.ok(Math.abs(rate / (rates[3] ?? NaN) - 1) < 0.25, rates.map(Math.round).join(", "));
+  const rates = [1, 2, 3, 4].map(
+    (label) => changedVoxels({ ...plan, label }) / drawScan({ ...plan, label }).affected,
+  );
+  for (const rate of rates)
+    assert.ok(Math.abs(rate / (rates[3] ?? NaN) - 1) < 0.25, rates.map(Math.round).join(", "));
 });
 
 test("phantoms look like chest CT in HU: air outside, lungs, soft tissue and bone in anatomical shares", () => {
@@ -107,8 +110,9 @@ test("phantoms look like chest CT in HU: air outside, lungs, soft tissue and bon
       return inside * voxel;
     };
     const middle = (x: number, y: number, z: number) =>
-      data[Math.floor(x * shape[0]) + shape[0] * (Math.floor(y * shape[1]) + shape[1] * Math.floor(z * shape[2]))] ??
-      NaN;
+      data[
+        Math.floor(x * shape[0]) + shape[0] * (Math.floor(y * shape[1]) + shape[1] * Math.floor(z * shape[2]))
+      ] ?? NaN;
     assert.ok(middle(0.02, 0.02, 0.5) < -940, "air in the corner");
     assert.ok(litres(-950, -550) > 1.5 && litres(-950, -550) < 9, `${litres(-950, -550)} litres of lung`);
     assert.ok(litres(0, 120) > 4, `${litres(0, 120)} litres of soft tissue`);

@@ -3,7 +3,15 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, mkdtempSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  mkdtempSync,
+} from "node:fs";
 import { join } from "node:path";
 import { before, after, test } from "node:test";
 import { setTimeout } from "node:timers/promises";

@@ -137,7 +137,10 @@ test("slices NAME_INDEX.npy in train|val/ct_k_slice, unpadded: numeric order (tr
   );
   const remedy = "Export them again, or pass --allow-gaps to interpolate them from their neighbours";
   assert.deepEqual(set.info.quarantined, [
-    { source: "train/ct_0_slice/p4", reason: `a slice is missing between "p4_0.npy" and "p4_3.npy": 2. ${remedy}` },
+    {
+      source: "train/ct_0_slice/p4",
+      reason: `a slice is missing between "p4_0.npy" and "p4_3.npy": 2. ${remedy}`,
+    },
   ]);
 });
 
@@ -163,7 +166,10 @@ test("a folder of pictures with one number missing: quarantined with the reason,
     ["p049"],
   );
   const reasons = refused.info.quarantined!.map(({ source, reason }) => `${source}: ${reason}`);
-  assert.match(reasons[0]!, /^p050: 2 slices are missing between "1\.jpg" and "6\.jpg": 3, 4\. .*--allow-gaps/);
+  assert.match(
+    reasons[0]!,
+    /^p050: 2 slices are missing between "1\.jpg" and "6\.jpg": 3, 4\. .*--allow-gaps/,
+  );
   const filled = await prepare({ ...settings, destination: join(folder, "filled"), allowGaps: true });
   assert.deepEqual(
     filled.volumes.map(({ id, count, extra }) => [id, count, extra["gaps_filled"] ?? ""]),
@@ -176,7 +182,10 @@ test("a folder of pictures with one number missing: quarantined with the reason,
     [...stored(filled, 1)].filter((_, i) => i % 64 === 0),
     [10, 20, 30, 40, 50, 60],
   );
-  assert.match(filled.info.quarantined![0]!.reason, /7 slices are missing .*; that is more than the 2 that exist/);
+  assert.match(
+    filled.info.quarantined![0]!.reason,
+    /7 slices are missing .*; that is more than the 2 that exist/,
+  );
 });
 
 test("a source that is itself the folder of one volume's slices is named after that folder", async (t) => {
@@ -187,7 +196,11 @@ test("a source that is itself the folder of one volume's slices is named after t
       .toFile(put(join(folder, `p049/${number}.png`)));
   const labels = join(folder, "labels.csv");
   writeFileSync(labels, "id,label\np049,0\n");
-  const { volumes } = await prepare({ source: join(folder, "p049"), destination: join(folder, "set"), labels });
+  const { volumes } = await prepare({
+    source: join(folder, "p049"),
+    destination: join(folder, "set"),
+    labels,
+  });
   assert.deepEqual(
     volumes.map(({ id, source }) => [id, source]),
     [["p049", "p049"]],
@@ -227,25 +240,42 @@ test("slicestack slices and back: the same voxels, subjects, labels and parts; H
     label: k % 2,
     class: ["a", "b"][k % 2]!,
   }));
-  for (const [k, { id }] of rows.entries()) await writeNifti(put(join(source, `${id}.nii`)), ramp(2 + k, 7 * k));
+  for (const [k, { id }] of rows.entries())
+    await writeNifti(put(join(source, `${id}.nii`)), ramp(2 + k, 7 * k));
   writeTable(join(source, "labels.csv"), ["id", "subject", "label", "class"], rows);
   const set = await prepare({ source, destination: join(folder, "set"), ...at });
   const split = makeSplit(set, { seed: 1 });
   writeSplit(set, split);
   const out = join(folder, "slices");
   const written = await writeSlices(set, { destination: out });
-  assert.deepEqual([written.volumes, written.slices], [9, set.volumes.reduce((sum, { count }) => sum + count, 0)]);
+  assert.deepEqual(
+    [written.volumes, written.slices],
+    [9, set.volumes.reduce((sum, { count }) => sum + count, 0)],
+  );
   const part = split.parts.test.includes("v8") ? "test" : split.parts.val.includes("v8") ? "val" : "train";
   const one = await readNpy(join(out, part, "class_0", "v8_004.npy"));
-  assert.deepEqual([one.dtype, one.shape, [...one.data]], ["int16", [4, 5], [...stored(set, 8).slice(80, 100)]]);
+  assert.deepEqual(
+    [one.dtype, one.shape, [...one.data]],
+    ["int16", [4, 5], [...stored(set, 8).slice(80, 100)]],
+  );
 
   const back = await prepare({ source: out, destination: join(folder, "back"), unit: "HU" });
   const facts = (one: Dataset) =>
     one.volumes
-      .map(({ id, subject, label, count, unit, voxelSha256 }) => [id, subject, label, count, unit, voxelSha256])
+      .map(({ id, subject, label, count, unit, voxelSha256 }) => [
+        id,
+        subject,
+        label,
+        count,
+        unit,
+        voxelSha256,
+      ])
       .sort();
   assert.deepEqual(facts(back), facts(set));
-  assert.deepEqual([back.info.classes, back.info.dtype, back.info.range], [["a", "b"], "int16", [-1000, 400]]);
+  assert.deepEqual(
+    [back.info.classes, back.info.dtype, back.info.range],
+    [["a", "b"], "int16", [-1000, 400]],
+  );
   assert.deepEqual(readSplit(join(back.directory, "split.json")).parts, split.parts);
 
   const whole = join(folder, "volumes");
@@ -303,7 +333,12 @@ test("crop lung: the box of findLungs with a margin; a volume without lungs is q
   const scan = drawScan(plan, "LPS").volume;
   await writeNifti(put(join(folder, "ct/class_0/chest.nii.gz")), reorient(scan, "RAS"));
   await writeNifti(put(join(folder, "ct/class_1/block.nii.gz")), ramp(6, 1040));
-  const set = await prepare({ source: join(folder, "ct"), destination: join(folder, "set"), crop: "lung", margin: 5 });
+  const set = await prepare({
+    source: join(folder, "ct"),
+    destination: join(folder, "set"),
+    crop: "lung",
+    margin: 5,
+  });
   const lungs = findLungs(scan);
   assert.ok(lungs.found);
   const { record } = cropTo(scan, lungs.box, { margin: 5 });
@@ -431,7 +466,10 @@ function salt(folder: string): string {
 test("an array that cannot be stored unchanged, and one whose header is wrong, are quarantined with the reason", async (t) => {
   const folder = temporaryFolder(t);
   await writeNpy(put(join(folder, "npy/class_0/good.npy")), { data: new Uint8Array(8), shape: [2, 2, 2] });
-  await writeNpy(put(join(folder, "npy/class_0/nan.npy")), { data: new Float32Array(8).fill(NaN), shape: [2, 2, 2] });
+  await writeNpy(put(join(folder, "npy/class_0/nan.npy")), {
+    data: new Float32Array(8).fill(NaN),
+    shape: [2, 2, 2],
+  });
   writeFileSync(put(join(folder, "npy/class_1/cut.npy")), encodeNpyHeader("uint8", [2, 2, 2]));
   const set = await prepare({ source: join(folder, "npy"), destination: join(folder, "set") });
   assert.deepEqual(

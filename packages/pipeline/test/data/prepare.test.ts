@@ -27,7 +27,8 @@ import { temporaryFolder } from "./temporary.js";
 /** A volume of 6 x 5 x n voxels whose values say where they are: x + 10 y + 100 z. */
 function ramp(slices: number): Volume {
   const data = new Int16Array(6 * 5 * slices);
-  for (let i = 0; i < data.length; i++) data[i] = (i % 6) + 10 * (Math.floor(i / 6) % 5) + 100 * Math.floor(i / 30);
+  for (let i = 0; i < data.length; i++)
+    data[i] = (i % 6) + 10 * (Math.floor(i / 6) % 5) + 100 * Math.floor(i / 30);
   return {
     data,
     shape: [6, 5, slices],
@@ -67,7 +68,12 @@ test("prepare: one anatomy stored in eight orientations gives eight identical vo
 test("prepare: slice order is geometric, not alphabetical (trap 3): with 112 slices, slice k is the k-th from the feet", async (t) => {
   const folder = temporaryFolder(t);
   const source = await writeSource(join(folder, "ct"), { up: ramp(112), down: reorient(ramp(112), "LPI") });
-  const { directory } = await prepare({ source, destination: join(folder, "set"), size: [5, 6], depth: "native" });
+  const { directory } = await prepare({
+    source,
+    destination: join(folder, "set"),
+    size: [5, 6],
+    depth: "native",
+  });
   const { data } = await slicesOf(directory);
   for (const first of [0, 112]) {
     const heights = Array.from({ length: 112 }, (_, k) => Math.floor((data[(first + k) * 30] ?? 0) / 100));
@@ -125,7 +131,8 @@ test("dataset hash: a different voxel, label or subject gives a different hash",
     const source = join(folder, name, "ct");
     await writeSource(source, { a: volume });
     writeTable(join(source, "labels.csv"), ["id", "subject", "label"], [{ id: "a", subject, label }]);
-    return (await prepare({ source, destination: join(folder, name, "set"), size: [5, 6], depth: "native" })).info.hash;
+    return (await prepare({ source, destination: join(folder, name, "set"), size: [5, 6], depth: "native" }))
+      .info.hash;
   };
   const other = ramp(4);
   other.data[17] = 999;
@@ -147,11 +154,17 @@ test("prepare: .npy volumes (H, W, S) keep dtype and values, slices in their ord
   for (const [k, count] of counts.entries()) {
     const path = join(source, `class_${k % 2}`, `v${k}.npy`);
     mkdirSync(dirname(path), { recursive: true });
-    const data = Uint16Array.from({ length: 4 * 7 * count }, (_, i) => 1000 * (i % count) + Math.floor(i / count));
+    const data = Uint16Array.from(
+      { length: 4 * 7 * count },
+      (_, i) => 1000 * (i % count) + Math.floor(i / count),
+    );
     await writeNpy(path, { data, shape: [4, 7, count] });
   }
   const dataset = await prepare({ source, destination: join(folder, "set") });
-  assert.deepEqual([dataset.info.dtype, dataset.info.unit, dataset.info.range], ["uint16", "arbitrary", [0, 65535]]);
+  assert.deepEqual(
+    [dataset.info.dtype, dataset.info.unit, dataset.info.range],
+    ["uint16", "arbitrary", [0, 65535]],
+  );
   // In the order of the paths: class_0/v0, class_0/v2, class_1/v1.
   assert.deepEqual(
     dataset.volumes.map((volume) => [volume.id, volume.label, volume.first, volume.count]),
@@ -184,11 +197,17 @@ test("prepare: with size and depth, .npy volumes are resampled like any other", 
   mkdirSync(join(folder, "npy", "class_0"), { recursive: true });
   const data = Float32Array.from({ length: 4 * 4 * 4 }, (_, i) => i % 4);
   await writeNpy(join(folder, "npy", "class_0", "a.npy"), { data, shape: [4, 4, 4] });
-  const set = await prepare({ source: join(folder, "npy"), destination: join(folder, "set"), size: [2, 2], depth: 8 });
+  const set = await prepare({
+    source: join(folder, "npy"),
+    destination: join(folder, "set"),
+    size: [2, 2],
+    depth: 8,
+  });
   const slices = await slicesOf(set.directory);
   assert.deepEqual([slices.dtype, ...slices.shape], ["float32", 8, 2, 2]);
   // Values grow along the slices only, so they stay the same within each and never fall.
-  for (let s = 0; s < 8; s++) for (let i = 1; i < 4; i++) assert.equal(slices.data[s * 4 + i], slices.data[s * 4]);
+  for (let s = 0; s < 8; s++)
+    for (let i = 1; i < 4; i++) assert.equal(slices.data[s * 4 + i], slices.data[s * 4]);
   for (let s = 1; s < 8; s++) assert.ok((slices.data[s * 4] ?? 0) >= (slices.data[s * 4 - 4] ?? 0));
 });
 
@@ -228,7 +247,10 @@ test("prepare: volumes of another size are quarantined, naming the option to pas
     /uint8 2 x 2 as in the first volume, received uint8 3 x 3; pass --size/,
   );
   await writeNifti(join(source, "class_0", "c.nii"), ramp(2));
-  await assert.rejects(prepare({ source, destination: join(folder, "mixed") }), /found CT in HU and ready-made arrays/);
+  await assert.rejects(
+    prepare({ source, destination: join(folder, "mixed") }),
+    /found CT in HU and ready-made arrays/,
+  );
 });
 
 test("prepare: when stopped, it keeps finished volumes and leaves an existing data set unchanged; the same call continues to the same bytes", async (t) => {
@@ -261,7 +283,10 @@ test("prepare: when stopped, it keeps finished volumes and leaves an existing da
   for (const file of readdirSync(undisturbed.directory))
     assert.equal(fileHash(join(destination, file)), fileHash(join(undisturbed.directory, file)), file);
   assert.deepEqual(readdirSync(destination).sort(), readdirSync(undisturbed.directory).sort());
-  await assert.rejects(prepare({ source, destination, signal: AbortSignal.abort(new Error("early")) }), /early/);
+  await assert.rejects(
+    prepare({ source, destination, signal: AbortSignal.abort(new Error("early")) }),
+    /early/,
+  );
 });
 
 test("prepare: an existing destination is refused unless overwrite; source and destination must not contain each other", async (t) => {
@@ -297,11 +322,13 @@ test("openDataset refuses damaged sets, naming the file: truncated slices, lost 
   const damaged = (file: string, damage: (path: string) => void, message: RegExp) => {
     const copy = join(folder, `bad${n++}`);
     mkdirSync(copy);
-    for (const name of readdirSync(good.directory)) copyFileSync(join(good.directory, name), join(copy, name));
+    for (const name of readdirSync(good.directory))
+      copyFileSync(join(good.directory, name), join(copy, name));
     damage(join(copy, file));
     assert.throws(
       () => openDataset(copy),
-      (error) => error instanceof DatasetError && error.file === join(copy, file) && message.test(error.message),
+      (error) =>
+        error instanceof DatasetError && error.file === join(copy, file) && message.test(error.message),
       `${file}: ${String(message)}`,
     );
   };
@@ -315,7 +342,11 @@ test("openDataset refuses damaged sets, naming the file: truncated slices, lost 
   damaged("slices.npy", (path) => appendFileSync(path, "x"), /expected \d+ bytes/);
   damaged("slices.npy", (path) => writeFileSync(path, "no array"), /expected a \.npy array/);
   damaged("subjects.csv", edit(/\nb,.*\n/, "\n"), /expected 2 volumes \(dataset\.json\), found 1/);
-  damaged("subjects.csv", edit(/\nb,sb,1,,4,5/, "\nb,sb,1,,5,5"), /b: expected slices that begin at 4, found first 5/);
+  damaged(
+    "subjects.csv",
+    edit(/\nb,sb,1,,4,5/, "\nb,sb,1,,5,5"),
+    /b: expected slices that begin at 4, found first 5/,
+  );
   damaged(
     "subjects.csv",
     edit(/\nb,sb,1,,4,5/, "\nb,sb,1,,4,4"),
@@ -323,10 +354,18 @@ test("openDataset refuses damaged sets, naming the file: truncated slices, lost 
   );
   damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,2"), /b: expected a label 0\.\.1, found 2/);
   damaged("subjects.csv", edit(/\nb,sb,1/, "\na,sb,1"), /id a appears twice/);
-  damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,one"), /line 3: label: expected a whole number, found "one"/);
+  damaged(
+    "subjects.csv",
+    edit(/\nb,sb,1/, "\nb,sb,one"),
+    /line 3: label: expected a whole number, found "one"/,
+  );
   damaged("dataset.json", (path) => writeFileSync(path, "{"), /is not a valid data set: .*JSON/);
   damaged("dataset.json", edit(/"height": 5/, '"height": 6'), /its content does not match the SHA-256/);
-  damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,0"), /its content was changed after the data set was prepared/);
+  damaged(
+    "subjects.csv",
+    edit(/\nb,sb,1/, "\nb,sb,0"),
+    /its content was changed after the data set was prepared/,
+  );
   const unsealed = (from: RegExp, to: string) => (path: string) => {
     edit(/,\n {2}"sha256": ".*"/, "")(path);
     edit(from, to)(path);
@@ -359,7 +398,12 @@ test("subjects.csv keeps additional label columns whose names are already used, 
     { id: "b", label: 1, unit: "", note: "" },
   ];
   writeTable(join(source, "labels.csv"), ["id", "label", "unit", "note"], rows);
-  const { volumes } = await prepare({ source, destination: join(folder, "set"), size: [5, 6], depth: "native" });
+  const { volumes } = await prepare({
+    source,
+    destination: join(folder, "set"),
+    size: [5, 6],
+    depth: "native",
+  });
   assert.deepEqual(
     volumes.map((volume) => volume.extra),
     [
@@ -383,7 +427,10 @@ test("prepare clips HU to int16 (values computed by hand)", async (t) => {
   const { data, dtype } = await slicesOf(directory);
   assert.equal(dtype, "int16");
   assert.deepEqual([...data.slice(0, 5)], [-32768, 32767, -1001, 13, 0]);
-  assert.equal((JSON.parse(readFileSync(join(directory, "dataset.json"), "utf8")) as DatasetInfo).hash, info.hash);
+  assert.equal(
+    (JSON.parse(readFileSync(join(directory, "dataset.json"), "utf8")) as DatasetInfo).hash,
+    info.hash,
+  );
 });
 
 test("meanLungHu: air inside counts, air outside does not, opacities inside are closed (computed by hand)", () => {

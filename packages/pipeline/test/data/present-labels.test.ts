@@ -19,7 +19,11 @@ import { temporaryFolder } from "./temporary.js";
 async function source(folder: string, labels: readonly number[]): Promise<string> {
   mkdirSync(folder);
   for (const k of labels.keys())
-    await writeNpy(join(folder, `v${k}.npy`), { dtype: "uint8", data: new Uint8Array(32).fill(k), shape: [4, 4, 2] });
+    await writeNpy(join(folder, `v${k}.npy`), {
+      dtype: "uint8",
+      data: new Uint8Array(32).fill(k),
+      shape: [4, 4, 2],
+    });
   writeTable(
     join(folder, "labels.csv"),
     ["id", "label"],
@@ -49,7 +53,9 @@ test("labels 1 and 2 make a task of two classes, in splits, plan and task; the c
   assert.deepEqual([task.classes.count, task.classes.names], [2, ["1", "2"]]);
   assert.deepEqual(new Set(task.parts.train.map(({ label }) => label)), new Set([0, 1]));
   assert.deepEqual(fingerprint(dataset, split).classes, ["1", "2"]);
-  const chosen = loadConfig({ overrides: { "task.classes_to_include": "[1, 2]", "task.class_names": "[a, b]" } });
+  const chosen = loadConfig({
+    overrides: { "task.classes_to_include": "[1, 2]", "task.class_names": "[a, b]" },
+  });
   assert.deepEqual(taskOf(chosen, dataset, split).classes.names, ["a", "b"]);
   const wrong = loadConfig({ overrides: { "task.classes_to_include": "[0, 1]" } });
   assert.throws(() => taskOf(wrong, dataset, split), /names class 0; the data set has the classes 1, 2/);
@@ -63,7 +69,11 @@ test("a data set of an earlier version, without `labels`, keeps all classes that
     destination: join(folder, "set"),
   });
   const file = join(directory, "dataset.json");
-  const { labels: _, sha256: __, ...info } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+  const {
+    labels: _,
+    sha256: __,
+    ...info
+  } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
   writeFileSync(file, JSON.stringify(info));
   const dataset = openDataset(directory);
   assert.equal(taskOf(loadConfig({ text: "" }), dataset, makeSplit(dataset, { seed: 1 })).classes.count, 3);

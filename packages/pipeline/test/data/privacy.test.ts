@@ -185,5 +185,7 @@ test("--keep-columns keeps exactly the columns that it names; a column that iden
     () => furtherColumns(table, used, { keepColumns: ["Nachname"] }),
     /Nachname names a person.*--keep-ids/,
   );
-  assert.deepEqual(furtherColumns(table, used, { keepColumns: ["Nachname"], keepIds: true }).kept, ["Nachname"]);
+  assert.deepEqual(furtherColumns(table, used, { keepColumns: ["Nachname"], keepIds: true }).kept, [
+    "Nachname",
+  ]);
 });

@@ -91,7 +91,10 @@ test("all refusals at once: the terminal names files and folders, the files of t
   for (const { path, source: name, reason, kept } of quarantined) {
     assert.match(path, /^ZQ_/);
     assert.match(name, /^(dicom|file) [0-9a-f]{12}$/);
-    assert.deepEqual(info.quarantined.find((one) => one.source === name && one.reason === kept)?.reason, kept);
+    assert.deepEqual(
+      info.quarantined.find((one) => one.source === name && one.reason === kept)?.reason,
+      kept,
+    );
     assert.doesNotMatch(kept, /the messages of the preparation say why/, path);
     assert.ok(!reason.includes(folder), reason);
   }
@@ -105,7 +108,9 @@ test("all refusals at once: the terminal names files and folders, the files of t
   const kept = await prepare({ ...settings, keepIds: true, destination: join(folder, "kept") });
   assert.equal(kept.info.recipe["source"], PATIENT);
   assert.ok(
-    kept.info.quarantined!.some(({ source: name, reason }) => /^ZQ_gap/.test(name) && /ZQ_gap\/ZQ/.test(reason)),
+    kept.info.quarantined!.some(
+      ({ source: name, reason }) => /^ZQ_gap/.test(name) && /ZQ_gap\/ZQ/.test(reason),
+    ),
   );
 });
 

@@ -18,14 +18,23 @@ test("no shortcut over 100 subjects: mean lung HU, slice count and spacing hardl
   const folder = temporaryFolder(t);
   const source = join(folder, "ct");
   await generatePhantoms({ destination: source, seed: 17, counts: [40, 40, 20, 0, 0], size: 48 });
-  const { volumes } = await prepare({ source, destination: join(folder, "set"), size: [48, 48], depth: "native" });
+  const { volumes } = await prepare({
+    source,
+    destination: join(folder, "set"),
+    size: [48, 48],
+    depth: "native",
+  });
   const of = (labels: number[], value: (record: VolumeRecord) => number) =>
     volumes.filter((record) => labels.includes(record.label)).map(value);
-  const tell = (value: (record: VolumeRecord) => number, sick: number[]) => auc(of([0], value), of(sick, value));
+  const tell = (value: (record: VolumeRecord) => number, sick: number[]) =>
+    auc(of([0], value), of(sick, value));
   assert.ok(volumes.every((record) => record.meanLungHu !== null));
   const hu = (record: VolumeRecord) => record.meanLungHu ?? NaN;
   const lungs = volumes.map(hu);
-  assert.ok(Math.min(...lungs) > -960 && Math.max(...lungs) < -400, `${Math.min(...lungs)}..${Math.max(...lungs)} HU`);
+  assert.ok(
+    Math.min(...lungs) > -960 && Math.max(...lungs) < -400,
+    `${Math.min(...lungs)}..${Math.max(...lungs)} HU`,
+  );
   assert.ok(tell(hu, [1]) < 0.75, `mean lung HU, CT-0 against CT-1: AUC ${tell(hu, [1])}`);
   assert.ok(tell(hu, [2]) < 0.95, `mean lung HU, CT-0 against CT-2: AUC ${tell(hu, [2])}`);
   // With 40 against 60 the standard error of an AUC of 0.5 is 0.06.
@@ -45,7 +54,12 @@ test("no shortcut over five classes: the shortcut regression does not come near 
   const folder = temporaryFolder(t);
   const source = join(folder, "ct");
   await generatePhantoms({ destination: source, seed: 5, counts: [24, 24, 24, 24, 24], size: 48 });
-  const { volumes } = await prepare({ source, destination: join(folder, "set"), size: [48, 48], depth: "native" });
+  const { volumes } = await prepare({
+    source,
+    destination: join(folder, "set"),
+    size: [48, 48],
+    depth: "native",
+  });
   const half = (odd: number) => volumes.filter(({ subject }) => Number(subject.slice(1)) % 2 === odd);
   const recalls = [0, 1].flatMap((odd) => {
     const [train, test] = [half(odd), half(1 - odd)];

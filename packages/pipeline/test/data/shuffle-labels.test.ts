@@ -29,7 +29,9 @@ test("subjects with the same number of volumes exchange all of their labels", ()
 test("over many seeds a shuffled label is independent of the true one", () => {
   let agreed = 0;
   for (let seed = 0; seed < 300; seed++)
-    agreed += shuffleLabels(volumes, seed, "train").filter(({ label }, k) => label === volumes[k]!.label).length;
+    agreed += shuffleLabels(volumes, seed, "train").filter(
+      ({ label }, k) => label === volumes[k]!.label,
+    ).length;
   // Two labels of one draw agree by chance with (2/3)² + (1/3)² = 5/9.
   assert.ok(Math.abs(agreed / (300 * 60) - 5 / 9) < 0.01, String(agreed / 18_000));
 });

@@ -7,7 +7,14 @@ import { SplitError } from "../../src/data/errors.js";
 import { makeFolds } from "../../src/data/split/folds.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { officialSplit, splitFromTable } from "../../src/data/split/official.js";
-import { checkSplit, foldName, readSplit, readSplits, writeSplit, type Split } from "../../src/data/split/split.js";
+import {
+  checkSplit,
+  foldName,
+  readSplit,
+  readSplits,
+  writeSplit,
+  type Split,
+} from "../../src/data/split/split.js";
 import type { Part } from "../../src/data/split/parts.js";
 import { Pseudonyms, readSalt } from "../../src/data/ingest/privacy.js";
 import { fakeDataset } from "./fake-dataset.js";
@@ -57,8 +64,10 @@ test("makeSplit, 200 random data sets: every volume in one part, no subject in t
       const highest = [...new Set(rows.map((row) => row[1]))].filter(
         (subject) => Math.max(...rows.filter((row) => row[1] === subject).map((row) => row[2])) === label,
       );
-      if (highest.length >= 3) assert.equal(parts.size, 3, `seed ${seed}: class ${label}, a stratum of its own`);
-      if (subjects < 3) assert.ok(warned, `seed ${seed}: class ${label} has ${subjects} subjects and no warning`);
+      if (highest.length >= 3)
+        assert.equal(parts.size, 3, `seed ${seed}: class ${label}, a stratum of its own`);
+      if (subjects < 3)
+        assert.ok(warned, `seed ${seed}: class ${label} has ${subjects} subjects and no warning`);
     }
     checkSplit(split, dataset);
   }
@@ -200,7 +209,8 @@ test("makeFolds, 60 random data sets: within a repeat every volume is in test on
       }
     }
     // Eight subjects of very different size can be dealt out evenly in one way alone.
-    if (rows.length > 60) assert.notDeepEqual(splits[0]?.parts, splits[4]?.parts, "the second repeat is another draw");
+    if (rows.length > 60)
+      assert.notDeepEqual(splits[0]?.parts, splits[4]?.parts, "the second repeat is another draw");
     assert.deepEqual(makeFolds(fakeDataset([...rows].reverse()), { seed, folds: 4, repeats: 2 }), splits);
   }
 });
@@ -213,7 +223,10 @@ test("makeFolds spreads classes and volumes evenly: with one label per subject, 
     const folds = makeFolds(fakeDataset(rows), { seed, folds: 5 });
     for (const label of [0, 1, 2, 3]) {
       const counts = folds.map(({ parts }) => parts.test.filter((id) => id.startsWith(`${label}-`)).length);
-      assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, `seed ${seed}, class ${label}: ${counts.join()}`);
+      assert.ok(
+        Math.max(...counts) - Math.min(...counts) <= 1,
+        `seed ${seed}, class ${label}: ${counts.join()}`,
+      );
     }
   }
 });
@@ -336,7 +349,8 @@ function hasSolution(rows: readonly Row[], k: number): boolean {
   const place = (s: number): boolean => {
     if (s === subjects.length) {
       return folds.every(
-        (_, i) => folds.reduce((seen, own, f) => (f === i || f === (i + 1) % k ? seen : seen | own), 0) === all,
+        (_, i) =>
+          folds.reduce((seen, own, f) => (f === i || f === (i + 1) % k ? seen : seen | own), 0) === all,
       );
     }
     return folds.some((before, f) => {
@@ -398,7 +412,9 @@ test("splitFromTable finds volumes by path, by hashed PatientID, and otherwise s
   writeFileSync(saltFile, "a secret of sixteen and more\n");
   const pseudonyms = new Pseudonyms(readSalt(saltFile));
   const patients = ["P1", "P2", "P3"];
-  const dataset = fakeDataset(patients.map((patient, k) => [`v${k}`, pseudonyms.of("patient", patient), k % 2]));
+  const dataset = fakeDataset(
+    patients.map((patient, k) => [`v${k}`, pseudonyms.of("patient", patient), k % 2]),
+  );
   dataset.volumes.forEach((volume, k) => (volume.source = `scans/v${k}.nii.gz`));
   const file = join(folder, "split.csv");
   const write = (key: string, names: string[], part = "part") =>
@@ -414,5 +430,8 @@ test("splitFromTable finds volumes by path, by hashed PatientID, and otherwise s
   write("path", ["./scans/v0.nii.gz", "scans\\v1.nii.gz", "v2"]);
   assert.deepEqual(splitFromTable(dataset, file, 0, { saltFile }).parts, expected);
   write("PatientID", ["X", "Y", "Z"]);
-  assert.throws(() => splitFromTable(dataset, file, 0, { saltFile }), /column PatientID names no volume.*--salt-file/);
+  assert.throws(
+    () => splitFromTable(dataset, file, 0, { saltFile }),
+    /column PatientID names no volume.*--salt-file/,
+  );
 });

@@ -81,6 +81,8 @@ test("a constant volume still gives a window with two different ends", async (t)
 test("the outside of a float slice in HU is black, not the grey of 0 HU", () => {
   const { info: fake } = fakeDataset([["v", "s", 0]]);
   const info: Dataset["info"] = { ...fake, dtype: "float32", range: [0, 1], unit: "arbitrary" };
-  const config = loadConfig({ overrides: { "transform.window": "[-1000, 400]", "transform.augment": "none" } });
+  const config = loadConfig({
+    overrides: { "transform.window": "[-1000, 400]", "transform.augment": "none" },
+  });
   assert.equal(valueTransform(config, { info }).air, 0);
 });

@@ -49,12 +49,21 @@ test("on the slices of a turned scan, cropped and resized in all directions", ()
   for (let z = 0; z < 20; z++) {
     const orientation = [0, 1].flatMap((axis) => [0, 3, 6].map((row) => direction[row + axis]!));
     sampler.sample(
-      { position: voxelToWorld(source, 0, 0, z), orientation, pixelSpacing: [0.9, 0.7], rows: 36, columns: 40 },
+      {
+        position: voxelToWorld(source, 0, 0, z),
+        orientation,
+        pixelSpacing: [0.9, 0.7],
+        rows: 36,
+        columns: 40,
+      },
       values,
     );
     values.forEach((value, i) => {
       const other = (expected.data as Float32Array)[z * 40 * 36 + i]!;
-      assert.ok(Math.abs(value - other) < 1e-4, `slice ${z}, pixel ${i}: ${value}, in the NIfTI map ${other}`);
+      assert.ok(
+        Math.abs(value - other) < 1e-4,
+        `slice ${z}, pixel ${i}: ${value}, in the NIfTI map ${other}`,
+      );
       if (value !== 0) inside++;
     });
   }

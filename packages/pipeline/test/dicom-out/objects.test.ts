@@ -8,7 +8,16 @@ import { DicomFolder, type DicomRequest, type WrittenObjects } from "../../src/d
 import { DicomOutputError } from "../../src/dicom-out/errors.js";
 import { FolderError } from "../../src/data/owned-folder.js";
 import { CLASSES, RESULT, requestsOf } from "./request.js";
-import { dsrdump, errorsIn, makeStudy, objectsIn, pydicom, skip, temporaryFolder, type StudyKind } from "./tools.js";
+import {
+  dsrdump,
+  errorsIn,
+  makeStudy,
+  objectsIn,
+  pydicom,
+  skip,
+  temporaryFolder,
+  type StudyKind,
+} from "./tools.js";
 
 const folder = temporaryFolder();
 
@@ -57,85 +66,122 @@ test(
     ])
       assert.ok(text.includes(line), `${line} in\n${text}`);
     for (const name of [first, second]) assert.ok(text.includes(`"${name}")`), name);
-    assert.equal(text.match(/Weight of the slice/g)!.length, 2, "only slices above the mean weight stand out");
+    assert.equal(
+      text.match(/Weight of the slice/g)!.length,
+      2,
+      "only slices above the mean weight stand out",
+    );
   },
 );
 
-test("the report is of the study, refers to each of its images once, and declares its codes", { skip }, async () => {
-  const source = study("plain");
-  const [{ report }] = await written("refers", source);
-  const read = pydicom(report.file) as {
-    CurrentRequestedProcedureEvidenceSequence: { ReferencedSeriesSequence: { ReferencedSOPSequence: object[] }[] }[];
-    CodingSchemeIdentificationSequence: { CodingSchemeDesignator: string }[];
-  } & Record<string, string>;
-  const image = pydicom(join(source, "0000")) as Record<string, string>;
-  for (const name of ["PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge"])
-    assert.equal(read[name], image[name], name);
-  for (const name of ["StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "StudyDescription"])
-    assert.equal(read[name], image[name], name);
-  assert.notEqual(read["SeriesInstanceUID"], image["SeriesInstanceUID"]);
-  assert.deepEqual([read["ContentDate"], read["ContentTime"]], [image["StudyDate"], image["StudyTime"]]);
-  const [evidence] = read.CurrentRequestedProcedureEvidenceSequence;
-  assert.equal(evidence!.ReferencedSeriesSequence[0]!.ReferencedSOPSequence.length, 12);
-  assert.deepEqual(
-    read.CodingSchemeIdentificationSequence.map(({ CodingSchemeDesignator }) => CodingSchemeDesignator),
-    ["99SLICESTACK"],
-  );
-});
+test(
+  "the report is of the study, refers to each of its images once, and declares its codes",
+  { skip },
+  async () => {
+    const source = study("plain");
+    const [{ report }] = await written("refers", source);
+    const read = pydicom(report.file) as {
+      CurrentRequestedProcedureEvidenceSequence: {
+        ReferencedSeriesSequence: { ReferencedSOPSequence: object[] }[];
+      }[];
+      CodingSchemeIdentificationSequence: { CodingSchemeDesignator: string }[];
+    } & Record<string, string>;
+    const image = pydicom(join(source, "0000")) as Record<string, string>;
+    for (const name of [
+      "PatientName",
+      "PatientID",
+      "IssuerOfPatientID",
+      "PatientBirthDate",
+      "PatientSex",
+      "PatientAge",
+    ])
+      assert.equal(read[name], image[name], name);
+    for (const name of [
+      "StudyInstanceUID",
+      "StudyDate",
+      "StudyTime",
+      "StudyID",
+      "AccessionNumber",
+      "StudyDescription",
+    ])
+      assert.equal(read[name], image[name], name);
+    assert.notEqual(read["SeriesInstanceUID"], image["SeriesInstanceUID"]);
+    assert.deepEqual([read["ContentDate"], read["ContentTime"]], [image["StudyDate"], image["StudyTime"]]);
+    const [evidence] = read.CurrentRequestedProcedureEvidenceSequence;
+    assert.equal(evidence!.ReferencedSeriesSequence[0]!.ReferencedSOPSequence.length, 12);
+    assert.deepEqual(
+      read.CodingSchemeIdentificationSequence.map(({ CodingSchemeDesignator }) => CodingSchemeDesignator),
+      ["99SLICESTACK"],
+    );
+  },
+);
 
 test("slices that count are the nearest images of the source", { skip }, async () => {
   // 8 prepared slices over 12 of the source: the middle of prepared slice 3 is at 4.75, so image 6 (number 5 from 0) is nearest
   const slices = RESULT.slices.map(({ slice }) => ({ slice, weight: slice === 3 ? 1 : 0 }));
   const [{ report }] = await written("nearest", study("plain"), { result: { ...RESULT, slices } });
-  const { text, uid } = { text: JSON.stringify(pydicom(report.file)), uid: "1.2.826.0.1.3680043.8.498.9.1.1.6" };
+  const { text, uid } = {
+    text: JSON.stringify(pydicom(report.file)),
+    uid: "1.2.826.0.1.3680043.8.498.9.1.1.6",
+  };
   const counted = /"Weight of the slice"[^]*?"ReferencedSOPInstanceUID": ?"([\d.]+)"/.exec(text);
   assert.equal(counted?.[1], uid);
   const alike = RESULT.slices.map(({ slice }) => ({ slice, weight: 0.125 }));
   const [equal] = await written("alike", study("plain"), { result: { ...RESULT, slices: alike } });
-  assert.doesNotMatch(dsrdump(equal.report.file), /Weight of the slice/, "where all count alike, none stands out");
+  assert.doesNotMatch(
+    dsrdump(equal.report.file),
+    /Weight of the slice/,
+    "where all count alike, none stands out",
+  );
 });
 
 for (const kind of ["plain", "oblique"] as const)
-  test(`${kind}: each image lies where its source does, and its colours where the map is`, { skip }, async () => {
-    const source = study(kind);
-    const [{ folder: objects }] = await written(`places ${kind}`, source);
-    const sources = new Map(
-      readdirSync(source).map((name) => {
-        const read = pydicom(join(source, name));
-        return [read["SOPInstanceUID"], { read, hu: readPixels(join(source, name)) }];
-      }),
-    );
-    const images = objectsIn(objects).filter((file) => file.includes("heat-map"));
-    assert.equal(images.length, sources.size);
-    let coloured = 0;
-    for (const file of images) {
-      const read = pydicom(file) as Record<string, string> & { SourceImageSequence: Record<string, string>[] };
-      const of = sources.get(read.SourceImageSequence[0]!["ReferencedSOPInstanceUID"])!;
-      for (const name of ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
-        assert.deepEqual(
-          (read[name] as unknown as string[]).map(Number),
-          (of.read[name] as string[]).map(Number),
-          name,
-        );
-      for (const name of ["FrameOfReferenceUID", "InstanceNumber", "Rows", "Columns"])
-        assert.equal(read[name], of.read[name], name);
-      assert.equal(read["BurnedInAnnotation"], "NO");
-      const pixels = readFileSync(file).subarray(-64 * 64 * 3);
-      for (let i = 0; i < 64 * 64; i++) {
-        const [red, green, blue] = [pixels[3 * i]!, pixels[3 * i + 1]!, pixels[3 * i + 2]!];
-        if (red === green && green === blue) continue;
-        coloured++;
-        assert.ok(red > blue, "evidence is orange to yellow");
+  test(
+    `${kind}: each image lies where its source does, and its colours where the map is`,
+    { skip },
+    async () => {
+      const source = study(kind);
+      const [{ folder: objects }] = await written(`places ${kind}`, source);
+      const sources = new Map(
+        readdirSync(source).map((name) => {
+          const read = pydicom(join(source, name));
+          return [read["SOPInstanceUID"], { read, hu: readPixels(join(source, name)) }];
+        }),
+      );
+      const images = objectsIn(objects).filter((file) => file.includes("heat-map"));
+      assert.equal(images.length, sources.size);
+      let coloured = 0;
+      for (const file of images) {
+        const read = pydicom(file) as Record<string, string> & {
+          SourceImageSequence: Record<string, string>[];
+        };
+        const of = sources.get(read.SourceImageSequence[0]!["ReferencedSOPInstanceUID"])!;
+        for (const name of ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
+          assert.deepEqual(
+            (read[name] as unknown as string[]).map(Number),
+            (of.read[name] as string[]).map(Number),
+            name,
+          );
+        for (const name of ["FrameOfReferenceUID", "InstanceNumber", "Rows", "Columns"])
+          assert.equal(read[name], of.read[name], name);
+        assert.equal(read["BurnedInAnnotation"], "NO");
+        const pixels = readFileSync(file).subarray(-64 * 64 * 3);
+        for (let i = 0; i < 64 * 64; i++) {
+          const [red, green, blue] = [pixels[3 * i]!, pixels[3 * i + 1]!, pixels[3 * i + 2]!];
+          if (red === green && green === blue) continue;
+          coloured++;
+          assert.ok(red > blue, "evidence is orange to yellow");
+        }
+        // The ball is the only place above 100 HU, and where it is large, its middle must be coloured.
+        const ball = of.hu.flatMap((hu, i) => (hu > 100 ? [i] : []));
+        if (ball.length > 100) {
+          const middle = ball[Math.floor(ball.length / 2)]!;
+          assert.ok(pixels[3 * middle]! > pixels[3 * middle + 2]! + 50, `${file}: the ball is coloured`);
+        }
       }
-      // The ball is the only place above 100 HU, and where it is large, its middle must be coloured.
-      const ball = of.hu.flatMap((hu, i) => (hu > 100 ? [i] : []));
-      if (ball.length > 100) {
-        const middle = ball[Math.floor(ball.length / 2)]!;
-        assert.ok(pixels[3 * middle]! > pixels[3 * middle + 2]! + 50, `${file}: the ball is coloured`);
-      }
-    }
-    assert.ok(coloured > 100 && coloured < 0.1 * images.length * 64 * 64, `${coloured} coloured pixels`);
-  });
+      assert.ok(coloured > 100 && coloured < 0.1 * images.length * 64 * 64, `${coloured} coloured pixels`);
+    },
+  );
 
 /** HU of a file of make_study.py: its pixels are its last bytes, int16. */
 function readPixels(file: string): number[] {
@@ -143,32 +189,39 @@ function readPixels(file: string): number[] {
   return Array.from({ length: 64 * 64 }, (_, i) => bytes.readInt16LE(2 * i) - 1024);
 }
 
-test("predicting twice gives the same files; another model, setting or series gives other UIDs", { skip }, async () => {
-  const source = study("plain");
-  const [once] = await written("once", source);
-  const [twice] = await written("twice", source);
-  const [again] = await written("twice", source); // in place of the earlier ones
-  const bytes = ({ folder: objects }: WrittenObjects) =>
-    objectsIn(objects).map((file) => readFileSync(file).toString("latin1"));
-  assert.deepEqual(bytes(once), bytes(twice));
-  assert.deepEqual(bytes(once), bytes(again));
-  const { model } = RESULT;
-  const changed = [
-    await written("other model", source, { result: { ...RESULT, model: { ...model, sha256: "f".repeat(64) } } }),
-    await written("other setting", source, { settings: "sensitivity" }),
-    await written("other series", makeStudy(join(folder, "eleven"), "plain", 11)),
-  ];
-  const uids = [once, ...changed.map(([one]) => one)].map(({ report }) => report.sopInstanceUid);
-  assert.equal(new Set(uids).size, 4);
-  assert.ok(uids.every((uid) => /^2\.25\.[1-9]\d{20,38}$/.test(uid)));
-  const all = objectsIn(once.folder).map((file) => pydicom(file)["SOPInstanceUID"]);
-  assert.equal(new Set(all).size, 13, "each object has a UID of its own");
-});
+test(
+  "predicting twice gives the same files; another model, setting or series gives other UIDs",
+  { skip },
+  async () => {
+    const source = study("plain");
+    const [once] = await written("once", source);
+    const [twice] = await written("twice", source);
+    const [again] = await written("twice", source); // in place of the earlier ones
+    const bytes = ({ folder: objects }: WrittenObjects) =>
+      objectsIn(objects).map((file) => readFileSync(file).toString("latin1"));
+    assert.deepEqual(bytes(once), bytes(twice));
+    assert.deepEqual(bytes(once), bytes(again));
+    const { model } = RESULT;
+    const changed = [
+      await written("other model", source, {
+        result: { ...RESULT, model: { ...model, sha256: "f".repeat(64) } },
+      }),
+      await written("other setting", source, { settings: "sensitivity" }),
+      await written("other series", makeStudy(join(folder, "eleven"), "plain", 11)),
+    ];
+    const uids = [once, ...changed.map(([one]) => one)].map(({ report }) => report.sopInstanceUid);
+    assert.equal(new Set(uids).size, 4);
+    assert.ok(uids.every((uid) => /^2\.25\.[1-9]\d{20,38}$/.test(uid)));
+    const all = objectsIn(once.folder).map((file) => pydicom(file)["SOPInstanceUID"]);
+    assert.equal(new Set(all).size, 13, "each object has a UID of its own");
+  },
+);
 
 test("a study without optional attributes: none is invented", { skip }, async () => {
   const [{ folder: objects, report }] = await written("bare objects", study("bare"));
   const read = pydicom(report.file);
-  for (const name of ["PatientName", "StudyID", "AccessionNumber", "StudyDate"]) assert.equal(read[name], "", name);
+  for (const name of ["PatientName", "StudyID", "AccessionNumber", "StudyDate"])
+    assert.equal(read[name], "", name);
   assert.equal(read["ContentDate"], "19000101");
   const image = pydicom(objectsIn(objects)[0]!);
   assert.ok(!("FrameOfReferenceUID" in image));
@@ -226,15 +279,19 @@ test("several patients and series: objects of each in a folder, each in its stud
   assert.equal(new Set(of.map((read) => read["SeriesInstanceUID"])).size, 3);
 });
 
-test("objects of an earlier prediction are recognised when they are found among scans", { skip }, async () => {
-  const inbox = join(folder, "inbox");
-  cpSync(study("plain"), inbox, { recursive: true });
-  const [{ folder: objects }] = await written("earlier", inbox);
-  cpSync(objects, join(inbox, "results"), { recursive: true });
-  const { volumes, setAside } = await discover(inbox);
-  assert.equal(volumes.length, 1);
-  assert.equal(setAside.filter(({ code }) => code === "own-result").length, 13);
-});
+test(
+  "objects of an earlier prediction are recognised when they are found among scans",
+  { skip },
+  async () => {
+    const inbox = join(folder, "inbox");
+    cpSync(study("plain"), inbox, { recursive: true });
+    const [{ folder: objects }] = await written("earlier", inbox);
+    cpSync(objects, join(inbox, "results"), { recursive: true });
+    const { volumes, setAside } = await discover(inbox);
+    assert.equal(volumes.length, 1);
+    assert.equal(setAside.filter(({ code }) => code === "own-result").length, 13);
+  },
+);
 
 test("no map: a report alone, and the images of an earlier prediction are gone", { skip }, async () => {
   const source = study("plain");
@@ -250,8 +307,12 @@ test(
   async () => {
     const [request] = await requestsOf(study("plain"));
     using out = DicomFolder.open(join(folder, "refused"));
-    const isRefused = (code: string) => (error: unknown) => error instanceof DicomOutputError && error.code === code;
-    await assert.rejects(out.write({ ...request!, input: { kind: "file", path: "x.nii" } }), isRefused("not-dicom"));
+    const isRefused = (code: string) => (error: unknown) =>
+      error instanceof DicomOutputError && error.code === code;
+    await assert.rejects(
+      out.write({ ...request!, input: { kind: "file", path: "x.nii" } }),
+      isRefused("not-dicom"),
+    );
     const source = join(folder, "moved");
     cpSync(study("plain"), source, { recursive: true });
     const [moved] = await requestsOf(source);

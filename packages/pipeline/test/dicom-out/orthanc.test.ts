@@ -25,29 +25,35 @@ before(async () => {
 });
 after(() => (skip === false ? orthanc[Symbol.asyncDispose]() : undefined));
 
-test("stored by REST: reports and images are under the study and the patient of their source", { skip }, async () => {
-  for (const { folder: of, report } of objects)
-    for (const file of objectsIn(of)) {
-      const { Status, ParentStudy } = await orthanc.store(file);
-      assert.equal(Status, "Success");
-      const { MainDicomTags } = await orthanc.get<Resource>(`/studies/${ParentStudy}`);
-      assert.equal(MainDicomTags["StudyInstanceUID"], pydicom(report.file)["StudyInstanceUID"]);
-    }
-  const studies = await orthanc.get<Resource[]>("/studies?expand");
-  assert.equal(studies.length, 2, "no study was added");
-  assert.equal((await orthanc.get<string[]>("/patients")).length, 2, "no patient was added");
-  const found = await Promise.all(
-    studies.map(async ({ Series, PatientMainDicomTags }) => {
-      const series = await Promise.all(Series!.map((id) => orthanc.get<Resource>(`/series/${id}`)));
-      const kinds = series.map(({ MainDicomTags, Instances }) => `${MainDicomTags["Modality"]} ${Instances!.length}`);
-      return [PatientMainDicomTags!["PatientID"], kinds.sort()];
-    }),
-  );
-  assert.deepEqual(found.sort(), [
-    ["4711", ["CT 4", "CT 4", "OT 4", "OT 4", "SR 1", "SR 1"]],
-    ["4712", ["CT 4", "OT 4", "SR 1"]],
-  ]);
-});
+test(
+  "stored by REST: reports and images are under the study and the patient of their source",
+  { skip },
+  async () => {
+    for (const { folder: of, report } of objects)
+      for (const file of objectsIn(of)) {
+        const { Status, ParentStudy } = await orthanc.store(file);
+        assert.equal(Status, "Success");
+        const { MainDicomTags } = await orthanc.get<Resource>(`/studies/${ParentStudy}`);
+        assert.equal(MainDicomTags["StudyInstanceUID"], pydicom(report.file)["StudyInstanceUID"]);
+      }
+    const studies = await orthanc.get<Resource[]>("/studies?expand");
+    assert.equal(studies.length, 2, "no study was added");
+    assert.equal((await orthanc.get<string[]>("/patients")).length, 2, "no patient was added");
+    const found = await Promise.all(
+      studies.map(async ({ Series, PatientMainDicomTags }) => {
+        const series = await Promise.all(Series!.map((id) => orthanc.get<Resource>(`/series/${id}`)));
+        const kinds = series.map(
+          ({ MainDicomTags, Instances }) => `${MainDicomTags["Modality"]} ${Instances!.length}`,
+        );
+        return [PatientMainDicomTags!["PatientID"], kinds.sort()];
+      }),
+    );
+    assert.deepEqual(found.sort(), [
+      ["4711", ["CT 4", "CT 4", "OT 4", "OT 4", "SR 1", "SR 1"]],
+      ["4712", ["CT 4", "OT 4", "SR 1"]],
+    ]);
+  },
+);
 
 test(
   "given back by the UID that was announced: byte for byte, still valid, rendered as a picture",
@@ -57,7 +63,9 @@ test(
     const idOf = async (file: string) => (await orthanc.store(file)).ID;
     const returned = await orthanc.bytes(`/instances/${await idOf(report.file)}/file`);
     assert.deepEqual(returned, readFileSync(report.file));
-    const uid = await orthanc.get<{ value?: string } | string>(`/instances/${await idOf(report.file)}/tags?simplify`);
+    const uid = await orthanc.get<{ value?: string } | string>(
+      `/instances/${await idOf(report.file)}/tags?simplify`,
+    );
     assert.equal((uid as unknown as Record<string, string>)["SOPInstanceUID"], report.sopInstanceUid);
     const image = objectsIn(of)[0]!;
     const tags = await orthanc.get<Record<string, string>>(`/instances/${await idOf(image)}/tags?simplify`);
@@ -74,7 +82,8 @@ test("predicted and sent again: the archive has them already", { skip }, async (
   const before = (await orthanc.get<{ CountInstances: number }>("/statistics")).CountInstances;
   for (const request of await requestsOf(join(folder, "patients"))) {
     const again = await out.write(request);
-    for (const file of objectsIn(again.folder)) assert.equal((await orthanc.store(file)).Status, "AlreadyStored");
+    for (const file of objectsIn(again.folder))
+      assert.equal((await orthanc.store(file)).Status, "AlreadyStored");
   }
   assert.equal((await orthanc.get<{ CountInstances: number }>("/statistics")).CountInstances, before);
 });

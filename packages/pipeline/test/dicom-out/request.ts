@@ -18,7 +18,10 @@ export const RESULT: StatedResult = {
 };
 
 /** One request for each series below a folder or in a zip, prepared to 8 slices of 32 x 32. */
-export async function requestsOf(source: string, changes: Partial<DicomRequest> = {}): Promise<DicomRequest[]> {
+export async function requestsOf(
+  source: string,
+  changes: Partial<DicomRequest> = {},
+): Promise<DicomRequest[]> {
   const { volumes } = await discover(source);
   const requests: DicomRequest[] = [];
   for (const { input, path } of volumes) {
@@ -29,7 +32,11 @@ export async function requestsOf(source: string, changes: Partial<DicomRequest> 
       margin: 10,
       unit: "HU" as const,
     };
-    const prepared = await prepareVolume({ input, mask: null, recipe: { ...recipe, allowGaps: false, mask: null } });
+    const prepared = await prepareVolume({
+      input,
+      mask: null,
+      recipe: { ...recipe, allowGaps: false, mask: null },
+    });
     const { geometry, slices_SHW, shape } = prepared;
     requests.push({
       id: input.kind === "dicom" ? input.series : path,

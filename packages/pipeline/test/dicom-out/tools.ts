@@ -10,7 +10,8 @@ const PYTHON = "/usr/bin/python3";
 
 export type StudyKind = "plain" | "bare" | "hostile" | "kanji" | "oblique" | "patients";
 
-const has = (command: string, args: readonly string[]): boolean => spawnSync(command, args).error === undefined;
+const has = (command: string, args: readonly string[]): boolean =>
+  spawnSync(command, args).error === undefined;
 
 /** False, or which of the programs is missing; scripts/setup.sh installs them. */
 export const skip: string | false =
@@ -60,7 +61,9 @@ import json, sys, pydicom
 def plain(ds):
     return {e.keyword: [plain(i) for i in e.value] if e.VR == "SQ" else [str(v) for v in e.value] if e.VM > 1 else str(e.value if e.value is not None else "") for e in ds if e.keyword != "PixelData"}
 print(json.dumps(plain(pydicom.dcmread(sys.argv[1]))))`;
-  const { stdout, stderr, status } = spawnSync(PYTHON, ["-W", "ignore", "-c", script, file], { encoding: "utf8" });
+  const { stdout, stderr, status } = spawnSync(PYTHON, ["-W", "ignore", "-c", script, file], {
+    encoding: "utf8",
+  });
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout) as Record<string, unknown>;
 }

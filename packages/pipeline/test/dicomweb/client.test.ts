@@ -16,7 +16,10 @@ import { temporaryFolder } from "../data/temporary.js";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-async function serve(t: TestContext, answer: Answer): Promise<{ root: string; port: number; seen: IncomingMessage[] }> {
+async function serve(
+  t: TestContext,
+  answer: Answer,
+): Promise<{ root: string; port: number; seen: IncomingMessage[] }> {
   const seen: IncomingMessage[] = [];
   const server = createServer((incoming, response) => {
     seen.push(incoming);
@@ -43,7 +46,12 @@ const json = (response: ServerResponse, value: unknown) =>
   response.writeHead(200, { "content-type": "application/dicom+json" }).end(JSON.stringify(value));
 const leftOvers = () => readdirSync(tmpdir()).filter((name) => name.startsWith("slicestack-dicomweb-"));
 
-async function fails(attempt: Promise<unknown>, fault: DicomWebFault, message: RegExp, status: number | null = null) {
+async function fails(
+  attempt: Promise<unknown>,
+  fault: DicomWebFault,
+  message: RegExp,
+  status: number | null = null,
+) {
   await assert.rejects(attempt, (error) => {
     assert.ok(error instanceof DicomWebError, String(error));
     assert.equal(error.fault, fault, error.message);
@@ -69,13 +77,23 @@ test("the status of an answer becomes a fault with a remedy, and a redirect is n
     assert.equal(seen.length, 1);
   }
   const { root } = await serve(t, (_, response) => response.writeHead(401).end());
-  await fails(new DicomWebClient(root, { token: "t" }).studies(), "unauthorised", /wrong or has expired/, 401);
+  await fails(
+    new DicomWebClient(root, { token: "t" }).studies(),
+    "unauthorised",
+    /wrong or has expired/,
+    401,
+  );
 });
 
 test("a token of the environment, or a login of the address, is sent; a password is never shown", async (t) => {
   const { root, seen } = await serve(t, (_, response) => response.writeHead(404).end());
   const login = root.replace("://", "://me:p%40ss@");
-  await fails(downloadStudy(`${login}/studies/1.2`, { env: { [TOKEN]: "abc" } }), "not-found", /^http:\/\/127/, 404);
+  await fails(
+    downloadStudy(`${login}/studies/1.2`, { env: { [TOKEN]: "abc" } }),
+    "not-found",
+    /^http:\/\/127/,
+    404,
+  );
   await fails(downloadStudy(`${login}/studies/1.2`, { env: {} }), "not-found", /studies/, 404);
   assert.deepEqual(
     seen.map(({ headers }) => headers.authorization),
@@ -85,14 +103,21 @@ test("a token of the environment, or a login of the address, is sent; a password
     downloadStudy(`${login}/studies/1.2`, { env: {} }),
     (error) => !String(error).includes("p%40ss"),
   );
-  await fails(downloadStudy(`${root}/studies/1.2`, { env: { [TOKEN]: "a\nb" } }), "unauthorised", /cannot hold/);
+  await fails(
+    downloadStudy(`${root}/studies/1.2`, { env: { [TOKEN]: "a\nb" } }),
+    "unauthorised",
+    /cannot hold/,
+  );
   for (const [text, message] of [
     [`${login}/patients/1.2`, /^http:\/\/127[^@]*: does not name a study\. Expected https:\/\/HOST/],
     [`${root}/studies/1.2?x=1`, /has a query/],
     [`${root}/studies/${"1".repeat(65)}`, /more than 64/],
   ] as const)
     await fails(downloadStudy(text), "address", message);
-  assert.deepEqual(parseAddress("https://h/a/b/studies/1.2/series/3.4/").place, { study: "1.2", series: "3.4" });
+  assert.deepEqual(parseAddress("https://h/a/b/studies/1.2/series/3.4/").place, {
+    study: "1.2",
+    series: "3.4",
+  });
   assert.equal(withoutLogin("https://me:sec@ret@h/studies/1.2"), "https://h/studies/1.2");
   assert.throws(() => parseAddress("https://me:%zz@h/studies/1.2"), { name: "DicomWebError" });
 });
@@ -113,7 +138,10 @@ test("a server that is silent, before its answer and in the middle of one, is gi
     "timeout",
     /no data was received for 0\.05 s/,
   );
-  const half = await serve(t, (_, response) => void response.writeHead(200, MULTIPART).write("--b\r\n\r\nabc"));
+  const half = await serve(
+    t,
+    (_, response) => void response.writeHead(200, MULTIPART).write("--b\r\n\r\nabc"),
+  );
   const before = leftOvers();
   await fails(downloadStudy(`${half.root}/studies/1.2/series/3`, { patience: 50 }), "timeout", /no data/);
   assert.deepEqual(leftOvers(), before, "nothing is left on disk");
@@ -127,7 +155,11 @@ test("a body that ends early is refused: the connection is lost, or the last bou
   const before = leftOvers();
   await fails(downloadStudy(`${lost.root}/studies/1.2/series/3`), "truncated", /connection was lost/);
   const short = await serve(t, (_, response) => response.writeHead(200, MULTIPART).end("--b\r\n\r\nabc"));
-  await fails(downloadStudy(`${short.root}/studies/1.2/series/3`), "truncated", /ended after \d+ bytes, in part 1/);
+  await fails(
+    downloadStudy(`${short.root}/studies/1.2/series/3`),
+    "truncated",
+    /ended after \d+ bytes, in part 1/,
+  );
   assert.deepEqual(leftOvers(), before);
 });
 
@@ -171,10 +203,14 @@ test("documents of a study are not fetched; a server that cannot search is asked
 });
 
 test("what is not DICOMweb is named: a page, broken JSON, no UID, an empty answer", async (t) => {
-  const page = await serve(t, (_, response) => response.writeHead(200, { "content-type": "text/html" }).end("<p>"));
+  const page = await serve(t, (_, response) =>
+    response.writeHead(200, { "content-type": "text/html" }).end("<p>"),
+  );
   await fails(downloadStudy(`${page.root}/studies/1.2`), "invalid", /not DICOM JSON/);
   await fails(downloadStudy(`${page.root}/studies/1.2/series/3`), "invalid", /received text\/html/);
-  const nameless = await serve(t, (_, response) => json(response, [{ "0020000E": { vr: "UI", Value: ["../../x"] } }]));
+  const nameless = await serve(t, (_, response) =>
+    json(response, [{ "0020000E": { vr: "UI", Value: ["../../x"] } }]),
+  );
   await fails(downloadStudy(`${nameless.root}/studies/1.2`), "invalid", /no valid UID \(0020000E\)/);
   const empty = await serve(t, (_, response) => response.writeHead(204).end());
   await fails(downloadStudy(`${empty.root}/studies/1.2`), "not-found", /no such study/);
@@ -188,7 +224,9 @@ test("requests go through the proxy of the environment, bodies of a POST too", a
     incoming.on("end", () => {
       if (incoming.method === "GET") return json(response, [series(1)]);
       const name = /instance (\S+)/.exec(Buffer.concat(parts).toString())![1]!;
-      return json(response, { "00081199": { vr: "SQ", Value: [{ "00081155": { vr: "UI", Value: [name] } }] } });
+      return json(response, {
+        "00081199": { vr: "SQ", Value: [{ "00081155": { vr: "UI", Value: [name] } }] },
+      });
     });
   });
   let relayed = 0;

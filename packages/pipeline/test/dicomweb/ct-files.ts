@@ -24,7 +24,10 @@ export function writeCt(folder: string, series: CtSeries): string[] {
   });
 }
 
-function slice({ study, series, slices, size, modality = "CT", description = "chest" }: CtSeries, k: number): Buffer {
+function slice(
+  { study, series, slices, size, modality = "CT", description = "chest" }: CtSeries,
+  k: number,
+): Buffer {
   const instance = `${series}.${k + 1}`;
   const meta = Buffer.concat([
     element(0x0002, 0x0001, "OB", Buffer.from([0, 1])),

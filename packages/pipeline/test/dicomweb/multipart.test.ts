@@ -22,7 +22,10 @@ async function partsOf(body: Buffer, size: number, boundary = "b"): Promise<Part
     return {
       write: (piece) => pieces.push(Buffer.from(piece)),
       end: () =>
-        parts.push({ headers: Object.fromEntries(headers), content: Buffer.concat(pieces).toString("latin1") }),
+        parts.push({
+          headers: Object.fromEntries(headers),
+          content: Buffer.concat(pieces).toString("latin1"),
+        }),
     };
   });
   assert.equal(count, parts.length);
@@ -40,7 +43,8 @@ const EXPECTED: Part[] = [
 ];
 
 test("the parts do not depend on how the bytes arrive; what looks like a boundary is content", async () => {
-  for (const size of [1, 2, 3, 5, 8, 13, 1000]) assert.deepEqual(await partsOf(BODY, size), EXPECTED, `${size} bytes`);
+  for (const size of [1, 2, 3, 5, 8, 13, 1000])
+    assert.deepEqual(await partsOf(BODY, size), EXPECTED, `${size} bytes`);
 });
 
 test("a body that is cut before its last boundary is refused, wherever it is cut", async () => {
@@ -56,13 +60,18 @@ test("a body that is cut before its last boundary is refused, wherever it is cut
 test("headers without an end and text behind a boundary are refused in bounded memory", async () => {
   const endless = Buffer.from(`--b\r\n${"A: b\r\n".repeat(20_000)}`);
   await assert.rejects(partsOf(endless, 1000), /headers of a part do not end/);
-  await assert.rejects(partsOf(Buffer.from("--b\r\n\r\nx\r\n--bc\r\n\r\ny\r\n--b--"), 100), /followed by text/);
+  await assert.rejects(
+    partsOf(Buffer.from("--b\r\n\r\nx\r\n--bc\r\n\r\ny\r\n--b--"), 100),
+    /followed by text/,
+  );
 });
 
 test("what is written is read back; boundaries are found in quotes and without", async () => {
   const contents = ["first", "", "\r\n--bound\r\n", "last"];
   const pieces: Uint8Array[] = [];
-  const written = writeMultipart(contents, "bound-ary", "application/dicom", (one) => cut(Buffer.from(one), 3));
+  const written = writeMultipart(contents, "bound-ary", "application/dicom", (one) =>
+    cut(Buffer.from(one), 3),
+  );
   for await (const piece of written) pieces.push(piece);
   const parts = await partsOf(Buffer.concat(pieces), 4, "bound-ary");
   assert.deepEqual(

@@ -19,7 +19,14 @@ const skip = skipOrthanc;
 const folder = scratch();
 const study = "1.2.826.0.1.1";
 const chest: CtSeries = { study, series: `${study}.1`, slices: 12, size: 48 };
-const report: CtSeries = { study, series: `${study}.2`, slices: 1, size: 8, modality: "SR", description: "report" };
+const report: CtSeries = {
+  study,
+  series: `${study}.2`,
+  slices: 1,
+  size: 8,
+  modality: "SR",
+  description: "report",
+};
 let orthanc: Orthanc;
 let files: string[] = [];
 
@@ -47,7 +54,9 @@ test("STOW-RS stores, QIDO-RS finds, WADO-RS gives the same bytes back", { skip 
   assert.equal(found!.patient, "P1");
   const series = await client().series(study);
   assert.deepEqual(
-    series.map(({ series, modality, description, instances }) => [series, modality, description, instances]).sort(),
+    series
+      .map(({ series, modality, description, instances }) => [series, modality, description, instances])
+      .sort(),
     [
       [chest.series, "CT", "chest", 12],
       [report.series, "SR", "report", 1],
@@ -70,9 +79,15 @@ test(
       assert.ok(error instanceof DicomWebError, String(error));
       return [error.fault, error.status];
     };
-    const stranger = new DicomWebClient(orthanc.root, { login: { user: "tester", password: "guessed" }, env: {} });
+    const stranger = new DicomWebClient(orthanc.root, {
+      login: { user: "tester", password: "guessed" },
+      env: {},
+    });
     assert.deepEqual(await fault(stranger.series(study)), ["unauthorised", 401]);
-    assert.deepEqual(await fault(new DicomWebClient(orthanc.root, { env: {} }).studies()), ["unauthorised", 401]);
+    assert.deepEqual(await fault(new DicomWebClient(orthanc.root, { env: {} }).studies()), [
+      "unauthorised",
+      401,
+    ]);
     const nowhere = downloadStudy(`${orthanc.rootWithLogin}/studies/9.9.9`, { env: {} });
     assert.equal((await fault(nowhere))[0], "not-found");
     const [kind] = await fault(client().store([join(import.meta.dirname, "orthanc.test.js")]));
@@ -86,7 +101,11 @@ test(
   async () => {
     const data = await smallDataset(folder);
     const run = join(folder, "run");
-    await train({ config: smallConfig({ method: "2d", "slice.epochs": "1", precision: "float32" }), data, out: run });
+    await train({
+      config: smallConfig({ method: "2d", "slice.epochs": "1", precision: "float32" }),
+      data,
+      out: run,
+    });
     const before = leftOvers();
     await using model = await Predictor.open(run);
     const [fromFiles] = await model.predict(join(folder, "chest"), { jobs: 1 });

@@ -9,7 +9,10 @@ import { runJob } from "../../src/engine/session.js";
 test("a line of the log that meets a full disk: the job saves and ends, and the error is thrown, not left to the process", async () => {
   const folder = mkdtempSync(join(tmpdir(), "slicestack-told-"));
   const file = join(folder, "saved");
-  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+    code: "ENOSPC",
+    syscall: "write",
+  });
   let lines = 0;
   const onLog = () => {
     lines++;

@@ -45,7 +45,10 @@ test("a system error becomes one with path, explanation, remedy and continuation
     assert.ok(error instanceof SystemError, code);
     assert.equal(error.code, code);
     assert.ok(error.path?.startsWith(folder));
-    assert.match(error.message, new RegExp(`^${folder}.*: [a-z].* \\(${code}\\)\\. [A-Z].*\\. Then go on with: x$`));
+    assert.match(
+      error.message,
+      new RegExp(`^${folder}.*: [a-z].* \\(${code}\\)\\. [A-Z].*\\. Then go on with: x$`),
+    );
     assert.equal(explained(error), error);
   }
   const bug = new TypeError("x is undefined");
@@ -53,10 +56,16 @@ test("a system error becomes one with path, explanation, remedy and continuation
 });
 
 test("a full disk is distinguished from a missing file, also as a cause; a write names its file", () => {
-  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+    code: "ENOSPC",
+    syscall: "write",
+  });
   assert.equal(isShortage(new Error("cannot be read", { cause: full })), true);
   assert.equal(isShortage(Object.assign(new Error(""), { code: "ENOENT", syscall: "open" })), false);
-  assert.equal(systemText(thrown(() => naming("a/b", () => assert.fail(full)))), "a/b: the disk is full (ENOSPC)");
+  assert.equal(
+    systemText(thrown(() => naming("a/b", () => assert.fail(full)))),
+    "a/b: the disk is full (ENOSPC)",
+  );
 });
 
 test("walk: files and links at any depth, sorted, without what is hidden; a folder that cannot be entered by its name", (t) => {
@@ -76,7 +85,9 @@ test("walk: files and links at any depth, sorted, without what is hidden; a fold
   symlinkSync(other, join(folder, "more too"));
   assert.deepEqual(walk(folder).paths, [...found.paths, "more/3.dcm"]);
   symlinkSync(dirname(folder), join(other, "up"));
-  assert.deepEqual(walk(folder).unreadable, [{ path: "more/up", reason: "a link to a folder that contains this one" }]);
+  assert.deepEqual(walk(folder).unreadable, [
+    { path: "more/up", reason: "a link to a folder that contains this one" },
+  ]);
   rmSync(join(other, "up"));
   if (process.getuid?.() === 0) return; // who may do everything may enter every folder
   mkdirSync(join(folder, "closed"), { mode: 0 });
@@ -135,7 +146,10 @@ test("what could not be written after minutes of work is refused before them, by
     [join(folder, "plain"), "folder", "ENOTDIR"],
   ] as const) {
     const error = explained(thrown(() => refuseUnwritable(path, kind)));
-    assert.ok(error instanceof SystemError && error.code === code && error.message.startsWith(`${path}: `), code);
+    assert.ok(
+      error instanceof SystemError && error.code === code && error.message.startsWith(`${path}: `),
+      code,
+    );
   }
 });
 

@@ -1,6 +1,13 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { argmax, fitLogistic, LabelError, predictLogistic, RangeOfParameterError, ShapeError } from "@slicestack/stats";
+import {
+  argmax,
+  fitLogistic,
+  LabelError,
+  predictLogistic,
+  RangeOfParameterError,
+  ShapeError,
+} from "@slicestack/stats";
 import { classPrior, majorityBaseline } from "../../src/evaluate/baselines/prior.js";
 import { gapNotes } from "../../src/evaluate/baselines/gaps.js";
 import { shortcutBaseline } from "../../src/evaluate/baselines/shortcut.js";
@@ -45,7 +52,10 @@ test("features that cannot be fitted are refused", () => {
   assert.throws(() => fitLogistic([[1], [2]], [0], { classes: 2 }), ShapeError);
   assert.throws(() => fitLogistic([[1], [2, 3]], [0, 1], { classes: 2 }), ShapeError);
   assert.throws(() => fitLogistic([], [], { classes: 2 }), ShapeError);
-  assert.throws(() => fitLogistic([[1], [2]], [0, 1], { classes: 2, inversePenalty: 0 }), RangeOfParameterError);
+  assert.throws(
+    () => fitLogistic([[1], [2]], [0, 1], { classes: 2, inversePenalty: 0 }),
+    RangeOfParameterError,
+  );
   const model = fitLogistic([[1], [2]], [0, 1], { classes: 2 });
   assert.throws(() => predictLogistic(model, [[1, 2]]), ShapeError);
 });
@@ -62,7 +72,10 @@ test("majority baseline: the train prior for every volume (by hand)", () => {
 
 test("shortcut features: gaps are filled by the mean of train, constants left out, fitted on train alone", () => {
   const volume = (z: number, hu: number | null) => ({
-    original: { shape: [64, 64, z] as [number, number, number], spacing: [1, 1, 1] as [number, number, number] },
+    original: {
+      shape: [64, 64, z] as [number, number, number],
+      spacing: [1, 1, 1] as [number, number, number],
+    },
     meanLungHu: hu,
   });
   const train = [10, 11, 12, 40, 41, 42].map((z) => volume(z, z * -20));
@@ -77,7 +90,11 @@ test("shortcut features: gaps are filled by the mean of train, constants left ou
     gapNotes("shortcut", baseline).join(),
     /no mean lung HU for 0 volumes of train and 2 volumes of the scored part/,
   );
-  const constant = shortcutBaseline({ volumes: [volume(5, null), volume(5, null)], labels: [0, 1] }, target, 2);
+  const constant = shortcutBaseline(
+    { volumes: [volume(5, null), volume(5, null)], labels: [0, 1] },
+    target,
+    2,
+  );
   assert.deepEqual(constant.features, []);
   close(constant.probabilities[0]![1]!, 0.5, 1e-6, "nothing to go by: the prior");
   // One scan without found lungs: the number that tells the classes apart still does.
@@ -87,16 +104,26 @@ test("shortcut features: gaps are filled by the mean of train, constants left ou
   const found = shortcutBaseline({ volumes: one, labels: [0, 0, 0, 1, 1, 1] }, target2, 2);
   assert.deepEqual(found.features, ["mean lung HU", "mean lung HU is missing"]);
   assert.deepEqual(found.probabilities.map(argmax), [0, 1]);
-  assert.match(gapNotes("shortcut", found).join(), /1 volume of train .*a further feature tells where it is missing/);
+  assert.match(
+    gapNotes("shortcut", found).join(),
+    /1 volume of train .*a further feature tells where it is missing/,
+  );
 });
 
 test("that a value is missing is a number of its own: where lungs are found in one class alone, the baseline knows it", () => {
   const volume = (hu: number | null) => ({
-    original: { shape: [64, 64, 30] as [number, number, number], spacing: [1, 1, 1] as [number, number, number] },
+    original: {
+      shape: [64, 64, 30] as [number, number, number],
+      spacing: [1, 1, 1] as [number, number, number],
+    },
     meanLungHu: hu,
   });
   const train = [-700, -700, -700, null, null, null].map(volume);
-  const found = shortcutBaseline({ volumes: train, labels: [0, 0, 0, 1, 1, 1] }, [volume(-700), volume(null)], 2);
+  const found = shortcutBaseline(
+    { volumes: train, labels: [0, 0, 0, 1, 1, 1] },
+    [volume(-700), volume(null)],
+    2,
+  );
   assert.deepEqual(found.features, ["mean lung HU is missing"]);
   assert.deepEqual(found.probabilities.map(argmax), [0, 1]);
 });

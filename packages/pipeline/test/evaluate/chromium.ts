@@ -6,7 +6,9 @@ import { pathToFileURL } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
 
 const CHROMIUM = "/usr/bin/chromium";
-export const skipWithoutChromium = existsSync(CHROMIUM) ? false : `${CHROMIUM} is absent: apt-get install chromium`;
+export const skipWithoutChromium = existsSync(CHROMIUM)
+  ? false
+  : `${CHROMIUM} is absent: apt-get install chromium`;
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -40,5 +42,8 @@ export async function openPage(
     await browser?.close();
     rmSync(folder, { recursive: true });
   }
-  return { complaints, requests: requests.filter((url) => !url.startsWith("file:") && !url.startsWith("data:")) };
+  return {
+    complaints,
+    requests: requests.filter((url) => !url.startsWith("file:") && !url.startsWith("data:")),
+  };
 }

@@ -29,7 +29,10 @@ interface Example {
 }
 
 /** A group folder as evaluate leaves it, as far as compare reads it. */
-function group(name: string, { signal, seed, classes = ["benign", "malignant"], seeds = 1, folds = true }: Example) {
+function group(
+  name: string,
+  { signal, seed, classes = ["benign", "malignant"], seeds = 1, folds = true }: Example,
+) {
   const root = join(folder, name);
   const paths = groupPaths(root);
   const members = FOLDS.flatMap((fold) =>
@@ -94,7 +97,9 @@ test("groups of the same folds: mean difference of the folds by the corrected t-
   });
   const differences = FOLDS.map((fold) => {
     const mean = (members: typeof a.members) => {
-      const own = members.filter((member) => member.fold === fold).map(({ predictions }) => accuracy(predictions));
+      const own = members
+        .filter((member) => member.fold === fold)
+        .map(({ predictions }) => accuracy(predictions));
       return own.reduce((sum, one) => sum + one) / own.length;
     };
     return mean(a.members) - mean(b.members);
@@ -146,11 +151,15 @@ test("a group that was not scored is refused with the command that scores it", (
   });
 });
 
-test("the page of compared groups holds its fold table", { skip: skipWithoutChromium, timeout: 60_000 }, async () => {
-  const html = readFileSync(join(folder, "out/comparison.html"), "utf8");
-  const { complaints, requests } = await openPage(html, async (page) => {
-    assert.equal(await page.locator("h2#folds").count(), 1);
-    assert.equal(await page.locator("table").count(), 3);
-  });
-  assert.deepEqual({ complaints, requests }, { complaints: [], requests: [] });
-});
+test(
+  "the page of compared groups holds its fold table",
+  { skip: skipWithoutChromium, timeout: 60_000 },
+  async () => {
+    const html = readFileSync(join(folder, "out/comparison.html"), "utf8");
+    const { complaints, requests } = await openPage(html, async (page) => {
+      assert.equal(await page.locator("h2#folds").count(), 1);
+      assert.equal(await page.locator("table").count(), 3);
+    });
+    assert.deepEqual({ complaints, requests }, { complaints: [], requests: [] });
+  },
+);

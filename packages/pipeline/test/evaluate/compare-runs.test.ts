@@ -33,13 +33,21 @@ test(
       result.pairs.pairs.map(({ first, second }) => `${first} ${second}`),
       ["good fair", "good poor", "fair poor"],
     );
-    const [goodPoor] = result.pairs.pairs.filter(({ first, second }) => first === "good" && second === "poor");
+    const [goodPoor] = result.pairs.pairs.filter(
+      ({ first, second }) => first === "good" && second === "poor",
+    );
     assert.equal(goodPoor!.metrics.accuracy!.test, "exact McNemar");
     assert.equal(goodPoor!.metrics.auroc!.test, "DeLong");
     assert.ok(goodPoor!.metrics.auroc!.adjusted < 0.05);
     for (const pair of result.pairs.pairs) assert.ok(pair.metrics.auroc!.adjusted >= pair.metrics.auroc!.p);
     assert.match(result.table, /^good − poor +\+0\.\d\d/m);
-    for (const name of ["comparison.json", "comparison.md", "comparison.tex", "comparison.svg", "comparison.png"])
+    for (const name of [
+      "comparison.json",
+      "comparison.md",
+      "comparison.tex",
+      "comparison.svg",
+      "comparison.png",
+    ])
       assert.ok(existsSync(join(out, name)), name);
     const { complaints, requests } = await openPage(readFileSync(result.page, "utf8"), async (page) => {
       assert.equal(await page.locator("svg[role=img] desc").count(), 1);
@@ -52,16 +60,22 @@ test(
 test("test sets that differ are refused, and the difference is named", async () => {
   const out = join(folder, "none");
   const refused = async (other: string, said: RegExp) =>
-    assert.rejects(compareRuns({ runs: [run("good", { signal: 2.5 }), other], out, resamples: 100 }), (error) => {
-      assert.ok(error instanceof PredictionsError);
-      assert.match(error.message, said);
-      return true;
-    });
+    assert.rejects(
+      compareRuns({ runs: [run("good", { signal: 2.5 }), other], out, resamples: 100 }),
+      (error) => {
+        assert.ok(error instanceof PredictionsError);
+        assert.match(error.message, said);
+        return true;
+      },
+    );
   await refused(
     run("elsewhere", { prefix: "x" }),
     /54 volumes only in good \(v0-0-0, .*54 volumes only in elsewhere \(xv0-0-0/s,
   );
-  await refused(run("fewer", { counts: [29, 24] }), /1 volumes only in good \(v0-29-0\); 0 volumes only in fewer/);
+  await refused(
+    run("fewer", { counts: [29, 24] }),
+    /1 volumes only in good \(v0-29-0\); 0 volumes only in fewer/,
+  );
   await refused(run("grades", { counts: [20, 20, 14] }), /classes are CT-0, CT-1 in one, CT-0, CT-1, CT-2/);
   const relabelled = run("relabelled");
   const file = runPaths(relabelled).predictions;

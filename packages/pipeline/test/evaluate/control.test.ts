@@ -65,7 +65,8 @@ slice: {model: slice_cnn, epochs: 8, batch_size: 32, learning_rate: 0.001, sched
   };
   const learnt = await scored("true", false);
   const control = await scored("shuffled", true);
-  const auroc = (metrics: typeof learnt) => metrics.test.find(({ model }) => model === "2d_vote")!.metrics.auroc;
+  const auroc = (metrics: typeof learnt) =>
+    metrics.test.find(({ model }) => model === "2d_vote")!.metrics.auroc;
   assert.ok(auroc(learnt).value > 0.8, JSON.stringify(auroc(learnt)));
   assert.equal(learnt.control, null);
   assert.equal(control.control?.atChance, true, JSON.stringify(control.control));

@@ -34,7 +34,12 @@ before(async () => {
 });
 
 test("the paper protocol scores val, leaves test unread, and says so; --no-images leaves no picture of a scan", async () => {
-  const { metrics, report, table } = await evaluate({ run, protocol: "paper", images: false, resamples: 100 });
+  const { metrics, report, table } = await evaluate({
+    run,
+    protocol: "paper",
+    images: false,
+    resamples: 100,
+  });
   assert.equal(report, join(run, "paper/report.html"));
   assert.deepEqual(metrics.test, []);
   assert.ok(metrics.val.length > 0 && table.includes("val: "));
@@ -90,11 +95,21 @@ test("every file that an evaluation leaves; scikit-learn agrees with its numbers
     "test-reads.jsonl",
   ])
     assert.ok(existsSync(join(run, name)), name);
-  for (const figure of ["models", "roc", "precision_recall", "risk_coverage", "vote_sweep", "protocols", "training"])
+  for (const figure of [
+    "models",
+    "roc",
+    "precision_recall",
+    "risk_coverage",
+    "vote_sweep",
+    "protocols",
+    "training",
+  ])
     for (const type of ["svg", "png"]) assert.ok(existsSync(join(run, `figures/${figure}.${type}`)), figure);
   if (spawnSync("/usr/bin/python3", ["-c", "import sklearn, scipy"]).status !== 0)
     return t.skip("python3-sklearn is absent: the numbers were not recomputed");
-  const { status, stdout } = spawnSync("/usr/bin/python3", [script, run, "--resamples", "0"], { encoding: "utf8" });
+  const { status, stdout } = spawnSync("/usr/bin/python3", [script, run, "--resamples", "0"], {
+    encoding: "utf8",
+  });
   assert.equal(status, 0, stdout);
 });
 

@@ -41,7 +41,9 @@ export function exampleRun(folder: string, options: ExampleRun): MetricsFile {
     return { ...all, part, ids: named(all.ids), subjects: named(all.subjects) };
   };
   const parts = protocol === "clean" ? (["val", "test"] as const) : (["val"] as const);
-  const slices = new Map(parts.map((part, k) => [part, slicesOf(of(part, "", 0, 0).labels, counts.length, seed + k)]));
+  const slices = new Map(
+    parts.map((part, k) => [part, slicesOf(of(part, "", 0, 0).labels, counts.length, seed + k)]),
+  );
   const predictions = parts.flatMap((part, k): Predictions[] => {
     const main = of(part, "2.5d", 10 * k, signal);
     const train = main.labels;
@@ -72,7 +74,9 @@ export function exampleRun(folder: string, options: ExampleRun): MetricsFile {
     external: null,
     labelsShuffled: false,
   };
-  const sites = scored.subjects.map((subject) => (Number(/-(\d+)$/.exec(subject)![1]) % 3 === 0 ? "north" : "south"));
+  const sites = scored.subjects.map((subject) =>
+    Number(/-(\d+)$/.exec(subject)![1]) % 3 === 0 ? "north" : "south",
+  );
   const numbers = evaluationMetrics(
     {
       protocol,

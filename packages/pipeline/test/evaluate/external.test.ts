@@ -31,7 +31,8 @@ before(async () => {
 /** The folder of a data set: its name and the beginning of its hash. */
 function externalOf(name: string, ending = ""): string {
   const found = readdirSync(join(run, "external")).filter(
-    (one) => one.startsWith(`${name}-`) && one.length === name.length + 13 + ending.length && one.endsWith(ending),
+    (one) =>
+      one.startsWith(`${name}-`) && one.length === name.length + 13 + ending.length && one.endsWith(ending),
   );
   assert.equal(found.length, 1, found.join());
   return join(run, "external", found[0]!);
@@ -106,7 +107,9 @@ test("volumes that the run was trained on, or chosen by, are left out, and the r
 });
 
 test("classes go by their names: another order gives the same labels, and other names have to be mapped", () => {
-  const renamed = changed(other, "renamed", ({ classes }) => ({ classes: classes.map((name) => `grade ${name}`) }));
+  const renamed = changed(other, "renamed", ({ classes }) => ({
+    classes: classes.map((name) => `grade ${name}`),
+  }));
   const unknown =
     /does not know the class grade CT-0, grade CT-1.*its classes are CT-0, CT-1, CT-2, CT-3, CT-4.*--map-classes 'grade CT-0=CT-0'/;
   assert.throws(() => scoredOn(renamed), { name: "RunError", message: unknown });
@@ -138,7 +141,10 @@ test("values of another unit are refused", () => {
     () => ({ unit: "arbitrary", range: [0, 255] }),
     (csv) => csv.replaceAll(",HU,", ",arbitrary,"),
   );
-  assert.throws(() => scoredOn(units), /was trained on values in HU, but .*units has values in arbitrary.*--unit/);
+  assert.throws(
+    () => scoredOn(units),
+    /was trained on values in HU, but .*units has values in arbitrary.*--unit/,
+  );
 });
 
 test("data sets of one name, and parts of one data set, have a folder each; a name cannot lead out of the run", async () => {

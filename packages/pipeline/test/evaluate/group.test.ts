@@ -63,9 +63,15 @@ test("members that contradict each other, lack a model, or are not of one cross-
       (error) => error instanceof PredictionsError && message.test(error.message),
     );
   const first = said("test", { a: 0.5, b: 0.5 });
-  refused([[first], [{ ...first, labels: [1, 1] }]], /2\.5d test: members give volume a different subjects or labels/);
+  refused(
+    [[first], [{ ...first, labels: [1, 1] }]],
+    /2\.5d test: members give volume a different subjects or labels/,
+  );
   refused([[first], [{ ...first, subjects: ["Z", "B"] }]], /volume a different subjects/);
-  refused([[first], [said("test", { a: 0.5, b: 0.5 }, "3d")]], /a member has no predictions of 2\.5d on test/);
+  refused(
+    [[first], [said("test", { a: 0.5, b: 0.5 }, "3d")]],
+    /a member has no predictions of 2\.5d on test/,
+  );
   refused(
     [[first], [said("test", { b: 0.5, c: 0.5 })]],
     /some volumes have 1 predictions, others 2: members are missing/,

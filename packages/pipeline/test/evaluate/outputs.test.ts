@@ -26,7 +26,10 @@ test("LaTeX: what means something to TeX is escaped, every row has the columns o
   const tables = latexTables(await exampleReport("binary"));
   const blocks = [...tables.matchAll(/\\begin\{tabular\}\{(l+)\}([^]*?)\\end\{tabular\}/g)];
   const labels = [...tables.matchAll(/\\label\{tab:([a-z]+)/g)].map(([, label]) => label);
-  assert.deepEqual([...new Set(labels)], ["participants", "models", "protocols", "classes", "pairs", "thresholds"]);
+  assert.deepEqual(
+    [...new Set(labels)],
+    ["participants", "models", "protocols", "classes", "pairs", "thresholds"],
+  );
   for (const [, columns = "", body = ""] of blocks)
     for (const row of body.split("\n").filter((line) => line.endsWith("\\\\")))
       assert.equal(row.split(/(?<!\\)&/).length, columns.length, row);
@@ -40,7 +43,11 @@ test("LaTeX: a row that begins with a bracket or a star is none of the row befor
     ["a\u202eb", "[0.1]"],
   ];
   const text = latexTable({ label: "x", caption: "X", columns: ["class", "n"], rows });
-  for (const line of ["    {}[1, 2) & a \\\\", "    {}* & b \\\\", "    a\\textbackslash{}u202eb & [0.1] \\\\"])
+  for (const line of [
+    "    {}[1, 2) & a \\\\",
+    "    {}* & b \\\\",
+    "    a\\textbackslash{}u202eb & [0.1] \\\\",
+  ])
     assert.ok(text.split("\n").includes(line), line);
 });
 
@@ -66,7 +73,9 @@ test("Markdown tables, model card and checklist of a report that no run made lea
   assert.match(markdownTables(input), /## Models on test\n\n\| model \| accuracy/);
   assert.match(modelCard(input), /\*\*Cost\*\*: to be filled in by the authors/);
   const filled = checklist(input);
-  const open = filled.split("\n").filter((line) => line.endsWith("| to be filled in by the authors |")).length;
+  const open = filled
+    .split("\n")
+    .filter((line) => line.endsWith("| to be filled in by the authors |")).length;
   const items = filled.split("\n").filter((line) => line.startsWith("| ")).length - 1; // the head
   assert.match(filled, new RegExp(`^${items - open} of ${items} items are answered`, "m"));
   assert.ok(open > 10 && open < items / 2);
@@ -167,7 +176,10 @@ test("a part with one class alone, or without one of several, still has its numb
       const all = simulate({ model, seed, counts: part === "val" ? counts : tested, signal: 1 });
       return { ...all, part, subjects: all.subjects.map((subject) => `${part} ${subject}`) };
     };
-    const predictions = (["val", "test"] as const).flatMap((part) => [of(part, "2d_vote", 1), of(part, "2.5d", 2)]);
+    const predictions = (["val", "test"] as const).flatMap((part) => [
+      of(part, "2d_vote", 1),
+      of(part, "2.5d", 2),
+    ]);
     const run = {
       name: "x",
       method: "2.5d",

@@ -11,7 +11,9 @@ import { exampleRun, type ExampleRun } from "./example-run.js";
 
 const SCRIPT = new URL("../../../../../scripts/recompute_report.py", import.meta.url).pathname;
 const there = spawnSync("/usr/bin/python3", ["-c", "import sklearn, scipy"]).status === 0;
-const skip = there ? false : "python3-sklearn or python3-scipy is absent: scripts/setup.sh test installs them";
+const skip = there
+  ? false
+  : "python3-sklearn or python3-scipy is absent: scripts/setup.sh test installs them";
 const folder = mkdtempSync(join(tmpdir(), "slicestack-recompute-"));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -21,9 +23,13 @@ interface Found {
 }
 
 function recompute(run: string, resamples = 0): Found & { status: number | null } {
-  const { status, stdout, stderr } = spawnSync("/usr/bin/python3", [SCRIPT, run, "--resamples", String(resamples)], {
-    encoding: "utf8",
-  });
+  const { status, stdout, stderr } = spawnSync(
+    "/usr/bin/python3",
+    [SCRIPT, run, "--resamples", String(resamples)],
+    {
+      encoding: "utf8",
+    },
+  );
   assert.notEqual(stdout, "", stderr);
   return { status, ...(JSON.parse(stdout) as Found) };
 }
@@ -46,13 +52,24 @@ const cases: Record<string, { options: Omit<ExampleRun, "name">; sections: strin
   },
   grades: {
     options: { counts: [14, 18, 11, 6] },
-    sections: ["metrics", "intervals of shares", "ROC curves", "PR curves", "Brier parts", "Holm", "risk-coverage"],
+    sections: [
+      "metrics",
+      "intervals of shares",
+      "ROC curves",
+      "PR curves",
+      "Brier parts",
+      "Holm",
+      "risk-coverage",
+    ],
   },
   "several volumes a subject": {
     options: { counts: [16, 12], volumesEach: 2 },
     sections: ["metrics", "intervals of shares", "prediction sets", "differences", "reliability"],
   },
-  "the paper protocol": { options: { counts: [20, 20], protocol: "paper" }, sections: ["metrics", "vote sweep"] },
+  "the paper protocol": {
+    options: { counts: [20, 20], protocol: "paper" },
+    sections: ["metrics", "vote sweep"],
+  },
 };
 
 for (const [name, { options, sections, resamples = 0 }] of Object.entries(cases))

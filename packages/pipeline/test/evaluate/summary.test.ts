@@ -43,7 +43,8 @@ test("predictions.csv: broken files are refused with file and line", () => {
       writeFileSync(path, text);
       assert.throws(
         () => readPredictions(path),
-        (error) => error instanceof PredictionsError && pattern.test(error.message) && error.message.startsWith(path),
+        (error) =>
+          error instanceof PredictionsError && pattern.test(error.message) && error.message.startsWith(path),
       );
     };
     refuses("", /empty file/);
@@ -61,7 +62,10 @@ test("predictions.csv: broken files are refused with file and line", () => {
 });
 
 test("a summary holds every metric; proportions have Wilson's interval where subjects have one volume each", () => {
-  const [summary] = summarise([simulate({ model: "2.5d", seed: 1, counts: [20, 12, 9], signal: 1.5 })], options);
+  const [summary] = summarise(
+    [simulate({ model: "2.5d", seed: 1, counts: [20, 12, 9], signal: 1.5 })],
+    options,
+  );
   assert.deepEqual(Object.keys(summary!.metrics), [...METRICS]);
   assert.equal(summary!.metrics.accuracy.interval.method, "wilson");
   assert.equal(summary!.metrics.balancedAccuracy.interval.method, "wilson, combined");
@@ -93,7 +97,10 @@ test("several volumes a subject: bootstrap over subjects, wider than if volumes 
     labels: rows.map((i) => volumes.labels[i]!),
     probabilities: rows.map((i) => volumes.probabilities[i]!),
   };
-  const [alone, grouped, naive] = summarise([volumes, repeated, { ...repeated, subjects: repeated.ids }], options);
+  const [alone, grouped, naive] = summarise(
+    [volumes, repeated, { ...repeated, subjects: repeated.ids }],
+    options,
+  );
   assert.equal(grouped!.metrics.accuracy.interval.method, "wilson, clustered");
   assert.equal(grouped!.subjects, 30);
   const width = (summary = alone) =>
@@ -107,7 +114,13 @@ test("metrics for grades are NaN where the classes are not ordered; binary rates
     ...options,
     ordinal: false,
   });
-  for (const name of ["quadraticKappa", "meanAbsoluteError", "offByOneAccuracy", "sensitivity", "auprc"] as const)
+  for (const name of [
+    "quadraticKappa",
+    "meanAbsoluteError",
+    "offByOneAccuracy",
+    "sensitivity",
+    "auprc",
+  ] as const)
     assert.ok(Number.isNaN(summary!.metrics[name].value), name);
 });
 
@@ -116,7 +129,9 @@ test("absent class, one subject of a class: values where defined, and warnings",
   const [summary] = summarise([predictions], options);
   assert.match(summary!.warnings.join(), /No test volume of class CT-2.*Means over classes use the other 2/);
   assert.match(summary!.warnings.join(), /Class CT-1 has one test subject: .* depend on it,/);
-  assert.ok(Number.isNaN(summary!.perClass[2]!.recall.value) && Number.isNaN(summary!.perClass[2]!.auroc.value));
+  assert.ok(
+    Number.isNaN(summary!.perClass[2]!.recall.value) && Number.isNaN(summary!.perClass[2]!.auroc.value),
+  );
   assert.ok(Number.isFinite(summary!.metrics.auroc.value));
   assert.equal(summary!.perClass[2]!.recall.interval.method, "none");
   const [several] = summarise([simulate({ model: "m", seed: 4, counts: [1, 1, 6], signal: 1 })], options);
@@ -125,8 +140,16 @@ test("absent class, one subject of a class: values where defined, and warnings",
 
 test("a perfect predictor is worth as many trials as it has subjects of each class; a constant one has no interval", () => {
   const [majority] = examplePredictions([9, 6]);
-  const perfect = { ...majority!, model: "2.5d", probabilities: majority!.labels.map((label) => [1 - label, label]) };
-  const [summary, constant] = summarise([perfect, majority!], { classes: ["a", "b"], seed: 1, resamples: 100 });
+  const perfect = {
+    ...majority!,
+    model: "2.5d",
+    probabilities: majority!.labels.map((label) => [1 - label, label]),
+  };
+  const [summary, constant] = summarise([perfect, majority!], {
+    classes: ["a", "b"],
+    seed: 1,
+    resamples: 100,
+  });
   // Wilson's lower bounds of 9 in 9 and 6 in 6 with the quantile of t, 14 degrees of freedom: 0.66 and 0.57.
   assert.equal(formatEstimate(summary!.metrics.balancedAccuracy), "1.00 [0.72, 1.00]");
   assert.equal(formatEstimate(summary!.metrics.accuracy), "1.00 [0.80, 1.00]");
@@ -144,7 +167,12 @@ test("perfect, several volumes a subject: shares have Wilson's interval with sub
   close(sensitivity.interval.low, 10 / (10 + 2.2621571627409915 ** 2), 1e-9, "sensitivity");
   // The mean of two recalls, each with 9 degrees of freedom.
   const recallLow = 10 / (10 + 2.10092204024096 ** 2);
-  close(balancedAccuracy.interval.low, 1 - Math.hypot(1 - recallLow, 1 - recallLow) / 2, 1e-9, "balanced accuracy");
+  close(
+    balancedAccuracy.interval.low,
+    1 - Math.hypot(1 - recallLow, 1 - recallLow) / 2,
+    1e-9,
+    "balanced accuracy",
+  );
   assert.deepEqual(summary!.perClass[0]!.precision.interval, sensitivity.interval);
 });
 
@@ -161,7 +189,12 @@ test("a reliability plot carries its intervals, over subjects where they have se
 });
 
 test("paired difference: of a model with itself 0, antisymmetric, indifferent to the order of rows", () => {
-  const [, , vote, full] = examplePredictions([20, 16]) as [Predictions, Predictions, Predictions, Predictions];
+  const [, , vote, full] = examplePredictions([20, 16]) as [
+    Predictions,
+    Predictions,
+    Predictions,
+    Predictions,
+  ];
   const settings = { classes: ["a", "b"], seed: 5, resamples: 300 };
   const same = compareModels(full, full, settings).metrics.balancedAccuracy;
   assert.equal(same.value, 0);
@@ -179,7 +212,10 @@ test("paired difference: of a model with itself 0, antisymmetric, indifferent to
     labels: [...vote.labels].reverse(),
     probabilities: [...vote.probabilities].reverse(),
   };
-  assert.deepEqual(compareModels(full, reversed, settings).metrics, compareModels(full, vote, settings).metrics);
+  assert.deepEqual(
+    compareModels(full, reversed, settings).metrics,
+    compareModels(full, vote, settings).metrics,
+  );
 });
 
 test("models on different volumes, labels or parts are not compared", () => {
@@ -191,7 +227,10 @@ test("models on different volumes, labels or parts are not compared", () => {
       (error) => error instanceof PredictionsError && pattern.test(error.message),
     );
   refused({ ...vote, part: "val" }, /one was scored on test, the other on val/);
-  refused({ ...vote, ids: vote.ids.map((id, i) => (i === 3 ? "other" : id)) }, /was not predicted by 2d_vote/);
+  refused(
+    { ...vote, ids: vote.ids.map((id, i) => (i === 3 ? "other" : id)) },
+    /was not predicted by 2d_vote/,
+  );
   refused(
     { ...vote, labels: vote.labels.map((label, i) => (i === 3 ? 1 - label : label)) },
     /another label or subject/,
@@ -208,7 +247,10 @@ test("tables: aligned columns, both names of both accuracies, signs and dashes (
   assert.match(lines[0]!, /^model +accuracy +balanced accuracy +macro F1 +AUROC$/);
   const column = lines[0]!.indexOf("balanced");
   for (const line of lines.slice(2, 6)) assert.match(line.slice(column), /^\d\.\d\d \[/);
-  assert.match(lines.at(-1)!, /balanced accuracy is called 'weighted' accuracy and plain accuracy 'unweighted'/);
+  assert.match(
+    lines.at(-1)!,
+    /balanced accuracy is called 'weighted' accuracy and plain accuracy 'unweighted'/,
+  );
   assert.equal(
     markdownTable(summaries, differences)
       .split("\n")

@@ -14,7 +14,13 @@ const ten = Array.from({ length: 10 }, (_, k) => k + 100);
 const adding = (worth: readonly number[]) => (kept: ReadonlySet<number>) =>
   ten.reduce((sum, cell, k) => sum + (kept.has(cell) ? worth[k]! : 0), 0);
 
-function check(worth: number[], values: number[], steps = 10, draws = 400, random = new Random(3)): OrderCheck {
+function check(
+  worth: number[],
+  values: number[],
+  steps = 10,
+  draws = 400,
+  random = new Random(3),
+): OrderCheck {
   const deletable = { cells: ten, probability: adding(worth), steps };
   return checkOrder(deletable, values, randomCurves(deletable, draws, random), random.fork("ties"));
 }
@@ -134,7 +140,10 @@ function subjects(gains: readonly number[], randomised: number | null, gap = 0):
 test("warnings: no better than chance, one subject, much the same from random weights, a sum that is missed; none for a good map", () => {
   const warn = (...of: Parameters<typeof subjects>) => summarise(subjects(...of), 1).warnings;
   assert.deepEqual(warn([0.2, 0.3, 0.25, 0.1], 0.05), []);
-  assert.match(warn([0.2, -0.3, 0.1, -0.1], 0.05).join(), /not shown to be better than a random order over 4 subjects/);
+  assert.match(
+    warn([0.2, -0.3, 0.1, -0.1], 0.05).join(),
+    /not shown to be better than a random order over 4 subjects/,
+  );
   assert.match(warn([-0.2, -0.3, -0.2], null).join(), /Do not interpret these maps/);
   assert.match(warn([0, 0, 0], null).join(), /not shown to be better/);
   assert.match(warn([0.4], 0).join(), /a single subject has no interval/);

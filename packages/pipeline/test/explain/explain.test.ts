@@ -81,7 +81,9 @@ test("2.5D: files of each volume in the space of its scan, explain.json with wha
     assert.equal(one.slices.length, 8);
     const total = one.slices.reduce((sum, { weight }) => sum + weight!, 0);
     assert.ok(Math.abs(total - 1) < 1e-4, "attention weights");
-    assert.ok(one.slices.every(({ leftOut, air, ig, gradcam }) => [leftOut, air, ig, gradcam].every(Number.isFinite)));
+    assert.ok(
+      one.slices.every(({ leftOut, air, ig, gradcam }) => [leftOut, air, ig, gradcam].every(Number.isFinite)),
+    );
     const bySlice = one.slices.reduce((sum, { ig }) => sum + ig!, 0);
     assert.ok(Math.abs(bySlice - one.completeness!.sum) < 1e-3 * Math.max(1, Math.abs(bySlice)));
     for (const kind of ["gradcam", "ig"] as const) {
@@ -105,7 +107,10 @@ test("2.5D: files of each volume in the space of its scan, explain.json with wha
     summary.maps.map(({ kind }) => kind),
     ["gradcam", "ig"],
   );
-  const record = JSON.parse(readFileSync(join(run, "explained", "explain.json"), "utf8")) as Record<string, unknown>;
+  const record = JSON.parse(readFileSync(join(run, "explained", "explain.json"), "utf8")) as Record<
+    string,
+    unknown
+  >;
   assert.deepEqual([record["version"], record["method"], record["layer"]], [1, "2.5d", "bn3"]);
   assert.deepEqual((record["subjects"] as unknown[]).length, 2);
   const text = explainText(result);
@@ -172,7 +177,9 @@ test("3D: a layer by name, one class for all, volumes by id and by subject, with
   );
   assert.equal(result.layer, "slice_cnn.bn2");
   assert.ok(
-    result.subjects.every(({ slices }) => slices.length === 8 && slices.every(({ leftOut }) => leftOut === null)),
+    result.subjects.every(
+      ({ slices }) => slices.length === 8 && slices.every(({ leftOut }) => leftOut === null),
+    ),
   );
   assert.deepEqual(result.summary.maps, []);
   await assert.rejects(
@@ -180,18 +187,25 @@ test("3D: a layer by name, one class for all, volumes by id and by subject, with
     (error) => error instanceof ExplainError && /no CT-9\. It has CT-0/.test(error.message),
   );
   await assert.rejects(explained(run, { ids: ["0099"] }), /0099: no volume or subject/);
-  await assert.rejects(explained(run, { layer: "fc1" }), /expected maps, fc1 has an output of shape \[1, 512\]/);
+  await assert.rejects(
+    explained(run, { layer: "fc1" }),
+    /expected maps, fc1 has an output of shape \[1, 512\]/,
+  );
 });
 
 test("2D; a run that is stopped leaves no explain.json, one that is not trained is refused", async () => {
   const run = await trained("slices", smallConfig({ ...task, method: "2d", "slice.epochs": "1" }));
   const stop = new AbortController();
-  await assert.rejects(explained(run, { signal: stop.signal, onProgress: () => stop.abort() }), { name: "AbortError" });
+  await assert.rejects(explained(run, { signal: stop.signal, onProgress: () => stop.abort() }), {
+    name: "AbortError",
+  });
   assert.ok(!existsSync(join(run, "explained", "explain.json")));
   const { explained: what, subjects } = await explained(run, { count: 1, check: false, kinds: ["gradcam"] });
   assert.match(what, /^2d_vote/);
   assert.ok(
-    subjects[0]!.slices.every(({ weight, leftOut, ig }) => weight === null && ig === null && Number.isFinite(leftOut)),
+    subjects[0]!.slices.every(
+      ({ weight, leftOut, ig }) => weight === null && ig === null && Number.isFinite(leftOut),
+    ),
   );
   assert.ok(!existsSync(join(run, "explained", `${subjects[0]!.id}-ig.png`)));
   rmSync(join(run, "checkpoints"), { recursive: true });

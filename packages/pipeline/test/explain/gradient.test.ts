@@ -27,7 +27,9 @@ for (const name of ["vote", "maps_3d", ...headNames] as const) {
         name === "vote"
           ? null
           : name === "maps_3d"
-            ? Object.assign(new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 }), { sees: "maps" as const })
+            ? Object.assign(new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 }), {
+                sees: "maps" as const,
+              })
             : createHead({ model: name, dropout: 0 }, shape);
       using _head = head;
       for (const module of [trunk, head]) module?.to({ dtype: "float64" });

@@ -35,17 +35,21 @@ leakFree("by default the last stage whose maps are at least 7 x 7, of every trun
   assert.equal(ofVoxels("volume_cnn", [32, 40, 4]), "slice_cnn.bn3");
 });
 
-leakFree("by name: a batch norm is rectified, a stage is its last block, an unknown name gets a suggestion", () => {
-  using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [64, 64]);
-  const layer = targetLayer(model, [64, 64], "resnet.layer2");
-  assert.deepEqual([layer.name, layer.rectified], ["resnet.layer2.1", false]);
-  assert.equal(targetLayer(model, [64, 64], "resnet.bn1").rectified, true);
-  assert.throws(
-    () => targetLayer(model, [64, 64], "resnet.layr4"),
-    (error) =>
-      error instanceof ExplainError && /no layer resnet\.layr4\. Did you mean resnet\.layer4/.test(error.message),
-  );
-});
+leakFree(
+  "by name: a batch norm is rectified, a stage is its last block, an unknown name gets a suggestion",
+  () => {
+    using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [64, 64]);
+    const layer = targetLayer(model, [64, 64], "resnet.layer2");
+    assert.deepEqual([layer.name, layer.rectified], ["resnet.layer2.1", false]);
+    assert.equal(targetLayer(model, [64, 64], "resnet.bn1").rectified, true);
+    assert.throws(
+      () => targetLayer(model, [64, 64], "resnet.layr4"),
+      (error) =>
+        error instanceof ExplainError &&
+        /no layer resnet\.layr4\. Did you mean resnet\.layer4/.test(error.message),
+    );
+  },
+);
 
 leakFree("a tap sees each call and leaves the layer as it was, also where the model throws", () => {
   using model = new Sequential(new Conv2d(1, 2, 3), new Conv2d(2, 1, 3));

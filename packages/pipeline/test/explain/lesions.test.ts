@@ -1,7 +1,15 @@
 /** Phantoms whose lesions are known: maps of a small model that was trained on them lie in the lesions, and hold their checks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromTypedArray, functional as F, liveTensors, manualSeed, Scope, scope, type Tensor } from "@slicestack/torch";
+import {
+  fromTypedArray,
+  functional as F,
+  liveTensors,
+  manualSeed,
+  Scope,
+  scope,
+  type Tensor,
+} from "@slicestack/torch";
 import { Conv2d, Linear, ReLU, Sequential } from "@slicestack/torch/nn";
 import { Adam } from "@slicestack/torch/optim";
 import type { Volume } from "@slicestack/volume";
@@ -46,7 +54,13 @@ const [TRAINED, HELD_OUT] = [8, 6];
 
 /** People with CT-3, each with a healthy twin of the same body, breath and noise. */
 function people(): { ill: Volume; healthy: Volume }[] {
-  const plans = planScans({ subjects: 100, counts: [0, 0, 0, TRAINED + HELD_OUT, 0], seed: 8, minimum: 1, size: 40 });
+  const plans = planScans({
+    subjects: 100,
+    counts: [0, 0, 0, TRAINED + HELD_OUT, 0],
+    seed: 8,
+    minimum: 1,
+    size: 40,
+  });
   const own = plans.filter((plan, k) => plans.findIndex(({ subject }) => subject === plan.subject) === k);
   const draw = (plan: ScanPlan) => drawScan(plan, "LPS").volume;
   return own.map((plan) => ({ ill: draw(plan), healthy: draw({ ...plan, label: 0 }) }));
@@ -136,7 +150,9 @@ test("people whom the model never saw: half as much again of each map lies in th
       return explained;
     });
     for (const kind of MAP_KINDS)
-      ratios[kind].forEach((ratio, k) => assert.ok(ratio > 1.5, `${kind}, ${found[k]!.id}: ${ratio} times chance`));
+      ratios[kind].forEach((ratio, k) =>
+        assert.ok(ratio > 1.5, `${kind}, ${found[k]!.id}: ${ratio} times chance`),
+      );
     const ig = summarise(subjects, 1).maps.find(({ kind }) => kind === "ig")!;
     assert.ok(ig.better, JSON.stringify([ig.deletion, ig.insertion]));
     assert.ok(ig.randomised.value < 0.5, String(ig.randomised.value));

@@ -34,9 +34,18 @@ class Halves extends SliceModel {
 }
 
 const near = (found: number, wanted: number, what = "") =>
-  assert.ok(Math.abs(found - wanted) < 2e-5 * Math.max(1, Math.abs(wanted)), `${what}: ${found}, wanted ${wanted}`);
+  assert.ok(
+    Math.abs(found - wanted) < 2e-5 * Math.max(1, Math.abs(wanted)),
+    `${what}: ${found}, wanted ${wanted}`,
+  );
 
-function functionOf(folder: string, trunk: SliceModel, readOut: ReadOut, depth: number, size: [number, number]) {
+function functionOf(
+  folder: string,
+  trunk: SliceModel,
+  readOut: ReadOut,
+  depth: number,
+  size: [number, number],
+) {
   const dataset = randomDataset(folder, [depth], size);
   const store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
   const model = new SliceFunction({
@@ -52,7 +61,10 @@ function functionOf(folder: string, trunk: SliceModel, readOut: ReadOut, depth: 
 /** Means of the halves of each slice, normalised, from the units of the store. */
 const halvesOf = (unit: Tensor) =>
   unit.unbind(0).map((slice) => {
-    const [left, right] = slice.chunk(2, 2).map((half) => (half.mean().item() - 0.485) / 0.229) as [number, number];
+    const [left, right] = slice.chunk(2, 2).map((half) => (half.mean().item() - 0.485) / 0.229) as [
+      number,
+      number,
+    ];
     return { left, right };
   });
 const meanOf = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
@@ -95,28 +107,38 @@ leakFree("2D, by hand: the mean of the slices' probabilities, without the slice"
     .leftOut!.forEach((found, k) => near(found, oddsOf(chances.filter((_, other) => other !== k))));
 });
 
-leakFree("every head: a slice that is left out is as if its place held nothing; air is as if it held air", (folder) => {
-  manualSeed(4);
-  for (const name of [...headNames, "maps_3d"] as const) {
-    using trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [16, 16]);
-    using head =
-      name === "maps_3d"
-        ? Object.assign(new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 }), { sees: "maps" as const })
-        : createHead({ model: name, dropout: 0 }, { embedding: trunk.embedding, slices: 7, classes: 3 });
-    const { model, store, unit } = functionOf(folder, trunk, headReadOut(trunk, head, 7), 5, [16, 16]);
-    using _store = store;
-    const { leftOut, air } = model.occluded(unit, 2);
-    const full = model.score(unit, 2);
-    assert.ok(leftOut!.every(Number.isFinite) && leftOut!.some((one) => Math.abs(one - full) > 1e-6), name);
-    const airSlice = model.baseline(unit.narrow(0, 0, 1), "air");
-    const withAir = cat([unit.narrow(0, 0, 3), airSlice, unit.narrow(0, 4, 1)]);
-    near(air[3]!, model.score(withAir, 2), `${name}: air`);
-    // The last slice left out is a volume of one slice less; for heads blind to order so is any other.
-    near(leftOut![4]!, model.score(unit.narrow(0, 0, 4), 2), `${name}: last`);
-    const blind = ["mean", "max", "attention", "topk", "noisy_or", "gru"].includes(name);
-    if (blind) near(leftOut![1]!, model.score(cat([unit.narrow(0, 0, 1), unit.narrow(0, 2, 3)]), 2), `${name}: second`);
-  }
-});
+leakFree(
+  "every head: a slice that is left out is as if its place held nothing; air is as if it held air",
+  (folder) => {
+    manualSeed(4);
+    for (const name of [...headNames, "maps_3d"] as const) {
+      using trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [16, 16]);
+      using head =
+        name === "maps_3d"
+          ? Object.assign(new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 }), {
+              sees: "maps" as const,
+            })
+          : createHead({ model: name, dropout: 0 }, { embedding: trunk.embedding, slices: 7, classes: 3 });
+      const { model, store, unit } = functionOf(folder, trunk, headReadOut(trunk, head, 7), 5, [16, 16]);
+      using _store = store;
+      const { leftOut, air } = model.occluded(unit, 2);
+      const full = model.score(unit, 2);
+      assert.ok(leftOut!.every(Number.isFinite) && leftOut!.some((one) => Math.abs(one - full) > 1e-6), name);
+      const airSlice = model.baseline(unit.narrow(0, 0, 1), "air");
+      const withAir = cat([unit.narrow(0, 0, 3), airSlice, unit.narrow(0, 4, 1)]);
+      near(air[3]!, model.score(withAir, 2), `${name}: air`);
+      // The last slice left out is a volume of one slice less; for heads blind to order so is any other.
+      near(leftOut![4]!, model.score(unit.narrow(0, 0, 4), 2), `${name}: last`);
+      const blind = ["mean", "max", "attention", "topk", "noisy_or", "gru"].includes(name);
+      if (blind)
+        near(
+          leftOut![1]!,
+          model.score(cat([unit.narrow(0, 0, 1), unit.narrow(0, 2, 3)]), 2),
+          `${name}: second`,
+        );
+    }
+  },
+);
 
 leakFree("3D: a slice of air in the place of each slice of the input", (folder) => {
   manualSeed(5);
@@ -146,7 +168,9 @@ leakFree("log-odds: of two classes, of three, of ordered ones, by their probabil
   const logits = fromTypedArray(Float64Array.of(0.3, -1.2, 2.1), [1, 3]);
   for (const outputs of [softmaxOutputs, ordinalOutputs]) {
     const chances = scope(() => outputs.probabilities(logits).toArray());
-    scope(() => outputs.logProbabilities(logits).toArray()).forEach((value, k) => near(value, Math.log(chances[k]!)));
+    scope(() => outputs.logProbabilities(logits).toArray()).forEach((value, k) =>
+      near(value, Math.log(chances[k]!)),
+    );
     chances.forEach((chance, k) =>
       near(
         scope(() => logOdds(outputs.logProbabilities(logits), k).item()),

@@ -42,7 +42,12 @@ process.on("exit", () => setNumThreads(threads));
 
 const tight = { relative: 1e-8, ofLargest: 1e-10 };
 
-function ofSlices(folder: string, of: MapCase, model: SliceModel, readOut: ReadOut): VolumeFunction & Disposable {
+function ofSlices(
+  folder: string,
+  of: MapCase,
+  model: SliceModel,
+  readOut: ReadOut,
+): VolumeFunction & Disposable {
   const [, , height = 0, width = 0] = of.shape;
   const dataset = randomDataset(folder, [of.shape[0]!], [height, width]);
   const store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
@@ -83,7 +88,12 @@ const makers: Record<string, (folder: string, of: MapCase) => VolumeFunction & D
     const trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, of.classes, [24, 32]);
     const shape = { embedding: trunk.embedding, slices: 23, classes: of.classes };
     // The head is made for more slices than there are: padding must not show.
-    return ofSlices(folder, of, trunk, headReadOut(trunk, createHead({ model: "attention", dropout: 0 }, shape), 23));
+    return ofSlices(
+      folder,
+      of,
+      trunk,
+      headReadOut(trunk, createHead({ model: "attention", dropout: 0 }, shape), 23),
+    );
   },
   "3d": (folder, of) => ofVoxels(folder, of, "simple"),
   volume_cnn: (folder, of) => ofVoxels(folder, of, "volume_cnn"),
@@ -94,44 +104,51 @@ function check(found: Tensor, wanted: Sampled, what: string): void {
 }
 
 for (const of of cases) {
-  leakFree(`${of.name}: probabilities, gradient, Grad-CAM and integrated gradients are PyTorch's`, (folder) => {
-    using model = makers[of.name]!(folder, of);
-    const unit = scope(() => scatter(of.shape, 1000).mul(0.5).add(0.5));
-    expectAllNear(model.predict(unit).probabilities_K, of.probabilities, tight, "probabilities");
-    const { score, input } = model.gradient(unit, of.target, null);
-    expectNear(score, of.score, 1, tight, "score");
-    expectNear(model.score(unit, of.target), of.score, 1, tight, "score without gradient");
-    check(input, of.gradient, "gradient");
+  leakFree(
+    `${of.name}: probabilities, gradient, Grad-CAM and integrated gradients are PyTorch's`,
+    (folder) => {
+      using model = makers[of.name]!(folder, of);
+      const unit = scope(() => scatter(of.shape, 1000).mul(0.5).add(0.5));
+      expectAllNear(model.predict(unit).probabilities_K, of.probabilities, tight, "probabilities");
+      const { score, input } = model.gradient(unit, of.target, null);
+      expectNear(score, of.score, 1, tight, "score");
+      expectNear(model.score(unit, of.target), of.score, 1, tight, "score without gradient");
+      check(input, of.gradient, "gradient");
 
-    const cam_PHW = gradCam(model, unit, of.target, model.layer(of.layer));
-    const norms = cam_PHW.unbind(0).map((plane) => plane.norm().item());
-    expectAllNear(norms, of.camNorms, tight, "Grad-CAM, norm of each plane");
-    const laid = of.name === "3d" ? cam_PHW.permute(1, 2, 0) : cam_PHW;
-    check(laid, of.cam, "Grad-CAM");
+      const cam_PHW = gradCam(model, unit, of.target, model.layer(of.layer));
+      const norms = cam_PHW.unbind(0).map((plane) => plane.norm().item());
+      expectAllNear(norms, of.camNorms, tight, "Grad-CAM, norm of each plane");
+      const laid = of.name === "3d" ? cam_PHW.permute(1, 2, 0) : cam_PHW;
+      check(laid, of.cam, "Grad-CAM");
 
-    const baseline = unit.mul(0).add(fromTypedArray(Float64Array.of(0.25)));
-    const options = { steps: 5 };
-    const { attribution, sum } = integratedGradients(model, unit, baseline, of.target, options);
-    check(attribution, of.integrated, "integrated gradients");
-    expectNear(sum, of.sum, Math.abs(of.sum), tight, "their sum");
-  });
+      const baseline = unit.mul(0).add(fromTypedArray(Float64Array.of(0.25)));
+      const options = { steps: 5 };
+      const { attribution, sum } = integratedGradients(model, unit, baseline, of.target, options);
+      check(attribution, of.integrated, "integrated gradients");
+      expectNear(sum, of.sum, Math.abs(of.sum), tight, "their sum");
+    },
+  );
 }
 
-leakFree("completeness: the attributions add up to f(x) - f(baseline), the closer the more steps", (folder) => {
-  for (const [name, steps] of [
-    ["2.5d", 32],
-    ["volume_cnn", 24],
-  ] as const) {
-    const of = cases.find((one) => one.name === name)!;
-    using model = makers[name]!(folder, of);
-    const unit = scope(() => scatter(of.shape, 1000).mul(0.5).add(0.5));
-    const baseline = model.baseline(unit, "air");
-    const gapOf = (steps: number) => scope(() => integratedGradients(model, unit, baseline, of.target, { steps }));
-    const { gap, score, baselineScore, sum } = gapOf(steps);
-    const wide = Math.abs(score - baselineScore);
-    assert.ok(wide > 0.05, `${name}: a way to go, ${wide}`);
-    assert.ok(Math.abs(gap) < 0.1 * wide, `${name}: gap ${gap} of ${wide}`);
-    assert.ok(Math.abs(sum - gap - (score - baselineScore)) < 1e-9);
-    assert.ok(Math.abs(gapOf(2).gap) > Math.abs(gap), `${name}: 2 steps are worse than ${steps}`);
-  }
-});
+leakFree(
+  "completeness: the attributions add up to f(x) - f(baseline), the closer the more steps",
+  (folder) => {
+    for (const [name, steps] of [
+      ["2.5d", 32],
+      ["volume_cnn", 24],
+    ] as const) {
+      const of = cases.find((one) => one.name === name)!;
+      using model = makers[name]!(folder, of);
+      const unit = scope(() => scatter(of.shape, 1000).mul(0.5).add(0.5));
+      const baseline = model.baseline(unit, "air");
+      const gapOf = (steps: number) =>
+        scope(() => integratedGradients(model, unit, baseline, of.target, { steps }));
+      const { gap, score, baselineScore, sum } = gapOf(steps);
+      const wide = Math.abs(score - baselineScore);
+      assert.ok(wide > 0.05, `${name}: a way to go, ${wide}`);
+      assert.ok(Math.abs(gap) < 0.1 * wide, `${name}: gap ${gap} of ${wide}`);
+      assert.ok(Math.abs(sum - gap - (score - baselineScore)) < 1e-9);
+      assert.ok(Math.abs(gapOf(2).gap) > Math.abs(gap), `${name}: 2 steps are worse than ${steps}`);
+    }
+  },
+);

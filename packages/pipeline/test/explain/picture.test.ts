@@ -87,7 +87,9 @@ test("the strip: bars up for slices that speak for the class, down for the other
   assert.ok(up.n > 100 && down.n > 50 && up.n > 1.5 * down.n, `${up.n}, ${down.n}`);
   assert.ok(up.y < down.y);
   // Slice 6 of 8, and 7 of 8.
-  assert.ok(Math.abs(up.x / picture.width - 5.5 / 8) < 0.03 && Math.abs(down.x / picture.width - 6.5 / 8) < 0.03);
+  assert.ok(
+    Math.abs(up.x / picture.width - 5.5 / 8) < 0.03 && Math.abs(down.x / picture.width - 6.5 / 8) < 0.03,
+  );
 });
 
 test("from each part of the volume the slice where the map is strongest; the middle where it is nowhere", () => {

@@ -30,7 +30,10 @@ leakFree(
   (folder) => {
     // Values within all windows, so that nothing is cut and the input is linear in the stored voxels.
     const dataset = randomDataset(folder, [4, 5], [6, 8]);
-    const run = config({ "transform.windows": "[[-2000, 1000], [-1500, 2000]]", "transform.neighbours": "3" });
+    const run = config({
+      "transform.windows": "[[-2000, 1000], [-1500, 2000]]",
+      "transform.neighbours": "3",
+    });
     using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
     const volume = dataset.volumes[1]!;
     const slices = store.slicesOf(volume);
@@ -67,7 +70,10 @@ leakFree(
     const placed = mapsToVolume(map, [1, 4], volume, gridOf(store, [16, 24]));
     assert.deepEqual(placed.shape, [6, 16, 24]);
     const [z, y, x] = centre(placed);
-    assert.ok(Math.abs(z - 4) < 1e-6 && Math.abs(y - 10.5) < 1e-4 && Math.abs(x - 6.5) < 1e-4, `${z} ${y} ${x}`);
+    assert.ok(
+      Math.abs(z - 4) < 1e-6 && Math.abs(y - 10.5) < 1e-4 && Math.abs(x - 6.5) < 1e-4,
+      `${z} ${y} ${x}`,
+    );
   },
 );
 
@@ -109,7 +115,11 @@ leakFree("three planes: what the model sees of a voxel in each plane comes back 
   // The unit itself, placed back and added up: three times what the axial slices show.
   const placed = slicesToVolume(unit, slices, volume, gridOf(store, [12, 12]));
   close(placed, unit.narrow(0, 0, 12).squeeze(1).mul(3), 1e-5);
-  close(mapsToVolume(unit.squeeze(1), slices, volume, gridOf(store, [12, 12])), unit.narrow(0, 0, 12).squeeze(1), 1e-5);
+  close(
+    mapsToVolume(unit.squeeze(1), slices, volume, gridOf(store, [12, 12])),
+    unit.narrow(0, 0, 12).squeeze(1),
+    1e-5,
+  );
 });
 
 leakFree("3D input: resized, padded and cut volumes come back to the stored grid", (folder) => {
@@ -140,14 +150,21 @@ leakFree("3D input: resized, padded and cut volumes come back to the stored grid
   using store = new VolumeStore(datasetSource(dataset), volumeTransform(run, dataset, "cpu"));
   const back = voxelsToVolume(spot([24, 28, 20], [9, 21, 6]), volume, store.transform, [12, 14]);
   const [z, y, x] = centre(back);
-  assert.ok(Math.abs(z - 2.75) < 0.3 && Math.abs(y - 4.25) < 0.3 && Math.abs(x - 10.25) < 0.3, `${z} ${y} ${x}`);
+  assert.ok(
+    Math.abs(z - 2.75) < 0.3 && Math.abs(y - 4.25) < 0.3 && Math.abs(x - 10.25) < 0.3,
+    `${z} ${y} ${x}`,
+  );
 });
 
 /** Turned by 20 degrees about the long axis and 10 about the one from side to side. */
 function oblique(volume: Volume): Volume {
   const [a, b] = [Math.cos(0.35), Math.sin(0.35)];
   const [c, d] = [Math.cos(0.17), Math.sin(0.17)];
-  return { ...volume, origin: [-37.5, 12.25, -480], direction: [a, -b * c, b * d, b, a * c, -a * d, 0, d, c] };
+  return {
+    ...volume,
+    origin: [-37.5, 12.25, -480],
+    direction: [a, -b * c, b * d, b, a * c, -a * d, 0, d, c],
+  };
 }
 
 /** The volume with a ball of 3000 HU, soft at its edge. @param centre in voxels */
@@ -186,7 +203,9 @@ function inTwoWays(lps: Volume): Record<string, Volume> {
 function boxMask(volume: Volume, start: Triple, end: Triple): Volume {
   const [nx, ny] = volume.shape;
   const inside = (i: number) =>
-    [i % nx, Math.floor(i / nx) % ny, Math.floor(i / (nx * ny))].every((at, k) => at >= start[k]! && at < end[k]!);
+    [i % nx, Math.floor(i / nx) % ny, Math.floor(i / (nx * ny))].every(
+      (at, k) => at >= start[k]! && at < end[k]!,
+    );
   return { ...volume, data: Uint8Array.from(volume.data, (_, i) => (inside(i) ? 1 : 0)) };
 }
 

@@ -44,14 +44,20 @@ before(async () => {
   await importBundle({ bundle, out: imported });
 });
 
-const weights = (of: string) => stagesOf(readRunConfig(of)).map((stage) => readFileSync(runPaths(of).best(stage)));
+const weights = (of: string) =>
+  stagesOf(readRunConfig(of)).map((stage) => readFileSync(runPaths(of).best(stage)));
 
 test("import makes a run with the weights, the contract and the decision of the bundle, which predicts the same", async () => {
   assert.deepEqual(weights(imported), weights(run));
-  assert.match(readRecord(imported).imported!.notes[0]!, /trained on \d+ volumes of small, and chosen on \d+/);
+  assert.match(
+    readRecord(imported).imported!.notes[0]!,
+    /trained on \d+ volumes of small, and chosen on \d+/,
+  );
   const predicted = async (path: string) => {
     await using model = await Predictor.open(path);
-    const [result] = await model.predict(join(folder, `scans/${openDataset(data).volumes[0]!.id}.nii.gz`), { jobs: 1 });
+    const [result] = await model.predict(join(folder, `scans/${openDataset(data).volumes[0]!.id}.nii.gz`), {
+      jobs: 1,
+    });
     const { seconds: _, model: facts, ...rest } = result!;
     assert.ok(rest.calibrated);
     return { ...rest, hash: facts.sha256 };
@@ -68,16 +74,31 @@ test("the configuration of an imported run builds the contract that it was deriv
   const dataset = openDataset(data);
   const split = makeSplit(dataset, { seed: 0 });
   for (const settings of [
-    { method: "2d", "slice.vote": "topk", "slice.vote_k": "3", "slice.size": "[24, 40]", "slice.model": "resnet18" },
+    {
+      method: "2d",
+      "slice.vote": "topk",
+      "slice.vote_k": "3",
+      "slice.size": "[24, 40]",
+      "slice.model": "resnet18",
+    },
     {
       "head.model": "{attention: {width: 32}}",
       "head.slices": "4",
       "transform.neighbours": "3",
       "head.dropout": "0.4",
     },
-    { "transform.windows": "[[-1000, 400], [-160, 240]]", "transform.planes": "three", "slice.loss": "focal" },
+    {
+      "transform.windows": "[[-1000, 400], [-160, 240]]",
+      "transform.planes": "three",
+      "slice.loss": "focal",
+    },
     { method: "3d", "network.model": "volume_cnn", "network.size": "[32, 32, 8]", "network.fit": "pad" },
-    { "slice.loss": "ordinal", "head.loss": "ordinal", "task.ordinal": "true", "task.class_names": "[a, b, c, d, e]" },
+    {
+      "slice.loss": "ordinal",
+      "head.loss": "ordinal",
+      "task.ordinal": "true",
+      "task.class_names": "[a, b, c, d, e]",
+    },
   ]) {
     const config = smallConfig({ "transform.augment": "none", ...settings });
     const specOf = (one: typeof config) =>
@@ -102,7 +123,10 @@ test("evaluate: a bundle on another data set gives its run's predictions, in a r
   assert.equal(readRecord(out).created, created);
   await evaluate({ run, ...options });
   const predictions = (of: string) => {
-    const file = join(externalFolder(of, openDataset(other).info, { part: "all", mapClasses: {} }), "predictions.csv");
+    const file = join(
+      externalFolder(of, openDataset(other).info, { part: "all", mapClasses: {} }),
+      "predictions.csv",
+    );
     return readPredictions(file).find(({ model, part }) => model === "2.5d" && part === "test")!;
   };
   assert.deepEqual(predictions(out), predictions(run));
@@ -125,7 +149,10 @@ test("evaluate on the data set of the training: its training and validation volu
   const seen = parts.train.length + parts.val.length;
   const known = await scored();
   assert.equal(known.volumes, parts.test.length);
-  assert.match(known.table, new RegExp(`${seen} volumes were left out: the model was trained on, or chosen by, them`));
+  assert.match(
+    known.table,
+    new RegExp(`${seen} volumes were left out: the model was trained on, or chosen by, them`),
+  );
   assert.doesNotMatch(known.table, /does not list/);
   rmSync(join(copy, "split.json"));
   writeSplit(dataset, makeSplit(dataset, { seed: 5 }));
@@ -182,7 +209,12 @@ test("export: the graph of a bundle is that of its run", async () => {
 test("init_from: a training starts from the weights of a bundle, and does not need it once it has begun", async () => {
   const copy = join(folder, "start.slicestack");
   cpSync(bundle, copy);
-  const still = { "slice.epochs": "0", "head.epochs": "1", "head.learning_rate": "1e-30", "head.weight_decay": "0" };
+  const still = {
+    "slice.epochs": "0",
+    "head.epochs": "1",
+    "head.learning_rate": "1e-30",
+    "head.weight_decay": "0",
+  };
   const config = (start: string) => smallConfig({ ...brief, ...still, init_from: start });
   const [a, b] = [join(folder, "from run"), join(folder, "from bundle")];
   await train({ config: config(run), data, out: a });
@@ -190,16 +222,27 @@ test("init_from: a training starts from the weights of a bundle, and does not ne
   assert.deepEqual(weights(b)[0], weights(a)[0]);
   assert.match(readRecord(b).environment["init_from (volume)"]!, /SHA-256 [0-9a-f]{64}/);
   const split = makeSplit(openDataset(data), { seed: 99 });
-  await assert.rejects(train({ config: config(copy), data, out: join(folder, "c"), split }), /was trained on split/);
+  await assert.rejects(
+    train({ config: config(copy), data, out: join(folder, "c"), split }),
+    /was trained on split/,
+  );
   rmSync(copy);
   await train({ config: config(copy), data, out: b, resume: true });
   writeFileSync(copy, "no zip");
-  await assert.rejects(train({ config: config(copy), data, out: join(folder, "c") }), /config\.yaml|run\.json/);
+  await assert.rejects(
+    train({ config: config(copy), data, out: join(folder, "c") }),
+    /config\.yaml|run\.json/,
+  );
 });
 
 test("a bundle of a group: one of its models becomes a run, and what takes one model says so", async () => {
   const group = join(folder, "group");
-  await trainGroup({ config: smallConfig({ "slice.epochs": "1", method: "2d" }), data, out: group, seeds: 2 });
+  await trainGroup({
+    config: smallConfig({ "slice.epochs": "1", method: "2d" }),
+    data,
+    out: group,
+    seeds: 2,
+  });
   const file = join(folder, "group.slicestack");
   await exportBundle({ model: group, out: file });
   const out = join(folder, "second model");

@@ -1,6 +1,15 @@
 /** A bundle predicts as its run does, holds nothing of the data, and is opened only as it was written. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { CheckpointError } from "@slicestack/torch/safetensors";
@@ -53,7 +62,15 @@ before(async () => {
     return { ...values, id, subject: `qzxsubject${values["subject"]}` };
   });
   writeTable(labels, table.columns, renamed);
-  await prepare({ source: scans, destination: data, labels, size: [32, 32], depth: 8, workers: 1, name: "small" });
+  await prepare({
+    source: scans,
+    destination: data,
+    labels,
+    size: [32, 32],
+    depth: 8,
+    workers: 1,
+    name: "small",
+  });
   scan = join(scans, `${renamed[0]!.id}.nii.gz`);
   await train({ config: smallConfig(brief), data, out: run });
   await evaluate({ run, resamples: 50, images: false });
@@ -96,7 +113,9 @@ test("nothing of a patient is in it: no id, no subject, no folder", () => {
   const bytes = readFileSync(bundle).toString("latin1");
   assert.ok(bytes.includes("slicestack bundle"));
   for (const word of ["qzx", folder, "/home", process.cwd()]) assert.ok(!bytes.includes(word), word);
-  assert.ok(openDataset(data).volumes.every(({ id, subject }) => id.includes("qzx") && subject.includes("qzx")));
+  assert.ok(
+    openDataset(data).volumes.every(({ id, subject }) => id.includes("qzx") && subject.includes("qzx")),
+  );
 });
 
 test("its members: contract, decision, weights, metrics with intervals, a card; hashes of all in the manifest", async () => {
@@ -141,7 +160,9 @@ test("one changed byte of any member is refused by its name; so are members that
   }
   const isManifest = ({ name }: Member) => name === MANIFEST;
   await refused(
-    members.map((one) => (isManifest(one) ? { ...one, content: withFlippedByte(one.content as Uint8Array) } : one)),
+    members.map((one) =>
+      isManifest(one) ? { ...one, content: withFlippedByte(one.content as Uint8Array) } : one,
+    ),
     /manifest\.json is (damaged|not of this version)/,
   );
   await refused(
@@ -152,7 +173,10 @@ test("one changed byte of any member is refused by its name; so are members that
     [...members, { name: "0/run.mjs", content: Buffer.from("1") }],
     /contains 0\/run\.mjs, which is not listed in its manifest/,
   );
-  await refused([...members, { name: "../../evil", content: Buffer.from("1") }], /cannot be read as a bundle/);
+  await refused(
+    [...members, { name: "../../evil", content: Buffer.from("1") }],
+    /cannot be read as a bundle/,
+  );
   await refused(
     members.filter((one) => !isManifest(one)),
     /is not a bundle/,
@@ -201,7 +225,10 @@ test("several models become one bundle, which predicts their mean: 2.5D and 3D, 
   for (const [name, p] of Object.entries(both.uncalibrated))
     assert.ok(Math.abs(p - (one.uncalibrated[name]! + other.uncalibrated[name]!) / 2) < 1e-6, name);
   assert.equal(both.calibrated, false, "the 3D run is not evaluated");
-  await assert.rejects(exportBundle({ model: [], out: join(folder, "none.slicestack") }), /at least one trained model/);
+  await assert.rejects(
+    exportBundle({ model: [], out: join(folder, "none.slicestack") }),
+    /at least one trained model/,
+  );
 });
 
 test("a bundle claims only what holds for its weights: after another training, neither calibration nor metrics", async () => {
@@ -210,14 +237,20 @@ test("a bundle claims only what holds for its weights: after another training, n
   const later = join(folder, "later");
   await train({ config: smallConfig({ ...brief, seed: "7" }), data, out: later });
   for (const ending of ["safetensors", "sha256"])
-    cpSync(join(later, `checkpoints/volume/best.${ending}`), join(other, `checkpoints/volume/best.${ending}`));
+    cpSync(
+      join(later, `checkpoints/volume/best.${ending}`),
+      join(other, `checkpoints/volume/best.${ending}`),
+    );
   const { manifest } = await exportBundle({ model: other, out: join(folder, "other.slicestack") });
   assert.deepEqual(
     Object.keys(manifest.files).filter((name) => /decision|metrics/.test(name)),
     [],
   );
   writeFileSync(join(other, "checkpoints/volume/best.safetensors"), "damaged");
-  await assert.rejects(exportBundle({ model: other, out: join(folder, "damaged.slicestack") }), CheckpointError);
+  await assert.rejects(
+    exportBundle({ model: other, out: join(folder, "damaged.slicestack") }),
+    CheckpointError,
+  );
 });
 
 test("a plug-in travels in the bundle, runs only where it is allowed, and then decides as in its run", async () => {
@@ -356,5 +389,8 @@ test("code that a bundle does not declare, or that no model names, is refused be
   write(true, true);
   await assert.rejects(openBundle(file), /would run with your permissions/);
   // Allowed to run, but the model is then another one than the manifest says.
-  await assert.rejects(openBundle(file, { allowPlugins: true }), /model 0 is not the one that its manifest names/);
+  await assert.rejects(
+    openBundle(file, { allowPlugins: true }),
+    /model 0 is not the one that its manifest names/,
+  );
 });

@@ -4,7 +4,17 @@ import { test } from "node:test";
 import { correctPriors, TemperatureScaling } from "@slicestack/stats";
 import { ExportError } from "../../src/export/export-error.js";
 import { exportOnnx } from "../../src/export/onnx.js";
-import { asInput, bytesOf, inEngine, near, opened, sliceSpec, stackSpec, voxelsOf, volumeSpec } from "./support.js";
+import {
+  asInput,
+  bytesOf,
+  inEngine,
+  near,
+  opened,
+  sliceSpec,
+  stackSpec,
+  voxelsOf,
+  volumeSpec,
+} from "./support.js";
 import { Runtime } from "./runtime.js";
 
 test("calibrated probabilities are those of @slicestack/stats: another mix of classes, then the temperature", async () => {
@@ -38,7 +48,12 @@ test("weights in half precision: half the file, and probabilities near the engin
   await using runtime = await Runtime.open(bytesOf(half));
   const voxels = voxelsOf(spec, 1, 4);
   const found = await runtime.run({ voxels: asInput(spec, voxels, 4) });
-  near(found["slice_probabilities"]!.values, [...inEngine(model, voxels, 4).slices!.probabilities], 1e-2, "slices");
+  near(
+    found["slice_probabilities"]!.values,
+    [...inEngine(model, voxels, 4).slices!.probabilities],
+    1e-2,
+    "slices",
+  );
 });
 
 test("a part that is not there, and a vote that gives no probabilities, are refused with what to do", () => {
@@ -61,5 +76,8 @@ test("a wrong number of slices for a head of one depth is an error that names th
   );
   await using runtime = await Runtime.open(bytesOf(exported));
   const voxels = voxelsOf(spec, 1, 9);
-  await assert.rejects(runtime.run({ voxels: asInput(spec, voxels, 9) }), /invalid dimensions for input: voxels/i);
+  await assert.rejects(
+    runtime.run({ voxels: asInput(spec, voxels, 9) }),
+    /invalid dimensions for input: voxels/i,
+  );
 });

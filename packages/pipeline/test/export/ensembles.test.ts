@@ -5,7 +5,17 @@ import { countVoteAt, voteBy } from "@slicestack/stats";
 import { exportEnsemble, exportOnnx, type EnsembleMember } from "../../src/export/onnx.js";
 import type { ModelSpec } from "../../src/models/spec.js";
 import type { OpenModel } from "../../src/predict/open-model.js";
-import { asInput, bytesOf, inEngine, near, opened, sliceSpec, stackSpec, volumeSpec, voxelsOf } from "./support.js";
+import {
+  asInput,
+  bytesOf,
+  inEngine,
+  near,
+  opened,
+  sliceSpec,
+  stackSpec,
+  volumeSpec,
+  voxelsOf,
+} from "./support.js";
 import { Runtime } from "./runtime.js";
 
 /** Models with different weights: of different numbers of training steps. */
@@ -32,7 +42,9 @@ function probabilitiesOf(model: OpenModel, voxels: ReturnType<typeof voxelsOf>, 
 }
 
 function slicesOf(flat: Float32Array, classes: number, depth: number): Float32Array[][] {
-  const rows = Array.from({ length: flat.length / classes }, (_, s) => flat.slice(s * classes, (s + 1) * classes));
+  const rows = Array.from({ length: flat.length / classes }, (_, s) =>
+    flat.slice(s * classes, (s + 1) * classes),
+  );
   return Array.from({ length: rows.length / depth }, (_, v) => rows.slice(v * depth, (v + 1) * depth));
 }
 
@@ -98,7 +110,10 @@ test("members that take different inputs are refused with both", () => {
   const any = opened(stackSpec("slice_cnn", { name: "mean" }), 0);
   const fixed = opened(stackSpec("slice_cnn", { name: "flatten" }), 0);
   const members = [any, fixed].map((model) => ({ model, calibration: null }));
-  assert.throws(() => exportEnsemble(members, {}), /any volumes of any slices, any volumes of 8 slices.*one by one/);
+  assert.throws(
+    () => exportEnsemble(members, {}),
+    /any volumes of any slices, any volumes of 8 slices.*one by one/,
+  );
   for (const model of [any, fixed]) model[Symbol.dispose]();
 });
 
@@ -121,7 +136,12 @@ for (const classes of [2, 3])
         const found = await runtime.run({ voxels: asInput(spec, voxels, depth) });
         const rows = slicesOf(Float32Array.from(found["slice_probabilities"]!.values), classes, depth);
         const expected = rows.flatMap((slices) => countVoteAt(countVote, slices));
-        near(found["probabilities"]!.values, expected, 1e-5, `${countVote.numerator} of ${countVote.denominator}`);
+        near(
+          found["probabilities"]!.values,
+          expected,
+          1e-5,
+          `${countVote.numerator} of ${countVote.denominator}`,
+        );
       }
     }
   });

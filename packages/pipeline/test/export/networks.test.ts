@@ -20,7 +20,12 @@ for (const { name } of componentsOf("network"))
   });
 
 test("cut and filled up with air around the middle, odd differences too; several volumes at once", async () => {
-  const spec = volumeSpec("simple", [27, 48, 11], "pad", { classes, stored: [32, 41], margin: 0.2, dtype: "uint8" });
+  const spec = volumeSpec("simple", [27, 48, 11], "pad", {
+    classes,
+    stored: [32, 41],
+    margin: 0.2,
+    dtype: "uint8",
+  });
   await sameAsEngine(spec, [
     [2, 4],
     [1, 11],

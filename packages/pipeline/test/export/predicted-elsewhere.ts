@@ -9,7 +9,10 @@ export function predictedElsewhere(bundle: string, scan: string): ScanResult {
     await import(${JSON.stringify(catalogue)});
     const { Predictor } = await import(${JSON.stringify(source)});
     await using model = await Predictor.open(${JSON.stringify(bundle)}, { allowPlugins: true });
-    console.log(JSON.stringify((await model.predict(${JSON.stringify(scan)}))[0]));`.replace("await using", "const");
+    console.log(JSON.stringify((await model.predict(${JSON.stringify(scan)}))[0]));`.replace(
+    "await using",
+    "const",
+  );
   const closing = `${script}\n    await model[Symbol.asyncDispose]();`;
   const text = execFileSync(process.execPath, ["--input-type=module", "-e", closing], { encoding: "utf8" });
   return JSON.parse(text) as ScanResult;

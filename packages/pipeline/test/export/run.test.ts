@@ -59,7 +59,10 @@ test("evaluated: the probabilities of predictions.csv, calibrated by metrics.jso
       readMetrics(runPaths(run).summary).calibration!.temperature.temperature,
     );
     assert.equal(result.graph!.metadata["slicestack.licence"], "CC0");
-    assert.equal(result.graph!.metadata["slicestack.model_sha256"], readDecision(runPaths(run).decision)!.model);
+    assert.equal(
+      result.graph!.metadata["slicestack.model_sha256"],
+      readDecision(runPaths(run).decision)!.model,
+    );
     assert.match(result.graph!.metadata["slicestack.use"]!, /^Research use only/);
   } finally {
     renameSync(`${data}-gone`, data);
@@ -96,7 +99,9 @@ test("triton: the folder of a model with its configuration; a folder of somethin
   assert.equal(runtime.outputNames.length, 3);
   await assert.rejects(exportModel({ run, to: "triton", out }), { name: "FolderError" });
   await exportModel({ run, to: "triton", out, overwrite: true });
-  await assert.rejects(exportModel({ run, to: "triton", out: data, overwrite: true }), { name: "FolderError" });
+  await assert.rejects(exportModel({ run, to: "triton", out: data, overwrite: true }), {
+    name: "FolderError",
+  });
   assert.ok(existsSync(join(data, "dataset.json")));
 });
 

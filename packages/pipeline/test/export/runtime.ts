@@ -22,7 +22,9 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Values and shapes of the outputs. */
-  async run(inputs: Readonly<Record<string, Plain>>): Promise<Record<string, { values: number[]; shape: number[] }>> {
+  async run(
+    inputs: Readonly<Record<string, Plain>>,
+  ): Promise<Record<string, { values: number[]; shape: number[] }>> {
     const feeds = Object.entries(inputs).map(([name, { type, data, shape }]) => {
       return [name, new ort.Tensor(type, data as ort.Tensor.DataType, shape)] as const;
     });

@@ -44,7 +44,13 @@ const common = ({ classes = 2, stored = [32, 40], depth = 8, dtype = "int16", or
   trainedOn: null,
 });
 
-const values = ({ windows = [[-1000, 400]], margin = 0 }: Facts) => ({ windows, margin, air: 0, mean: 0.4, std: 0.3 });
+const values = ({ windows = [[-1000, 400]], margin = 0 }: Facts) => ({
+  windows,
+  margin,
+  air: 0,
+  mean: 0.4,
+  std: 0.3,
+});
 
 const sliceInput = (facts: Facts) => ({
   ...values(facts),
@@ -135,7 +141,11 @@ export function opened(spec: ModelSpec, steps = 1): OpenModel {
   trainABit(trunk, () => trunk.forward(rand([4, trunk.channels, height, width])), steps);
   if (head !== null && head.sees === "embedding" && spec.method === "2.5d") {
     const shape = [2, spec.head.slices];
-    trainABit(head, () => head.forward(rand([...shape, trunk.embedding]), rand(shape).ge(0)).logits_BK, steps);
+    trainABit(
+      head,
+      () => head.forward(rand([...shape, trunk.embedding]), rand(shape).ge(0)).logits_BK,
+      steps,
+    );
   }
   return model;
 }
@@ -183,7 +193,12 @@ export function asInput({ prepared }: ModelSpec, voxels: readonly StoreArray[], 
 
 export const bytesOf = ({ parts }: ExportedOnnx): Buffer => Buffer.concat(parts);
 
-export function near(found: readonly number[], expected: readonly number[], tolerance: number, what: string): void {
+export function near(
+  found: readonly number[],
+  expected: readonly number[],
+  tolerance: number,
+  what: string,
+): void {
   assert.equal(found.length, expected.length, `${what}: count`);
   const apart = found.map((value, k) => Math.abs(value - expected[k]!));
   const largest = Math.max(...apart);
@@ -207,11 +222,13 @@ export async function sameAsEngine(
     const { models, slices, evidence } = inEngine(model, voxels, depth);
     const found = await runtime.run({ voxels: asInput(spec, voxels, depth) });
     const what = `${count} x ${depth}`;
-    if (models.length > 0) near(found["probabilities"]!.values, models.at(-1)!.probabilities.flat(), TOLERANCE, what);
+    if (models.length > 0)
+      near(found["probabilities"]!.values, models.at(-1)!.probabilities.flat(), TOLERANCE, what);
     else near(found["slice_probabilities"]!.values, [...slices!.probabilities], TOLERANCE, `${what}: slices`);
     const weights = evidence.flatMap((one) => one.weights ?? []);
     assert.equal(weights.length > 0, found["slice_weights"] !== undefined, "slice weights");
-    if (weights.length > 0) near(found["slice_weights"]!.values, weights, TOLERANCE, `${what}: slice weights`);
+    if (weights.length > 0)
+      near(found["slice_weights"]!.values, weights, TOLERANCE, `${what}: slice weights`);
   }
   model[Symbol.dispose]();
   assert.equal(liveTensors(), before, "live tensors");

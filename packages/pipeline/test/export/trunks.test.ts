@@ -5,7 +5,17 @@ import { scope } from "@slicestack/torch";
 import { componentsOf } from "../../src/config/components.js";
 import "../../src/models/catalogue.js";
 import { exportOnnx } from "../../src/export/onnx.js";
-import { asInput, bytesOf, inEngine, near, opened, sameAsEngine, sliceSpec, stackSpec, voxelsOf } from "./support.js";
+import {
+  asInput,
+  bytesOf,
+  inEngine,
+  near,
+  opened,
+  sameAsEngine,
+  sliceSpec,
+  stackSpec,
+  voxelsOf,
+} from "./support.js";
 import { exportedState } from "../../src/export/state-dict.js";
 import { torchvisionShapes } from "../models/support.js";
 import { Runtime } from "./runtime.js";
@@ -29,7 +39,9 @@ for (const rule of ["mean", "majority", "topk", "noisy_or"] as const)
     for (const depth of [3, 14]) {
       const voxels = voxelsOf(spec, 2, depth);
       const { slices } = inEngine(model, voxels, depth);
-      const rows = Array.from({ length: 2 * depth }, (_, k) => [...slices!.probabilities.subarray(3 * k, 3 * k + 3)]);
+      const rows = Array.from({ length: 2 * depth }, (_, k) => [
+        ...slices!.probabilities.subarray(3 * k, 3 * k + 3),
+      ]);
       const volumes = [rows.slice(0, depth), rows.slice(depth)];
       const { probabilities } = voteBy(rule, { val: { slices: [], labels: [] }, volumes, k: 5 });
       const found = await runtime.run({ voxels: asInput(spec, voxels, depth) });
@@ -39,7 +51,12 @@ for (const rule of ["mean", "majority", "topk", "noisy_or"] as const)
 
 for (const dtype of ["int16", "uint16", "uint8", "float32"] as const)
   test(`${dtype} voxels in three planes`, async () => {
-    const facts = { dtype, planes: "three", stored: [40, 36], windows: [[0, 200]] as [number, number][] } as const;
+    const facts = {
+      dtype,
+      planes: "three",
+      stored: [40, 36],
+      windows: [[0, 200]] as [number, number][],
+    } as const;
     await sameAsEngine(sliceSpec("slice_cnn", mean, { ...facts, stored: [40, 36] }), [
       [2, 5],
       [1, 9],
@@ -47,9 +64,10 @@ for (const dtype of ["int16", "uint16", "uint8", "float32"] as const)
   });
 
 test("ResNet-50 on published slices of 256 x 256 pixels", async () => {
-  const { inputs } = await sameAsEngine(sliceSpec("custom_resnet", mean, { stored: [512, 512], size: [256, 256] }), [
-    [1, 2],
-  ]);
+  const { inputs } = await sameAsEngine(
+    sliceSpec("custom_resnet", mean, { stored: [512, 512], size: [256, 256] }),
+    [[1, 2]],
+  );
   assert.deepEqual(
     inputs.map(({ name, type, shape }) => [name, type, shape]),
     [["voxels", "int16", ["volumes", "slices", 512, 512]]],

@@ -25,7 +25,11 @@ before(async () => {
 type Weights = Map<string, Tensor>;
 
 /** A file of a model's weights, which `change` spoils first. */
-function saved(name: string, make: () => Module, change: (weights: Weights) => void = () => undefined): string {
+function saved(
+  name: string,
+  make: () => Module,
+  change: (weights: Weights) => void = () => undefined,
+): string {
   const file = join(folder, `${name}.safetensors`);
   scope(() => {
     const weights = new Map(make().stateDict());
@@ -35,7 +39,8 @@ function saved(name: string, make: () => Module, change: (weights: Weights) => v
   return file;
 }
 
-const sliceCnn = (classes: number) => () => createSliceModel({ model: "slice_cnn", dropout: 0 }, classes, [32, 32]);
+const sliceCnn = (classes: number) => () =>
+  createSliceModel({ model: "slice_cnn", dropout: 0 }, classes, [32, 32]);
 
 let number = 0;
 /** @param given of importCheckpoint */
@@ -67,7 +72,11 @@ test("another number of classes than the configuration has: both numbers, and th
     { config, overrides },
     /holds 2d_cnn with 3 classes, the configuration has 2 \(class_mapping \{0: 0, 1: 1, 2: 1\}\)/,
   );
-  refused(file, { overrides: { "task.classes_to_include": "[0, 2]" } }, /has 2 \(classes_to_include \[0, 2\]\)/);
+  refused(
+    file,
+    { overrides: { "task.classes_to_include": "[0, 2]" } },
+    /has 2 \(classes_to_include \[0, 2\]\)/,
+  );
 });
 
 test("another model or method than the configuration's: what the file is, and what was asked for", () => {
@@ -77,9 +86,17 @@ test("another model or method than the configuration's: what the file is, and wh
     { config: publishedConfig("resnet_no_dropout") },
     /holds 2d_cnn or slice_cnn \(2 classes.*the configuration expects custom_resnet, method 2d/,
   );
-  refused(file, { config: publishedConfig("attn") }, /a model of method 2d; the configuration expects attn, method 3d/);
+  refused(
+    file,
+    { config: publishedConfig("attn") },
+    /a model of method 2d; the configuration expects attn, method 3d/,
+  );
   const attn = saved("attn", () => createVolumeModel({ model: "attn" }, 2, [32, 32, 32]));
-  refused(attn, { config: publishedConfig("simple_modular") }, /holds attn .*expects simple_modular, method 3d/);
+  refused(
+    attn,
+    { config: publishedConfig("simple_modular") },
+    /holds attn .*expects simple_modular, method 3d/,
+  );
 });
 
 test("names that are missing, unexpected or of another shape are listed", () => {
@@ -94,7 +111,10 @@ test("names that are missing, unexpected or of another shape are listed", () => 
     {},
     /missing: bn2\.running_var, fc1\.bias; unexpected: fc9\.weight; other shape: conv2\.weight \(expected \[64, 32, 3, 3\], received \[64, 32, 5, 5\]\)/,
   );
-  assert.match(error.message, /The configuration expects slice_cnn on slices of 32 x 32\. The file looks like 2d_cnn/);
+  assert.match(
+    error.message,
+    /The configuration expects slice_cnn on slices of 32 x 32\. The file looks like 2d_cnn/,
+  );
   const cause = error.cause as { missing: string[]; unexpected: string[] };
   assert.deepEqual([cause.missing, cause.unexpected], [["bn2.running_var", "fc1.bias"], ["fc9.weight"]]);
 });
@@ -140,15 +160,24 @@ test("a size that the weights do not determine has to be given", () => {
   const oblong = saved("oblong", () => createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, [24, 40]));
   refused(oblong, {}, /height and width.*--slice\.size/);
   const out = join(folder, "runs/oblong");
-  assert.deepEqual(importCheckpoint({ checkpoint: oblong, out, overrides: { "slice.size": "[24, 40]" } }).notes, []);
+  assert.deepEqual(
+    importCheckpoint({ checkpoint: oblong, out, overrides: { "slice.size": "[24, 40]" } }).notes,
+    [],
+  );
 });
 
 test("an imported run: the folder is not overwritten, needs a data set to score, and cannot be trained further itself", async () => {
   const checkpoint = saved("five", sliceCnn(5));
   const out = join(folder, "runs/five");
   importCheckpoint({ checkpoint, out });
-  assert.throws(() => importCheckpoint({ checkpoint, out }), { name: "RunError", message: /already holds a run/ });
-  assert.throws(() => openRun(out), { name: "RunError", message: /imported checkpoint.*--data DATA.*init_from/ });
+  assert.throws(() => importCheckpoint({ checkpoint, out }), {
+    name: "RunError",
+    message: /already holds a run/,
+  });
+  assert.throws(() => openRun(out), {
+    name: "RunError",
+    message: /imported checkpoint.*--data DATA.*init_from/,
+  });
   await assert.rejects(evaluate({ run: out }), { name: "RunError" });
   await assert.rejects(train({ config: smallConfig(), data, out, resume: true }), { name: "RunError" });
 });
@@ -156,7 +185,11 @@ test("an imported run: the folder is not overwritten, needs a data set to score,
 test("data of other classes: the numbers of both; --map-classes says which is which", async () => {
   const checkpoint = saved("two", sliceCnn(2));
   const run = join(folder, "runs/two");
-  importCheckpoint({ checkpoint, out: run, overrides: { "task.class_names": "[healthy, affected]", threads: "1" } });
+  importCheckpoint({
+    checkpoint,
+    out: run,
+    overrides: { "task.class_names": "[healthy, affected]", threads: "1" },
+  });
   await assert.rejects(evaluate({ run, data }), (error: Error) => {
     assert.equal(error.name, "ConfigError");
     assert.match(error.message, /class_names has 2 names for 5 classes/);

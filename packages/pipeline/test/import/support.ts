@@ -19,7 +19,9 @@ const python = "/usr/bin/python3";
 const script = join(import.meta.dirname, "../../../../../fixtures/import/_checkpoints.py");
 
 export const noTorch =
-  spawnSync(python, ["-c", "import torch, numpy"]).status === 0 ? false : "torch of /usr/bin/python3 is not installed";
+  spawnSync(python, ["-c", "import torch, numpy"]).status === 0
+    ? false
+    : "torch of /usr/bin/python3 is not installed";
 
 /** Phantoms of the given classes, 32 x 32 pixels, 32 slices, HU. */
 export async function phantomData(
@@ -41,7 +43,8 @@ export function makeCheckpoints(folder: string, data: string, names: readonly st
   execFileSync(python, [script, data, out, ...names], { stdio: ["ignore", "ignore", "inherit"] });
   return {
     file: (name: string) => join(out, `${name}.pth`),
-    expected: (name: string) => JSON.parse(readFileSync(join(out, `${name}.json`), "utf8")) as Record<string, number[]>,
+    expected: (name: string) =>
+      JSON.parse(readFileSync(join(out, `${name}.json`), "utf8")) as Record<string, number[]>,
   };
 }
 
@@ -107,7 +110,12 @@ export function externalFolderOf(run: string): string {
   return join(run, "external", only!);
 }
 
-function expectPyTorchs(run: string, data: string, expected: Record<string, number[]>, says: readonly string[]): void {
+function expectPyTorchs(
+  run: string,
+  data: string,
+  expected: Record<string, number[]>,
+  says: readonly string[],
+): void {
   const found = readPredictions(join(externalFolderOf(run), "predictions.csv"));
   assert.deepEqual(
     found.map(({ model, part }) => `${model} ${part}`),

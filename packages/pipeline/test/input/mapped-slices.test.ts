@@ -16,7 +16,9 @@ test("slices that are gone, or fewer than the data set has, are a DatasetError w
       () => datasetSource(dataset),
       (error) => error instanceof DatasetError && problem.test(error.message),
     );
-  refused(/slices\.npy: no longer exists\. Restore the data set; then the same command, or --resume, continues/);
+  refused(
+    /slices\.npy: no longer exists\. Restore the data set; then the same command, or --resume, continues/,
+  );
   writeFileSync(slicesPath, new Uint8Array(130));
   {
     using source = datasetSource(dataset);

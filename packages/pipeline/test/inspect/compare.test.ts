@@ -26,14 +26,20 @@ async function comparisons(dataset: Dataset, source: string): Promise<Comparison
 function assertFits({ id, sameFile, geometry, difference, withinRounding }: Comparison): void {
   assert.ok(sameFile && withinRounding, `${id}: ${difference.largest}`);
   assert.ok(difference.largest <= 0.52, `${id}: ${difference.largest}`);
-  assert.ok(geometry !== null && geometry.originMm < 1e-4 && geometry.spacingMm < 1e-6 && geometry.direction < 1e-6);
+  assert.ok(
+    geometry !== null && geometry.originMm < 1e-4 && geometry.spacingMm < 1e-6 && geometry.direction < 1e-6,
+  );
 }
 
 /** Turned by 20 degrees about the long axis and 10 about the one from side to side. */
 function oblique(volume: Volume): Volume {
   const [a, b] = [Math.cos(0.35), Math.sin(0.35)];
   const [c, d] = [Math.cos(0.17), Math.sin(0.17)];
-  return { ...volume, origin: [-37.5, 12.25, -480], direction: [a, -b * c, b * d, b, a * c, -a * d, 0, d, c] };
+  return {
+    ...volume,
+    origin: [-37.5, 12.25, -480],
+    direction: [a, -b * c, b * d, b, a * c, -a * d, 0, d, c],
+  };
 }
 
 test("the source at the stored world places gives the stored voxels within rounding: any orientation, oblique, smaller and larger grids", async (t) => {
@@ -71,7 +77,10 @@ test("an index that is wrong is found: moved by half a voxel, mirrored, another 
     raised: { ...record, geometry: { ...geometry, origin: [x, y, z + geometry.spacing[2]] } },
     coarser: {
       ...record,
-      geometry: { ...geometry, spacing: [geometry.spacing[0] * 1.05, geometry.spacing[1], geometry.spacing[2]] },
+      geometry: {
+        ...geometry,
+        spacing: [geometry.spacing[0] * 1.05, geometry.spacing[1], geometry.spacing[2]],
+      },
     },
     cropped: { ...record, crop: [...crop!.slice(0, 4), crop![4]! + 2, crop![5]!] },
   };
@@ -84,9 +93,15 @@ test("an index that is wrong is found: moved by half a voxel, mirrored, another 
   }
   const mirrored = {
     ...record,
-    geometry: { ...geometry, direction: geometry.direction.map((value, k) => (k % 3 === 0 ? -value : value)) },
+    geometry: {
+      ...geometry,
+      direction: geometry.direction.map((value, k) => (k % 3 === 0 ? -value : value)),
+    },
   };
-  await assert.rejects(compareWithSource(dataset, mirrored, { source, identity }), /axis x .* 180\.0 degrees/);
+  await assert.rejects(
+    compareWithSource(dataset, mirrored, { source, identity }),
+    /axis x .* 180\.0 degrees/,
+  );
 });
 
 test("another file under the name of the source is told by its hash, a moved one by its geometry", async (t) => {
@@ -108,7 +123,11 @@ test("another file under the name of the source is told by its hash, a moved one
   assertFits(same!);
   await writeNifti(join(other, "b.nii.gz"), volume);
   await assert.rejects(
-    compareWithSource(dataset, { ...dataset.volumes[0]!, source: "gone.nii.gz" }, { source: other, identity }),
+    compareWithSource(
+      dataset,
+      { ...dataset.volumes[0]!, source: "gone.nii.gz" },
+      { source: other, identity },
+    ),
     (error) => error instanceof InspectError && /none of its 2 volumes is gone\.nii\.gz/.test(error.message),
   );
 });
@@ -117,7 +136,15 @@ test("the picture: source, prepared slices and difference beside each other; wha
   const folder = temporaryFolder(t);
   const { dataset, source } = await preparedSet(folder, { a: phantom() }, { size: [48, 48], depth: 8 });
   const file = join(folder, "c.png");
-  const options = { path: dataset.directory, id: "a", source, comparison: file, slices: 4, tile: 96, overwrite: true };
+  const options = {
+    path: dataset.directory,
+    id: "a",
+    source,
+    comparison: file,
+    slices: 4,
+    tile: 96,
+    overwrite: true,
+  };
   const { comparison, files } = await inspect(options);
   assert.ok(comparison?.withinRounding);
   assert.deepEqual(files, [file]);
@@ -140,9 +167,14 @@ test("the picture: source, prepared slices and difference beside each other; wha
     bytes.buffer.slice(bytes.byteOffset + dataset.slicesOffset, bytes.byteOffset + bytes.length),
   );
   for (let i = 0; i < voxels.length; i++) if (i % (48 * 48) < 48 * 24) voxels[i] = voxels[i]! + 100;
-  writeFileSync(slices, Buffer.concat([bytes.subarray(0, dataset.slicesOffset), new Uint8Array(voxels.buffer)]));
+  writeFileSync(
+    slices,
+    Buffer.concat([bytes.subarray(0, dataset.slicesOffset), new Uint8Array(voxels.buffer)]),
+  );
   const changed = await inspect(options);
-  assert.ok(!changed.comparison!.withinRounding && Math.abs(changed.comparison!.difference.largest - 100) < 1);
+  assert.ok(
+    !changed.comparison!.withinRounding && Math.abs(changed.comparison!.difference.largest - 100) < 1,
+  );
   const { red, blue } = colours(await decoded(readFileSync(file), 3));
   assert.equal(blue, 0);
   assert.ok(Math.abs(red - 4 * 96 * 48) < 4 * 96 * 4, `${red} red pixels`);
@@ -150,7 +182,11 @@ test("the picture: source, prepared slices and difference beside each other; wha
 
 test(
   "a real DICOM series, cropped to the lungs and hidden behind a hash, is found again among others and fits",
-  { skip: existsSync(join(sharedData, "dicom_lung_pet_ct_dx")) ? false : "no real DICOM files at ../shared/data" },
+  {
+    skip: existsSync(join(sharedData, "dicom_lung_pet_ct_dx"))
+      ? false
+      : "no real DICOM files at ../shared/data",
+  },
   async (t) => {
     const folder = temporaryFolder(t);
     const source = join(sharedData, "dicom_lung_pet_ct_dx");

@@ -26,8 +26,14 @@ test("a data set: counts by class and part, sizes, values, recipe; the same in t
   const result = await inspect({ path: dataset.directory });
   const { look } = result;
   assert.ok(look.kind === "dataset");
-  assert.deepEqual([look.volumes, look.subjects, look.slices, look.height, look.width], [10, 10, 120, 24, 32]);
-  assert.deepEqual([look.depth, look.dtype, look.unit, look.bytes], [[12, 12, 12], "int16", "HU", 120 * 24 * 32 * 2]);
+  assert.deepEqual(
+    [look.volumes, look.subjects, look.slices, look.height, look.width],
+    [10, 10, 120, 24, 32],
+  );
+  assert.deepEqual(
+    [look.depth, look.dtype, look.unit, look.bytes],
+    [[12, 12, 12], "int16", "HU", 120 * 24 * 32 * 2],
+  );
   assert.deepEqual(
     look.classes.map(({ name, subjects, volumes }) => [name, subjects, volumes]),
     [
@@ -92,7 +98,10 @@ test("one volume by its id: what the index says, and the stored slices; what nee
   assert.ok(look.kind === "volume");
   const [, record] = dataset.volumes;
   assert.deepEqual([look.name, look.shape, look.spacing], ["b", [32, 24, 12], record!.geometry.spacing]);
-  assert.deepEqual([look.facts["subject"], look.facts["class"], look.facts["source"]], ["s1", "ill (1)", "b.nii.gz"]);
+  assert.deepEqual(
+    [look.facts["subject"], look.facts["class"], look.facts["source"]],
+    ["s1", "ill (1)", "b.nii.gz"],
+  );
   assert.equal(look.facts["slices"], "12 to 23 of slices.npy");
   assert.match(look.facts["crop"]!, /^x \d+ to \d+, y \d+ to \d+, z \d+ to \d+ \(ends excluded\)$/);
   const stored = Float64Array.from(readStored(dataset, 12, 12)).sort();

@@ -9,7 +9,13 @@ import { ofMethod } from "../config/of-method.js";
 import type { RunConfig } from "../../src/config/types.js";
 import type { Dataset, StoreArray } from "../../src/data/store.js";
 import type { VolumeRecord } from "../../src/data/volume-record.js";
-import { compareInputs, loadersOf, PlainLoader, type Loaded, type VolumeLoader } from "../../src/inspect/inputs.js";
+import {
+  compareInputs,
+  loadersOf,
+  PlainLoader,
+  type Loaded,
+  type VolumeLoader,
+} from "../../src/inspect/inputs.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { config, leakFree, randomDataset } from "../models/support.js";
 
@@ -64,7 +70,11 @@ leakFree(
         );
         const names = comparison.arrays.map(({ loader }) => loader);
         const resized = ofMethod(run, "2d", "2.5d").slice.size !== null;
-        assert.deepEqual(names, ["2D loader", ...(resized ? [] : ["3D loader"]), "slices.npy, read directly"]);
+        assert.deepEqual(names, [
+          "2D loader",
+          ...(resized ? [] : ["3D loader"]),
+          "slices.npy, read directly",
+        ]);
         assert.equal(new Set(comparison.arrays.map(({ sha256 }) => sha256)).size, 1);
         const [first] = comparison.arrays;
         assert.ok(first!.min >= 0 && first!.max <= 1 && first!.max > first!.min);

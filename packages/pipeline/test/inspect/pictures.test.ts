@@ -31,7 +31,12 @@ async function drawn(
 }
 
 /** Lines of the title in a montage: as many as its height leaves room for. */
-function titleLines(height: number, count: number, size: { width: number; height: number }, columns: number): number {
+function titleLines(
+  height: number,
+  count: number,
+  size: { width: number; height: number },
+  columns: number,
+): number {
   return [1, 2, 3, 4, 5, 6].find((lines) => layoutOf(count, size, lines, columns).height === height)!;
 }
 
@@ -64,7 +69,8 @@ test("montage: the patient's right is on the left, the front is up, the feet com
   // LPS: x grows to the left, y to the back, z to the head. Bright: right, front, foot.
   const shape: Triple = [30, 20, 6];
   const data = new Int16Array(30 * 20 * 6).fill(-1000);
-  for (let z = 0; z < 2; z++) for (let y = 0; y < 8; y++) for (let x = 0; x < 8; x++) data[x + 30 * (y + 20 * z)] = 400;
+  for (let z = 0; z < 2; z++)
+    for (let y = 0; y < 8; y++) for (let x = 0; x < 8; x++) data[x + 30 * (y + 20 * z)] = 400;
   const volume: Volume = {
     data,
     shape,
@@ -74,7 +80,11 @@ test("montage: the patient's right is on the left, the front is up, the feet com
     unit: "HU",
   };
   for (const code of ["LPS", "RAS", "LAS", "RPI"]) {
-    const png = await drawn(t, reorient(volume, code), "montage", "m.png", { slices: "all", columns: 6, tile: 30 });
+    const png = await drawn(t, reorient(volume, code), "montage", "m.png", {
+      slices: "all",
+      columns: 6,
+      tile: 30,
+    });
     const picture = await decoded(png);
     const size = { width: 30, height: 20 };
     const layout = layoutOf(6, size, titleLines(picture.height, 6, size, 6), 6);
@@ -148,7 +158,10 @@ test("a whole enlargement repeats pixels; any other scaling is volume's resample
     const bare = { ...one, data: whole, spacing: [1, 1, 1] as Triple };
     const expected =
       tile === 2 * nx
-        ? Array.from(found, (_, i) => whole[Math.floor(Math.floor(i / tile) / 2) * nx + Math.floor((i % tile) / 2)]!)
+        ? Array.from(
+            found,
+            (_, i) => whole[Math.floor(Math.floor(i / tile) / 2) * nx + Math.floor((i % tile) / 2)]!,
+          )
         : Array.from(resample(bare, [size.width, size.height, 1]).data);
     assert.deepEqual(found, expected, `${tile} pixels`);
   }

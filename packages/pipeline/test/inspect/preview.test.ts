@@ -12,7 +12,9 @@ function pixelsOf(text: string): [number, number][][] {
     .map((line) => {
       let colours: [number, number] | null = null;
       const pixels: [number, number][] = [];
-      for (const [token, upper, lower] of line.matchAll(/ESC\[38;2;(\d+);\1;\1;48;2;(\d+);\2;\2m|ESC\[0m|[^]/g)) {
+      for (const [token, upper, lower] of line.matchAll(
+        /ESC\[38;2;(\d+);\1;\1;48;2;(\d+);\2;\2m|ESC\[0m|[^]/g,
+      )) {
         if (upper !== undefined) colours = [Number(upper), Number(lower)];
         else if (token === "ESC[0m") colours = null;
         else if (token === "▀") pixels.push(colours!);

@@ -98,12 +98,20 @@ test("--series picks one: a UID, an expression on the description, the thinnest;
     return look;
   };
   const thin = await picked("thin");
-  assert.deepEqual([thin.format, thin.shape, thin.unit, thin.orientation], ["DICOM", [32, 24, 3], "HU", "LPS"]);
+  assert.deepEqual(
+    [thin.format, thin.shape, thin.unit, thin.orientation],
+    ["DICOM", [32, 24, 3], "HU", "LPS"],
+  );
   assert.deepEqual(
     [thin.facts["description"], thin.facts["transfer syntax"], thin.facts["model"]],
     ["Thin", "RLE Lossless", "Model 5"],
   );
-  assert.deepEqual(thin.setAside.map(({ code }) => code).sort(), ["colour", "localizer", "not-dicom", "same-instance"]);
+  assert.deepEqual(thin.setAside.map(({ code }) => code).sort(), [
+    "colour",
+    "localizer",
+    "not-dicom",
+    "same-instance",
+  ]);
   const { series } = await listed({ path: folder, saltFile });
   const lung = series.find(({ description }) => description === "Lung")!;
   assert.equal((await picked(lung.uid)).facts["description"], "Lung");
@@ -229,7 +237,10 @@ test("geometry and values of one file are said as they are stored, also in the t
   const result = await inspect({ path });
   const { look } = result;
   assert.ok(look.kind === "volume");
-  assert.deepEqual([look.orientation, look.shape, look.dtype, look.unit], ["LAS", volume.shape, "int16", "HU"]);
+  assert.deepEqual(
+    [look.orientation, look.shape, look.dtype, look.unit],
+    ["LAS", volume.shape, "int16", "HU"],
+  );
   look.spacing.forEach((mm, axis) => assert.ok(Math.abs(mm - volume.spacing[axis]!) < 1e-5));
   look.origin.forEach((mm, axis) => assert.ok(Math.abs(mm - volume.origin[axis]!) < 1e-3));
   const text = inspectText(result);

@@ -38,7 +38,13 @@ export async function preparedSet(
     class: k % 2 ? "ill" : "well",
   }));
   writeTable(join(source, "labels.csv"), ["id", "subject", "label", "class"], rows);
-  const dataset = await prepare({ source, destination: join(folder, "set"), size: [24, 32], depth: 12, ...options });
+  const dataset = await prepare({
+    source,
+    destination: join(folder, "set"),
+    size: [24, 32],
+    depth: 12,
+    ...options,
+  });
   return { source, dataset };
 }
 
@@ -61,7 +67,8 @@ export async function decoded(bytes: Uint8Array, channels: 1 | 3 = 1): Promise<P
     .toBuffer({ resolveWithObject: true });
   const { pageHeight = info.height, pages = 1 } = info;
   if (channels === 3) return { ...info, pageHeight, pages, data };
-  for (let i = 0; i < data.length; i += 3) assert.ok(data[i] === data[i + 1] && data[i] === data[i + 2], "grey");
+  for (let i = 0; i < data.length; i += 3)
+    assert.ok(data[i] === data[i + 1] && data[i] === data[i + 2], "grey");
   return { ...info, channels: 1, pageHeight, pages, data: data.filter((_, i) => i % 3 === 0) };
 }
 

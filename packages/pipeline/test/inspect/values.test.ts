@@ -43,7 +43,10 @@ test("fractions: percentiles within a 65535th of the range; NaN and infinity are
   const finite = Float32Array.from(normal);
   const facts = ValueCounts.of(data).facts();
   assert.deepEqual([facts.count, facts.nonFinite], [5000, 3]);
-  assert.deepEqual([facts.min, facts.max], [percentileBySorting(finite, 0), percentileBySorting(finite, 100)]);
+  assert.deepEqual(
+    [facts.min, facts.max],
+    [percentileBySorting(finite, 0), percentileBySorting(finite, 100)],
+  );
   const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
   assert.ok(Math.abs(facts.mean - mean) < 1e-6);
   for (const percent of PERCENTS) {
@@ -74,11 +77,14 @@ for (const [unit, data] of [
       assert.ok(edges.every((edge, k) => k === 0 || edge > edges[k - 1]!));
       const counted = shares.map(
         (_, k) =>
-          Array.from(data as ArrayLike<number>).filter((value) => value >= edges[k]! && value < edges[k + 1]!).length,
+          Array.from(data as ArrayLike<number>).filter((value) => value >= edges[k]! && value < edges[k + 1]!)
+            .length,
       );
       // Values of fractions are known to a 65535th of their range: one that close to an edge may fall beyond it.
       const slack = data instanceof Float32Array ? 3 : 0;
-      shares.forEach((share, k) => assert.ok(Math.abs(share * data.length - counted[k]!) <= slack + 1e-6, `bin ${k}`));
+      shares.forEach((share, k) =>
+        assert.ok(Math.abs(share * data.length - counted[k]!) <= slack + 1e-6, `bin ${k}`),
+      );
       assert.ok(Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) < 1e-12);
     }
   });

@@ -68,7 +68,8 @@ joinWorld(world, { timeoutSeconds: 60 }, () => {
         awaitRanks();
         const before = liveTensors();
         const { text, cached } = featuresOf(kind, cache);
-        if (liveTensors() !== before) throw new Error(`${kind}, ${name}: ${liveTensors() - before} tensors are left`);
+        if (liveTensors() !== before)
+          throw new Error(`${kind}, ${name}: ${liveTensors() - before} tensors are left`);
         awaitRanks();
         said[`${kind}, ${name}, ${isShared ? "one cache" : "two caches"}`] = {
           digest: text,

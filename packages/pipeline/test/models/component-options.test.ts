@@ -24,7 +24,10 @@ test("options are checked once for all draws of an augmentation, and anew for ot
   const draws = Array.from({ length: 100 }, () => fog.draw(random, options) as number);
   assert.ok(draws.every((draw) => draw >= 0 && draw <= 0.25));
   assert.equal(checks, 1);
-  assert.ok(Math.max(...Array.from({ length: 100 }, () => fog.draw(random, {}) as number)) > 0.25, "the default");
+  assert.ok(
+    Math.max(...Array.from({ length: 100 }, () => fog.draw(random, {}) as number)) > 0.25,
+    "the default",
+  );
   assert.throws(
     () => fog.draw(random, { most: 2 }),
     (error) => error instanceof ModelError && /^fog: options\.most: expected at most 1/.test(error.message),

@@ -37,7 +37,9 @@ function maps(name: string): Said {
   using model = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [16, 12]);
   using store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
   const source: FeatureSource = { model, weightsHash: "w", store, datasetHash: "d" };
-  const text = scope(() => digest(volumeMaps(source, dataset.volumes, { device: "cpu", bfloat16: false }).features_N));
+  const text = scope(() =>
+    digest(volumeMaps(source, dataset.volumes, { device: "cpu", bfloat16: false }).features_N),
+  );
   const entries = join(cache, "slicestack", "embeddings");
   return { digest: text, files: existsSync(entries) ? readdirSync(entries) : [] };
 }

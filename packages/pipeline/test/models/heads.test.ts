@@ -37,7 +37,9 @@ function step(
   head.zeroGrad();
   const { logits_BK, sliceWeight_BS } = head.forward(x_BSE, mask_BS);
   F.crossEntropy(logits_BK, tensor([0, 1, 2], { dtype: "int64" })).backward();
-  const gradients = head.parameters().map(({ grad }) => grad ?? assert.fail("a parameter without a gradient"));
+  const gradients = head
+    .parameters()
+    .map(({ grad }) => grad ?? assert.fail("a parameter without a gradient"));
   return { logits: logits_BK, weights: sliceWeight_BS, gradients };
 }
 
@@ -78,58 +80,71 @@ for (const name of headNames) {
     });
   });
 
-  leakFree(`${name} head: slice weights are null, or sum to 1 over the slices that exist and are 0 elsewhere`, () => {
-    using head = make(name);
-    const mask_BS = maskOf(depths, slices);
-    const { weights } = step(head, randn([3, slices, embedding]), mask_BS);
-    const without: string[] = ["flatten", "max"];
-    assert.equal(weights === null, without.includes(name));
-    if (weights === null) return;
-    close(weights.sum(1), ones([3]), 1e-6);
-    assert.ok(weights.ge(0).all().item());
-    assert.equal(weights.maskedFill(mask_BS, 0).amax().item(), 0);
-  });
+  leakFree(
+    `${name} head: slice weights are null, or sum to 1 over the slices that exist and are 0 elsewhere`,
+    () => {
+      using head = make(name);
+      const mask_BS = maskOf(depths, slices);
+      const { weights } = step(head, randn([3, slices, embedding]), mask_BS);
+      const without: string[] = ["flatten", "max"];
+      assert.equal(weights === null, without.includes(name));
+      if (weights === null) return;
+      close(weights.sum(1), ones([3]), 1e-6);
+      assert.ok(weights.ge(0).all().item());
+      assert.equal(weights.maskedFill(mask_BS, 0).amax().item(), 0);
+    },
+  );
 
   leakFree(`${name} head: trains under bfloat16 autocast, with numbers as gradients`, () => {
     using head = make(name, {}, 0.2);
-    const { logits, gradients } = autocast({}, () => step(head, randn([3, slices, embedding]), maskOf(depths, slices)));
+    const { logits, gradients } = autocast({}, () =>
+      step(head, randn([3, slices, embedding]), maskOf(depths, slices)),
+    );
     assert.ok(logits.isfinite().all().item());
     for (const gradient of gradients) assert.ok(gradient.isfinite().all().item());
   });
 }
 
-leakFree("flatten, conv1d, gru and transformer see slice order; mean, max, topk, noisy_or and attention do not", () => {
-  const seeing: string[] = ["flatten", "conv1d", "gru", "transformer"];
-  const x_BSE = randn([1, slices, embedding]);
-  const turned_BSE = cat(
-    [3, 0, 6, 1, 5, 2, 4].map((k) => x_BSE.narrow(1, k, 1)),
-    1,
-  );
-  for (const name of headNames) {
-    using head = make(name).eval();
-    const mask_BS = maskOf([slices], slices);
-    const [first, second] = [x_BSE, turned_BSE].map((x) => noGrad(() => head.forward(x, mask_BS)).logits_BK);
-    const apart =
-      first
-        ?.sub(second ?? first)
-        .abs()
-        .amax()
-        .item() ?? NaN;
-    assert.equal(apart > 1e-5, seeing.includes(name), `${name}: ${apart}`);
-  }
-});
+leakFree(
+  "flatten, conv1d, gru and transformer see slice order; mean, max, topk, noisy_or and attention do not",
+  () => {
+    const seeing: string[] = ["flatten", "conv1d", "gru", "transformer"];
+    const x_BSE = randn([1, slices, embedding]);
+    const turned_BSE = cat(
+      [3, 0, 6, 1, 5, 2, 4].map((k) => x_BSE.narrow(1, k, 1)),
+      1,
+    );
+    for (const name of headNames) {
+      using head = make(name).eval();
+      const mask_BS = maskOf([slices], slices);
+      const [first, second] = [x_BSE, turned_BSE].map(
+        (x) => noGrad(() => head.forward(x, mask_BS)).logits_BK,
+      );
+      const apart =
+        first
+          ?.sub(second ?? first)
+          .abs()
+          .amax()
+          .item() ?? NaN;
+      assert.equal(apart > 1e-5, seeing.includes(name), `${name}: ${apart}`);
+    }
+  },
+);
 
-leakFree("gru: slices that are missing in the middle are passed over, as if the volume were without them", () => {
-  using head = make("gru", { layers: 2, width: 10 }).eval();
-  const x_BSE = randn([1, 5, embedding]);
-  const holes_BS = tensor([[1, 0, 1, 1, 0]]).to({ dtype: "bool" });
-  const kept_BSE = cat(
-    [0, 2, 3].map((k) => x_BSE.narrow(1, k, 1)),
-    1,
-  );
-  const [holes, kept] = [head.forward(x_BSE, holes_BS), head.forward(kept_BSE, maskOf([3], 3))];
-  close(holes.logits_BK, kept.logits_BK, 1e-6);
-});
+leakFree(
+  "gru: slices that are missing in the middle are passed over, as if the volume were without them",
+  () => {
+    using head = make("gru", { layers: 2, width: 10 }).eval();
+    const x_BSE = randn([1, 5, embedding]);
+    const holes_BS = tensor([[1, 0, 1, 1, 0]]).to({ dtype: "bool" });
+    const kept_BSE = cat(
+      [0, 2, 3].map((k) => x_BSE.narrow(1, k, 1)),
+      1,
+    );
+    const [holes, kept] = [head.forward(x_BSE, holes_BS), head.forward(kept_BSE, maskOf([3], 3))];
+    close(holes.logits_BK, kept.logits_BK, 1e-6);
+  },
+);
 
 leakFree("topk: k = 1 is the highest score of each class, k beyond the depth is their mean", () => {
   const x_BSE = randn([3, slices, embedding]);
@@ -142,7 +157,11 @@ leakFree("topk: k = 1 is the highest score of each class, k beyond the depth is 
     assert.ok(head instanceof TopKHead);
     const { logits_BK } = head.forward(x_BSE, mask_BS);
     depths.forEach((depth, b) =>
-      close(logits_BK.select(0, b), expected(head.classifier.forward(x_BSE.select(0, b).narrow(0, 0, depth))), 1e-6),
+      close(
+        logits_BK.select(0, b),
+        expected(head.classifier.forward(x_BSE.select(0, b).narrow(0, 0, depth))),
+        1e-6,
+      ),
     );
   }
 });
@@ -169,27 +188,30 @@ leakFree(
   },
 );
 
-leakFree("noisy_or: scores of ±500 and of ±5000 give finite logits in order, and gradients that still teach", () => {
-  using head = new NoisyOrHead({ embedding: 1, slices: 64, classes: 2, dropout: 0 });
-  noGrad(() => [head.score.weight.fill_(1), head.score.bias?.fill_(0)]);
-  const logits = [-5000, -500, -20, 0, 20, 500, 5000].map((value) => {
-    const x_BSE = ones([1, 64, 1]).mul(value).requiresGrad_();
-    const { logits_BK } = head.forward(x_BSE, maskOf([64], 64));
-    const finding = logits_BK.select(1, 1).sum();
-    finding.backward();
-    const slope = x_BSE.grad?.sum().item() ?? NaN;
-    assert.ok(slope > 0.99 && slope < 65, `slope at ${value}: ${slope}`);
-    return finding.item();
-  });
-  assert.ok(logits.every(Number.isFinite), String(logits));
-  assert.deepEqual(
-    logits,
-    [...logits].sort((a, b) => a - b),
-  );
-  // Far below, 64 equal chances are 64 times one; far above, all of them count.
-  assert.ok(Math.abs((logits[1] ?? NaN) - (-500 + Math.log(64))) < 1e-3);
-  assert.ok(Math.abs((logits[5] ?? NaN) - 64 * 500) < 1);
-});
+leakFree(
+  "noisy_or: scores of ±500 and of ±5000 give finite logits in order, and gradients that still teach",
+  () => {
+    using head = new NoisyOrHead({ embedding: 1, slices: 64, classes: 2, dropout: 0 });
+    noGrad(() => [head.score.weight.fill_(1), head.score.bias?.fill_(0)]);
+    const logits = [-5000, -500, -20, 0, 20, 500, 5000].map((value) => {
+      const x_BSE = ones([1, 64, 1]).mul(value).requiresGrad_();
+      const { logits_BK } = head.forward(x_BSE, maskOf([64], 64));
+      const finding = logits_BK.select(1, 1).sum();
+      finding.backward();
+      const slope = x_BSE.grad?.sum().item() ?? NaN;
+      assert.ok(slope > 0.99 && slope < 65, `slope at ${value}: ${slope}`);
+      return finding.item();
+    });
+    assert.ok(logits.every(Number.isFinite), String(logits));
+    assert.deepEqual(
+      logits,
+      [...logits].sort((a, b) => a - b),
+    );
+    // Far below, 64 equal chances are 64 times one; far above, all of them count.
+    assert.ok(Math.abs((logits[1] ?? NaN) - (-500 + Math.log(64))) < 1e-3);
+    assert.ok(Math.abs((logits[5] ?? NaN) - 64 * 500) < 1);
+  },
+);
 
 test("options that a head does not have, or that do not fit it, are refused with what does", () => {
   const refused = (head: string, options: Options, message: RegExp) =>

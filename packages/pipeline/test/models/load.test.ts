@@ -63,15 +63,18 @@ leakFree(
   },
 );
 
-leakFree("slice.pretrained: a trunk without fc will do, and so will one without the counts of old files", (folder) => {
-  using model = create("resnet18");
-  const { file, weights } = torchvisionFile(folder, (all) => {
-    for (const name of [...all.keys()]) if (/^fc\.|tracked$/.test(name)) all.delete(name);
-  });
-  loadTrunk(model, file);
-  const loaded = valuesOf(model);
-  for (const [name, given] of weights) assert.equal(loaded.get(`resnet.${name}`), digest(given), name);
-});
+leakFree(
+  "slice.pretrained: a trunk without fc will do, and so will one without the counts of old files",
+  (folder) => {
+    using model = create("resnet18");
+    const { file, weights } = torchvisionFile(folder, (all) => {
+      for (const name of [...all.keys()]) if (/^fc\.|tracked$/.test(name)) all.delete(name);
+    });
+    loadTrunk(model, file);
+    const loaded = valuesOf(model);
+    for (const [name, given] of weights) assert.equal(loaded.get(`resnet.${name}`), digest(given), name);
+  },
+);
 
 const spoilt: [what: string, change: (weights: Map<string, Tensor>) => void, message: RegExp][] = [
   [
@@ -84,7 +87,11 @@ const spoilt: [what: string, change: (weights: Map<string, Tensor>) => void, mes
     (all) => all.set("conv1.weight", randn([64, 1, 7, 7])),
     /conv1\.weight \(expected \[64, 3, 7, 7\], received \[64, 1, 7, 7\]\)/,
   ],
-  ["an unknown key", (all) => all.set("layer5.0.conv1.weight", randn([1])), /unexpected: layer5\.0\.conv1\.weight/],
+  [
+    "an unknown key",
+    (all) => all.set("layer5.0.conv1.weight", randn([1])),
+    /unexpected: layer5\.0\.conv1\.weight/,
+  ],
 ];
 for (const [what, change, message] of spoilt) {
   leakFree(`slice.pretrained: ${what} is refused with the file's name, and nothing is changed`, (folder) => {
@@ -154,22 +161,30 @@ leakFree(
   },
 );
 
-leakFree("checkpoint: other classes, another model and a missing file are refused with the file's name", (folder) => {
-  const file = join(folder, "best.safetensors");
-  using saved = create("slice_cnn", 3);
-  writeSafetensors(file, saved.stateDict());
-  using fewer = create("slice_cnn", 2);
-  refused(() => loadWeights(fewer, file), fewer, file, /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/);
-  using other = create("resnet18", 3);
-  refused(
-    () => loadWeights(other, file),
-    other,
-    file,
-    /missing: .*unexpected: .*The file looks like 2d_cnn or slice_cnn \(3 cl/,
-  );
-  const absent = join(folder, "absent.safetensors");
-  refused(() => loadWeights(fewer, absent), fewer, absent, /not found/);
-});
+leakFree(
+  "checkpoint: other classes, another model and a missing file are refused with the file's name",
+  (folder) => {
+    const file = join(folder, "best.safetensors");
+    using saved = create("slice_cnn", 3);
+    writeSafetensors(file, saved.stateDict());
+    using fewer = create("slice_cnn", 2);
+    refused(
+      () => loadWeights(fewer, file),
+      fewer,
+      file,
+      /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/,
+    );
+    using other = create("resnet18", 3);
+    refused(
+      () => loadWeights(other, file),
+      other,
+      file,
+      /missing: .*unexpected: .*The file looks like 2d_cnn or slice_cnn \(3 cl/,
+    );
+    const absent = join(folder, "absent.safetensors");
+    refused(() => loadWeights(fewer, absent), fewer, absent, /not found/);
+  },
+);
 
 /** The tensors as torch.save would have written them, below `model_state_dict` and with DataParallel's prefix. */
 function pthFile(folder: string, weights: ReadonlyMap<string, Tensor>): string {
@@ -183,35 +198,58 @@ function pthFile(folder: string, weights: ReadonlyMap<string, Tensor>): string {
     entries[`module.${name}`] = op.tensor(op.storage(type, key, numel), 0, shape, contiguousStride(shape));
   }
   const file = join(folder, "best_model.pth");
-  writeFileSync(file, zipPth(pickle(op.dict({ model_state_dict: op.dict(entries), epoch: op.int(7) })), storages));
+  writeFileSync(
+    file,
+    zipPth(pickle(op.dict({ model_state_dict: op.dict(entries), epoch: op.int(7) })), storages),
+  );
   return file;
 }
 
-leakFree("checkpoint: a .pth of a slice model is loaded like a file of a run, with the choices in notes", (folder) => {
-  using saved = create("slice_cnn", 3);
-  const file = pthFile(folder, saved.stateDict());
-  using model = create("slice_cnn", 3);
-  const { metadata, notes } = loadWeights(model, file);
-  assert.deepEqual(valuesOf(model), valuesOf(saved));
-  assert.deepEqual(metadata, { epoch: "7" });
-  assert.deepEqual(notes, ['The weights are those of "model_state_dict".', '"module." was removed from the names.']);
-  using fewer = create("slice_cnn", 2);
-  refused(() => loadWeights(fewer, file), fewer, file, /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/);
-});
+leakFree(
+  "checkpoint: a .pth of a slice model is loaded like a file of a run, with the choices in notes",
+  (folder) => {
+    using saved = create("slice_cnn", 3);
+    const file = pthFile(folder, saved.stateDict());
+    using model = create("slice_cnn", 3);
+    const { metadata, notes } = loadWeights(model, file);
+    assert.deepEqual(valuesOf(model), valuesOf(saved));
+    assert.deepEqual(metadata, { epoch: "7" });
+    assert.deepEqual(notes, [
+      'The weights are those of "model_state_dict".',
+      '"module." was removed from the names.',
+    ]);
+    using fewer = create("slice_cnn", 2);
+    refused(
+      () => loadWeights(fewer, file),
+      fewer,
+      file,
+      /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/,
+    );
+  },
+);
 
-leakFree("slice.pretrained: a .pth of torchvision's resnet18 gives the same trunk as its safetensors", (folder) => {
-  const { file, weights } = torchvisionFile(folder);
-  using a = create("resnet18");
-  using b = create("resnet18");
-  loadTrunk(a, file);
-  loadTrunk(b, pthFile(folder, weights));
-  const trunkOf = (model: SliceModel) => [...valuesOf(model)].filter(([name]) => name.startsWith("resnet."));
-  assert.deepEqual(trunkOf(b), trunkOf(a));
-});
+leakFree(
+  "slice.pretrained: a .pth of torchvision's resnet18 gives the same trunk as its safetensors",
+  (folder) => {
+    const { file, weights } = torchvisionFile(folder);
+    using a = create("resnet18");
+    using b = create("resnet18");
+    loadTrunk(a, file);
+    loadTrunk(b, pthFile(folder, weights));
+    const trunkOf = (model: SliceModel) =>
+      [...valuesOf(model)].filter(([name]) => name.startsWith("resnet."));
+    assert.deepEqual(trunkOf(b), trunkOf(a));
+  },
+);
 
 leakFree("checkpoint: a file that would run something is refused, and nothing is changed", (folder) => {
   using model = create("slice_cnn");
   const file = join(folder, "evil.pth");
   writeFileSync(file, zipPth(pickle(op.call("os", "system", op.text("true")))));
-  refused(() => loadWeights(model, file), model, file, /os\.system, not weights; no code of the file was executed/);
+  refused(
+    () => loadWeights(model, file),
+    model,
+    file,
+    /os\.system, not weights; no code of the file was executed/,
+  );
 });

@@ -22,7 +22,10 @@ leakFree("custom_resnet has the published code's parameter names and torchvision
     assert.ok(state.has(name), name);
   }
   // torchvision's resnet50 has 25 557 032 parameters, its fc 2 049 000 of them; the head 2048-512-256-5 has 1 181 701.
-  assert.equal(model.parameterCount(), 25_557_032 - 2_049_000 + (2048 * 512 + 512) + (512 * 256 + 256) + (256 * 5 + 5));
+  assert.equal(
+    model.parameterCount(),
+    25_557_032 - 2_049_000 + (2048 * 512 + 512) + (512 * 256 + 256) + (256 * 5 + 5),
+  );
 });
 
 leakFree("slice_cnn has the published code's parameter names, and its embedding is what fc3 sees", () => {
@@ -44,34 +47,37 @@ leakFree("slice_cnn has the published code's parameter names, and its embedding 
   assert.deepEqual(model.classify(model.embed(x)).toArray(), model.forward(x).toArray());
 });
 
-leakFree("resnet34 has torchvision's parameter names, shapes and count, and the published head behind", () => {
-  const classes = 3;
-  using model = createSliceModel({ model: "resnet34", dropout: 0 }, classes, [64, 64]);
-  const expected = torchvisionShapes([3, 4, 6, 3]);
-  const count = (names: Iterable<[string, number[]]>) =>
-    [...names].reduce((sum, [, shape]) => sum + shape.reduce((product, size) => product * size, 1), 0);
-  const learnt = [...expected].filter(([name]) => !/running_|tracked/.test(name));
-  assert.equal(count(learnt), 21_797_672, "torchvision's resnet34, fc for 1000 classes included");
-  const trunk = [...expected].filter(([name]) => !name.startsWith("fc."));
-  const state = [...model.stateDict()].map(([name, tensor]): [string, number[]] => [name, tensor.shape]);
-  const found = state.filter(([name]) => name.startsWith("resnet."));
-  assert.deepEqual(
-    found,
-    trunk.map(([name, shape]) => [`resnet.${name}`, shape]),
-  );
-  assert.deepEqual(state.slice(found.length), [
-    ["custom_layers.0.weight", [512, 512]],
-    ["custom_layers.0.bias", [512]],
-    ["custom_layers.3.weight", [256, 512]],
-    ["custom_layers.3.bias", [256]],
-    ["custom_layers.6.weight", [classes, 256]],
-    ["custom_layers.6.bias", [classes]],
-  ]);
-  const head = 512 * 512 + 512 + (512 * 256 + 256) + (256 * classes + classes);
-  assert.equal(model.parameterCount(), 21_797_672 - (512 * 1000 + 1000) + head);
-  model.eval();
-  assert.deepEqual(noGrad(() => model.embed(randn([1, 3, 64, 64]))).shape, [1, 256]);
-});
+leakFree(
+  "resnet34 has torchvision's parameter names, shapes and count, and the published head behind",
+  () => {
+    const classes = 3;
+    using model = createSliceModel({ model: "resnet34", dropout: 0 }, classes, [64, 64]);
+    const expected = torchvisionShapes([3, 4, 6, 3]);
+    const count = (names: Iterable<[string, number[]]>) =>
+      [...names].reduce((sum, [, shape]) => sum + shape.reduce((product, size) => product * size, 1), 0);
+    const learnt = [...expected].filter(([name]) => !/running_|tracked/.test(name));
+    assert.equal(count(learnt), 21_797_672, "torchvision's resnet34, fc for 1000 classes included");
+    const trunk = [...expected].filter(([name]) => !name.startsWith("fc."));
+    const state = [...model.stateDict()].map(([name, tensor]): [string, number[]] => [name, tensor.shape]);
+    const found = state.filter(([name]) => name.startsWith("resnet."));
+    assert.deepEqual(
+      found,
+      trunk.map(([name, shape]) => [`resnet.${name}`, shape]),
+    );
+    assert.deepEqual(state.slice(found.length), [
+      ["custom_layers.0.weight", [512, 512]],
+      ["custom_layers.0.bias", [512]],
+      ["custom_layers.3.weight", [256, 512]],
+      ["custom_layers.3.bias", [256]],
+      ["custom_layers.6.weight", [classes, 256]],
+      ["custom_layers.6.bias", [classes]],
+    ]);
+    const head = 512 * 512 + 512 + (512 * 256 + 256) + (256 * classes + classes);
+    assert.equal(model.parameterCount(), 21_797_672 - (512 * 1000 + 1000) + head);
+    model.eval();
+    assert.deepEqual(noGrad(() => model.embed(randn([1, 3, 64, 64]))).shape, [1, 256]);
+  },
+);
 
 for (const head of ["mean", "max", "attention"] as const) {
   leakFree(`${head} head: padded slices have no influence`, () => {
@@ -134,7 +140,8 @@ test("the flatten head is refused if depths differ, with the heads that fit", ()
   const config = loadConfig({ text: "head: {model: flatten}" });
   assert.throws(() => checkHeadFits(config, depths(4, 7)), {
     name: "ConfigError",
-    message: /4 to 7 slices; choose another head, e.g. attention, set head.slices to 4, or prepare it with --depth 64/,
+    message:
+      /4 to 7 slices; choose another head, e.g. attention, set head.slices to 4, or prepare it with --depth 64/,
   });
   checkHeadFits(config, depths(7, 7));
 });

@@ -24,10 +24,17 @@ interface Options {
   depths?: number[];
 }
 
-function slice(model: string, logits: (made: SliceModel, x: Tensor) => Tensor = (made, x) => made.forward(x)): Make {
+function slice(
+  model: string,
+  logits: (made: SliceModel, x: Tensor) => Tensor = (made, x) => made.forward(x),
+): Make {
   return ({ classes, shape }, { channels, dropout = 0 }: Options): Called => {
     const size: [number, number] = [shape[2] ?? 0, shape[3] ?? 0];
-    const made = createSliceModel({ model, dropout, ...(channels === undefined ? {} : { channels }) }, classes, size);
+    const made = createSliceModel(
+      { model, dropout, ...(channels === undefined ? {} : { channels }) },
+      classes,
+      size,
+    );
     return { model: made, forward: (x) => ({ logits: logits(made, x), weights: null }) };
   };
 }
@@ -39,12 +46,14 @@ const called = (model: VolumeModel): Called => ({
 });
 
 function volume(model: string): Make {
-  return (of, { dropout = 0 }: Options) => called(createVolumeModel({ model, dropout }, of.classes, sizeOf(of)));
+  return (of, { dropout = 0 }: Options) =>
+    called(createVolumeModel({ model, dropout }, of.classes, sizeOf(of)));
 }
 
 function twoStage(of: ParityCase, { depth, frozen = true, dropout = 0 }: Options): Called {
   const { classes } = of;
-  if (depth === undefined) return called(createVolumeModel({ model: "two_stage", dropout }, classes, sizeOf(of)));
+  if (depth === undefined)
+    return called(createVolumeModel({ model: "two_stage", dropout }, classes, sizeOf(of)));
   return called(new TwoStage({ classes, size: sizeOf(of), depth, dropout }).freeze(frozen));
 }
 

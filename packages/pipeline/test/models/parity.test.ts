@@ -4,7 +4,14 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { getNumThreads, scope, setNumThreads } from "@slicestack/torch";
-import { checkDropped, checkParity, expectAllNear, parityCases, type ParityCase, type Tolerance } from "./parity.js";
+import {
+  checkDropped,
+  checkParity,
+  expectAllNear,
+  parityCases,
+  type ParityCase,
+  type Tolerance,
+} from "./parity.js";
 import { parityTable } from "./parity-table.js";
 import { leakFree } from "./support.js";
 
@@ -50,7 +57,10 @@ test("the comparison is one that fails: a part in a million of one value is enou
     const [of] = parityCases("head_mean");
     const make = parityTable["head_mean"];
     assert.ok(of !== undefined && make !== undefined);
-    const wrong = { ...of, gradients: { ...of.gradients, "classifier.bias": [1, 2, 3, 4] as [number, ...number[]] } };
+    const wrong = {
+      ...of,
+      gradients: { ...of.gradients, "classifier.bias": [1, 2, 3, 4] as [number, ...number[]] },
+    };
     assert.throws(
       () =>
         checkParity(wrong, make, [

@@ -102,7 +102,13 @@ export interface Tolerance {
 }
 
 /** |found - wanted| <= relative · |wanted| + ofLargest · scale */
-export function expectNear(found: number, wanted: number, scale: number, tolerance: Tolerance, what: string): void {
+export function expectNear(
+  found: number,
+  wanted: number,
+  scale: number,
+  tolerance: Tolerance,
+  what: string,
+): void {
   const allowed = tolerance.relative * Math.abs(wanted) + tolerance.ofLargest * scale;
   assert.ok(
     Math.abs(found - wanted) <= allowed,
@@ -195,7 +201,9 @@ function checkGradients(
   const largest = Math.max(...Object.values(of.gradients).map((gradient) => gradient?.[0] ?? 0));
   const check = (found: Tensor | null, wanted: Sampled | null, what: string) => {
     if (found === null || wanted === null) return assert.equal(found, wanted, what);
-    sampled(found).forEach((value, k) => expectNear(value, wanted[k] ?? NaN, largest, tolerance, `${what} ${k}`));
+    sampled(found).forEach((value, k) =>
+      expectNear(value, wanted[k] ?? NaN, largest, tolerance, `${what} ${k}`),
+    );
   };
   for (const [name, parameter] of parameters)
     check(parameter.grad, of.gradients[name] ?? null, title(`gradient of ${name}`));

@@ -53,7 +53,10 @@ for (const size of [null, "[8, 10]"]) {
   leakFree(
     `trap 6: training, embedding and prediction show the model the same bits (size ${size ?? "as prepared"})`,
     (folder) => {
-      const run = config({ "transform.window": "[-1000, 400]", ...(size === null ? {} : { "slice.size": size }) });
+      const run = config({
+        "transform.window": "[-1000, 400]",
+        ...(size === null ? {} : { "slice.size": size }),
+      });
       const dataset = randomDataset(folder, [3, 2], [16, 12]);
       using store = storeOf(dataset, run);
       let seen: number[] = [];
@@ -63,7 +66,10 @@ for (const size of [null, "[8, 10]"]) {
         scope(() => void see());
         return seen;
       };
-      const task: Task = { classes: twoClasses, parts: { train: dataset.volumes, val: dataset.volumes, test: [] } };
+      const task: Task = {
+        classes: twoClasses,
+        parts: { train: dataset.volumes, val: dataset.volumes, test: [] },
+      };
       const stage = sliceStage({ config: ofMethod(run, "2.5d"), task, store, model, compute, metadata: {} });
       const batch = upTo(5).map((index) => ({ index, label: 0, subject: "s" }));
 
@@ -98,7 +104,11 @@ leakFree(
     const ask = (change: Partial<FeatureSource> = {}, asked = volumes) =>
       scope(() => {
         const before = passes;
-        const { features_N, volumes: placed, cached } = volumeEmbeddings({ ...source, ...change }, asked, compute);
+        const {
+          features_N,
+          volumes: placed,
+          cached,
+        } = volumeEmbeddings({ ...source, ...change }, asked, compute);
         assert.equal(cached, passes === before, "from the cache means no pass through the model");
         return { cached, values: features_N.toArray(), placed };
       });

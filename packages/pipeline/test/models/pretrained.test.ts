@@ -48,14 +48,20 @@ test("SLICESTACK_WEIGHTS comes before the cache, and PyTorch's cache before a do
   assert.equal(await findPinned(pinned(url), { env: {}, home }), torch);
   const torchHome = join(home, "elsewhere/hub/checkpoints", name);
   put(torchHome, content);
-  assert.equal(await findPinned(pinned(url), { env: { TORCH_HOME: join(home, "elsewhere") }, home }), torchHome);
+  assert.equal(
+    await findPinned(pinned(url), { env: { TORCH_HOME: join(home, "elsewhere") }, home }),
+    torchHome,
+  );
   const cache = join(home, "xdg/slicestack/weights", name);
   put(cache, content);
   const env = { XDG_CACHE_HOME: join(home, "xdg") };
   assert.equal(await findPinned(pinned(url), { env, home }), cache);
   const own = join(home, "by-hand", name);
   put(own, content);
-  assert.equal(await findPinned(pinned(url), { env: { ...env, SLICESTACK_WEIGHTS: dirname(own) }, home }), own);
+  assert.equal(
+    await findPinned(pinned(url), { env: { ...env, SLICESTACK_WEIGHTS: dirname(own) }, home }),
+    own,
+  );
   assert.deepEqual(seen, []);
 });
 
@@ -64,14 +70,17 @@ test("a wrong file in SLICESTACK_WEIGHTS is refused, and in PyTorch's cache pass
   const home = temporaryFolder(t);
   const own = join(home, "by-hand", name);
   put(own, "something else");
-  await assert.rejects(findPinned(pinned(url), { env: { SLICESTACK_WEIGHTS: dirname(own) }, home }), (error) => {
-    assert.ok(error instanceof CheckpointError);
-    assert.match(
-      error.message,
-      new RegExp(`^${own}: has the SHA-256 [0-9a-f]{64}, expected ${sha256}\\. Download it from`),
-    );
-    return true;
-  });
+  await assert.rejects(
+    findPinned(pinned(url), { env: { SLICESTACK_WEIGHTS: dirname(own) }, home }),
+    (error) => {
+      assert.ok(error instanceof CheckpointError);
+      assert.match(
+        error.message,
+        new RegExp(`^${own}: has the SHA-256 [0-9a-f]{64}, expected ${sha256}\\. Download it from`),
+      );
+      return true;
+    },
+  );
   put(join(home, ".cache/torch/hub/checkpoints", name), "something else");
   assert.equal(
     await findPinned(pinned(url), { env: { SLICESTACK_WEIGHTS: "" }, home }),
@@ -104,7 +113,12 @@ test("imagenet is torchvision's IMAGENET1K_V1 of the trunk's depth, imagenet_v2 
       return true;
     });
   // The file names of torchvision 0.13 and later.
-  const names = ["resnet18-f37072fd.pth", "resnet34-b627a593.pth", "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth"];
+  const names = [
+    "resnet18-f37072fd.pth",
+    "resnet34-b627a593.pth",
+    "resnet50-0676ba61.pth",
+    "resnet50-11ad3fa6.pth",
+  ];
   assert.deepEqual(
     seen,
     names.map((file) => `/mirror/${file}`),

@@ -36,9 +36,17 @@ const common = {
 const head = { name: "gru", dropout: null, loss: "cross_entropy", slices: 8, sampled: null };
 
 for (const [what, beside, options] of [
-  ["with options of a built-in head", { k: null, width: 16, layers: 2, options: {} }, { width: 16, layers: 2 }],
+  [
+    "with options of a built-in head",
+    { k: null, width: 16, layers: 2, options: {} },
+    { width: 16, layers: 2 },
+  ],
   ["with none", { k: null, width: null, layers: null, options: {} }, {}],
-  ["with options of a plug-in's head", { k: null, width: null, layers: null, options: { most: 3 } }, { most: 3 }],
+  [
+    "with options of a plug-in's head",
+    { k: null, width: null, layers: null, options: { most: 3 } },
+    { most: 3 },
+  ],
 ] as const)
   test(`a head of version 1, ${what}`, () => {
     const old = modelSpecSchema.parse({ ...common, version: 1, head: { ...head, ...beside } });
@@ -47,6 +55,10 @@ for (const [what, beside, options] of [
   });
 
 test("a head with a key that no version had is refused", () => {
-  const parsed = modelSpecSchema.safeParse({ ...common, version: 2, head: { ...head, options: {}, depth: 3 } });
+  const parsed = modelSpecSchema.safeParse({
+    ...common,
+    version: 2,
+    head: { ...head, options: {}, depth: 3 },
+  });
   assert.equal(parsed.success, false);
 });

@@ -41,7 +41,11 @@ export function leakFree(name: string, body: (folder: string) => void): void {
 }
 
 /** Volumes of the given depths, labels 0, 1, 0, …, of random HU between -1200 and 600 (so that the window cuts). */
-export function randomDataset(folder: string, depths: readonly number[], [height, width]: [number, number]): Dataset {
+export function randomDataset(
+  folder: string,
+  depths: readonly number[],
+  [height, width]: [number, number],
+): Dataset {
   const dataset = fakeDataset(depths.map((_, k) => [`v${k}`, `s${k}`, k % 2]));
   let first = 0;
   const volumes = dataset.volumes.map((volume, k) => {
@@ -102,7 +106,8 @@ export function config(overrides: Record<string, string> = {}): RunConfig {
 export function torchvisionShapes(blocks: readonly number[]): Map<string, number[]> {
   const shapes = new Map<string, number[]>([["conv1.weight", [64, 3, 7, 7]]]);
   const norm = (name: string, width: number) => {
-    for (const key of ["weight", "bias", "running_mean", "running_var"]) shapes.set(`${name}.${key}`, [width]);
+    for (const key of ["weight", "bias", "running_mean", "running_var"])
+      shapes.set(`${name}.${key}`, [width]);
     shapes.set(`${name}.num_batches_tracked`, []);
   };
   norm("bn1", 64);

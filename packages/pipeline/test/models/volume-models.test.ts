@@ -63,9 +63,14 @@ for (const [name, size] of Object.entries(least) as [keyof typeof least, VolumeS
       assert.deepEqual(result, [2, 3]);
     }
     const small: VolumeSize = [size[0], size[1] - 1, size[2]];
-    const words = new RegExp(`halves its input \\d times, .*at least ${size[0]}; received .*Use at least ${size[0]} x`);
+    const words = new RegExp(
+      `halves its input \\d times, .*at least ${size[0]}; received .*Use at least ${size[0]} x`,
+    );
     traceShapes(() =>
-      assert.throws(() => createVolumeModel({ model: name }, 3, small), { name: "ModelError", message: words }),
+      assert.throws(() => createVolumeModel({ model: name }, 3, small), {
+        name: "ModelError",
+        message: words,
+      }),
     );
   });
 
@@ -117,18 +122,23 @@ test("default dropout: 0.1 in simple, 0.5 in simplebn, 0.2 in two_stage's head, 
   assert.deepEqual(found("maps_3d"), [0]);
 });
 
-leakFree("simple and volume_cnn: the declared, unused layers receive no gradient, and no step changes them", () => {
-  manualSeed(2);
-  using simple = new Simple({ classes: 2, size: [8, 8, 8] });
-  using volumes = new VolumeCnn({ classes: 2, size: [8, 8, 2] });
-  for (const model of [simple, volumes]) {
-    const before = valuesOf(model);
-    train(model, randn([2, 1, ...model.size]));
-    const changed = [...valuesOf(model)].filter(([name, value]) => before.get(name) !== value).map(([name]) => name);
-    const isUnused = (name: string) => model.unused.some((layer) => name.startsWith(`${layer}.`));
-    assert.deepEqual(changed.sort(), [...before.keys()].filter((name) => !isUnused(name)).sort());
-  }
-});
+leakFree(
+  "simple and volume_cnn: the declared, unused layers receive no gradient, and no step changes them",
+  () => {
+    manualSeed(2);
+    using simple = new Simple({ classes: 2, size: [8, 8, 8] });
+    using volumes = new VolumeCnn({ classes: 2, size: [8, 8, 2] });
+    for (const model of [simple, volumes]) {
+      const before = valuesOf(model);
+      train(model, randn([2, 1, ...model.size]));
+      const changed = [...valuesOf(model)]
+        .filter(([name, value]) => before.get(name) !== value)
+        .map(([name]) => name);
+      const isUnused = (name: string) => model.unused.some((layer) => name.startsWith(`${layer}.`));
+      assert.deepEqual(changed.sort(), [...before.keys()].filter((name) => !isUnused(name)).sort());
+    }
+  },
+);
 
 const frozenModels: [name: string, make: () => { model: VolumeModel; part: Module }][] = [
   [
@@ -155,18 +165,21 @@ const frozenModels: [name: string, make: () => { model: VolumeModel; part: Modul
 ];
 
 for (const [name, make] of frozenModels) {
-  leakFree(`trap 5, ${name}: training leaves the frozen part bit for bit, statistics too, and changes the rest`, () => {
-    manualSeed(3);
-    const { model, part } = make();
-    using _model = model;
-    const x = randn([2, 1, 32, 32, 3]);
-    const [before, whole] = [valuesOf(part), valuesOf(model)];
-    const first = train(model, x);
-    assert.deepEqual(valuesOf(part), before);
-    assert.notDeepEqual(valuesOf(model), whole);
-    assert.notEqual(train(model, x), first, "the head learns");
-    assert.ok(part.parameters().every(({ grad }) => grad === null));
-  });
+  leakFree(
+    `trap 5, ${name}: training leaves the frozen part bit for bit, statistics too, and changes the rest`,
+    () => {
+      manualSeed(3);
+      const { model, part } = make();
+      using _model = model;
+      const x = randn([2, 1, 32, 32, 3]);
+      const [before, whole] = [valuesOf(part), valuesOf(model)];
+      const first = train(model, x);
+      assert.deepEqual(valuesOf(part), before);
+      assert.notDeepEqual(valuesOf(model), whole);
+      assert.notEqual(train(model, x), first, "the head learns");
+      assert.ok(part.parameters().every(({ grad }) => grad === null));
+    },
+  );
 
   leakFree(`trap 5, ${name}: put into training mode, the frozen part computes the bits of evaluation`, () => {
     manualSeed(4);
@@ -220,15 +233,18 @@ leakFree(
   },
 );
 
-leakFree("maps_3d head: a mask of all slices equals no mask, and the values of missing slices are not used", () => {
-  using head = new Maps3dHead({ mapChannels: 8, classes: 3 });
-  const maps_BSFhw = randn([2, 4, 8, 2, 2]);
-  const said = (maps: Tensor, mask?: Tensor) => head.forward(maps, mask).logits_BK;
-  close(said(maps_BSFhw, maskOf([4, 4], 4)), said(maps_BSFhw), 1e-6);
-  const mask_BS = maskOf([4, 2], 4);
-  const absent = mask_BS.logicalNot().unsqueeze(-1).unsqueeze(-1).unsqueeze(-1);
-  close(said(maps_BSFhw, mask_BS), said(maps_BSFhw.maskedFill(absent, 1e4), mask_BS), 1e-6);
-});
+leakFree(
+  "maps_3d head: a mask of all slices equals no mask, and the values of missing slices are not used",
+  () => {
+    using head = new Maps3dHead({ mapChannels: 8, classes: 3 });
+    const maps_BSFhw = randn([2, 4, 8, 2, 2]);
+    const said = (maps: Tensor, mask?: Tensor) => head.forward(maps, mask).logits_BK;
+    close(said(maps_BSFhw, maskOf([4, 4], 4)), said(maps_BSFhw), 1e-6);
+    const mask_BS = maskOf([4, 2], 4);
+    const absent = mask_BS.logicalNot().unsqueeze(-1).unsqueeze(-1).unsqueeze(-1);
+    close(said(maps_BSFhw, mask_BS), said(maps_BSFhw.maskedFill(absent, 1e4), mask_BS), 1e-6);
+  },
+);
 
 leakFree("two_stage is custom_resnet and the flatten head, by the published names of a checkpoint", () => {
   manualSeed(7);
@@ -246,7 +262,9 @@ leakFree("two_stage is custom_resnet and the flatten head, by the published name
   for (const part of [model, slices, head]) part.eval();
   const found = noGrad(() => model.forward(x_B1HWD));
   const wanted = noGrad(() => {
-    const images = [0, 1].flatMap((b) => [0, 1, 2].map((d) => x_B1HWD.select(0, b).select(3, d).repeat(1, 3, 1, 1)));
+    const images = [0, 1].flatMap((b) =>
+      [0, 1, 2].map((d) => x_B1HWD.select(0, b).select(3, d).repeat(1, 3, 1, 1)),
+    );
     const embedding_BSE = slices.embed(cat(images)).reshape(2, 3, 256);
     return head.forward(embedding_BSE, maskOf([3, 3], 3)).logits_BK;
   });
@@ -268,7 +286,9 @@ for (const model of ["simple", "simple_modular", "attn", "volume_cnn"] as const)
     const size: VolumeSize = model === "simple" || model === "volume_cnn" ? [8, 8, 8] : [32, 32, 32];
     using made = createVolumeModel({ model }, 2, size);
     const x = randn([2, 1, ...size]);
-    assert.ok(Number.isFinite(train(made, x, () => autocast({}, () => made.forward(x)).to({ dtype: "float32" }))));
+    assert.ok(
+      Number.isFinite(train(made, x, () => autocast({}, () => made.forward(x)).to({ dtype: "float32" }))),
+    );
     for (const { grad } of made.parameters()) assert.ok(grad === null || grad.isfinite().all().item());
   });
 }
@@ -276,6 +296,9 @@ for (const model of ["simple", "simple_modular", "attn", "volume_cnn"] as const)
 test("a trunk is refused by a network without one", () => {
   traceShapes(() => {
     using trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, [8, 8]);
-    assert.throws(() => createVolumeModel({ model: "attn", trunk }, 2, [32, 32, 32]), /attn: has no trunk.*maps_3d/);
+    assert.throws(
+      () => createVolumeModel({ model: "attn", trunk }, 2, [32, 32, 32]),
+      /attn: has no trunk.*maps_3d/,
+    );
   });
 });

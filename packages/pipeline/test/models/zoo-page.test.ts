@@ -15,14 +15,19 @@ const kinds = {
 
 function row({ name, axes, input, architecture, source, config, cost }: ModelFacts): string {
   assert.ok(cost !== null);
-  const counts = [shortCount(cost.parameters), shortCount(cost.multiplyAdds), shortBytes(cost.activationBytes)];
+  const counts = [
+    shortCount(cost.parameters),
+    shortCount(cost.multiplyAdds),
+    shortBytes(cost.activationBytes),
+  ];
   const setting = `\`${config}\``;
   return `| \`${name}\` | ${architecture} | ${axes} = ${input.join(", ")} | ${counts.join(" | ")} | ${setting} | ${source} |`;
 }
 
 function tables(): string {
   const facts = modelFacts({ size: [128, 128], slices: 64, classes: 2, batch: 16 });
-  const head = "| name | architecture | input | parameters | multiply-adds | activations | setting | source |";
+  const head =
+    "| name | architecture | input | parameters | multiply-adds | activations | setting | source |";
   const parts = Object.entries(kinds).map(([kind, title]) => {
     const rows = facts.filter((model) => model.kind === kind).map(row);
     return [`## ${title}`, "", head, "|---|---|---|---|---|---|---|---|", ...rows, ""].join("\n");

@@ -60,8 +60,14 @@ for (const [kind, specs] of Object.entries({ heads, networks, trunks }))
         const voxels = voxelsOf(spec, 1, 8);
         const calibration = { priors: null, temperature: 1.5 };
         const input = asInput(spec, voxels, 8);
-        writeFileSync(join(folder, `${name}.onnx`), bytesOf(exportOnnx(model, { calibration, weights: "float32" })));
-        writeFileSync(join(folder, `${name}.json`), JSON.stringify({ voxels: { ...input, data: [...input.data] } }));
+        writeFileSync(
+          join(folder, `${name}.onnx`),
+          bytesOf(exportOnnx(model, { calibration, weights: "float32" })),
+        );
+        writeFileSync(
+          join(folder, `${name}.json`),
+          JSON.stringify({ voxels: { ...input, data: [...input.data] } }),
+        );
         const { models, slices } = inEngine(model, voxels, 8);
         wanted.set(name, models.at(-1)?.probabilities.flat() ?? [...slices!.probabilities]);
       }
@@ -78,7 +84,9 @@ test("parts, and weights in half precision, pass the checker too", { skip: witho
   inFolder((folder) => {
     const spec = stackSpec("slice_cnn", { name: "gru" });
     using model = opened(spec);
-    const trunk = { voxels: { type: "int16", shape: [1, 8, 32, 40], data: new Array<number>(8 * 32 * 40).fill(40) } };
+    const trunk = {
+      voxels: { type: "int16", shape: [1, 8, 32, 40], data: new Array<number>(8 * 32 * 40).fill(40) },
+    };
     const head = {
       features: { type: "float32", shape: [1, 2, 128], data: new Array<number>(256).fill(0.5) },
       mask: { type: "bool", shape: [1, 2], data: [1, 0] },
@@ -94,24 +102,27 @@ test("parts, and weights in half precision, pass the checker too", { skip: witho
   }),
 );
 
-test("torchvision's ResNet-18 takes the exported weights and gives equal logits", { skip: withoutOracles }, () =>
-  inFolder((folder) => {
-    using model = opened(stackSpec("resnet18", { name: "attention" }, { classes: 3 }));
-    const out = join(folder, "weights.safetensors");
-    TARGETS.safetensors.write([{ model, calibration: null }], { out, overwrite: false });
-    assert.ok(!isNetwork(model));
-    const { trunk } = model;
-    scope(() => {
-      manualSeed(2);
-      const x = rand([2, 3, 64, 64]);
-      writeSafetensors(join(folder, "input.safetensors"), new Map([["x", x]]));
-      const logits = noGrad(() => trunk.eval().forward(x)).toArray();
-      near(
-        askOracle<number[]>("torchvision_weights.py", out, join(folder, "input.safetensors")),
-        logits,
-        1e-4,
-        "logits",
-      );
-    });
-  }),
+test(
+  "torchvision's ResNet-18 takes the exported weights and gives equal logits",
+  { skip: withoutOracles },
+  () =>
+    inFolder((folder) => {
+      using model = opened(stackSpec("resnet18", { name: "attention" }, { classes: 3 }));
+      const out = join(folder, "weights.safetensors");
+      TARGETS.safetensors.write([{ model, calibration: null }], { out, overwrite: false });
+      assert.ok(!isNetwork(model));
+      const { trunk } = model;
+      scope(() => {
+        manualSeed(2);
+        const x = rand([2, 3, 64, 64]);
+        writeSafetensors(join(folder, "input.safetensors"), new Map([["x", x]]));
+        const logits = noGrad(() => trunk.eval().forward(x)).toArray();
+        near(
+          askOracle<number[]>("torchvision_weights.py", out, join(folder, "input.safetensors")),
+          logits,
+          1e-4,
+          "logits",
+        );
+      });
+    }),
 );

@@ -15,5 +15,7 @@ export function askOracle<T>(script: string, ...given: string[]): T {
   const path = join(fileURLToPath(new URL("../../../test/oracles/", import.meta.url)), script);
   const { PATH = "" } = process.env;
   const env = { PATH, PYTHONDONTWRITEBYTECODE: "1", OMP_NUM_THREADS: "1" };
-  return JSON.parse(execFileSync(python!, [path, ...given], { encoding: "utf8", env, maxBuffer: 1 << 26 })) as T;
+  return JSON.parse(
+    execFileSync(python!, [path, ...given], { encoding: "utf8", env, maxBuffer: 1 << 26 }),
+  ) as T;
 }

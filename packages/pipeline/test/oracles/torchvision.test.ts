@@ -27,11 +27,19 @@ const tolerances = {
   float32: { features: 1e-5, gradients: 1e-4 },
 };
 
-function checkClose(found: readonly number[], expected: readonly number[], tolerance: number, what: string): void {
+function checkClose(
+  found: readonly number[],
+  expected: readonly number[],
+  tolerance: number,
+  what: string,
+): void {
   assert.equal(found.length, expected.length, what);
   const largest = Math.max(...expected.map(Math.abs));
   const difference = Math.max(...found.map((value, k) => Math.abs(value - expected[k]!))) / largest;
-  assert.ok(difference <= tolerance, `${what}: expected a difference of at most ${tolerance}, received ${difference}`);
+  assert.ok(
+    difference <= tolerance,
+    `${what}: expected a difference of at most ${tolerance}, received ${difference}`,
+  );
 }
 
 for (const depth of [18, 34, 50] as const satisfies readonly ResNetDepth[])

@@ -75,7 +75,12 @@ test("window, size, sampling, head and selection follow the data; small validati
   assert.equal(value({ ...ct, depth: [3, 20, 43] }, laptop, null, "head.model"), "attention");
   assert.equal(value(ct, laptop, null, "slice.select"), "auroc");
   assert.equal(
-    value({ ...ct, classes: ["a", "b", "c"], train: [9, 9, 9], val: [3, 3, 3] }, laptop, null, "slice.select"),
+    value(
+      { ...ct, classes: ["a", "b", "c"], train: [9, 9, 9], val: [3, 3, 3] },
+      laptop,
+      null,
+      "slice.select",
+    ),
     "macro_f1",
   );
   const warnings = choose({ ...ct, val: [10, 20], flags: ["look here"] }, laptop, null).warnings;
@@ -88,9 +93,18 @@ test("a cube is cut along three planes into slabs, and the time is that of its s
   const keys = ["transform.planes", "transform.neighbours", "head.model", "head.slices"];
   const of = (data: Fingerprint, machine = laptop) => keys.map((key) => value(data, machine, null, key));
   assert.deepEqual(of(cube), ["three", 9, "transformer", 96]);
-  assert.deepEqual(of({ ...cube, height: 24, width: 24, depth: [24, 24, 24] }), ["three", 9, "transformer", undefined]);
+  assert.deepEqual(of({ ...cube, height: 24, width: 24, depth: [24, 24, 24] }), [
+    "three",
+    9,
+    "transformer",
+    undefined,
+  ]);
   const weights: Machine = { ...laptop, pretrained: ["resnet50"] };
-  assert.deepEqual(of(cube, weights), ["three", undefined, "transformer", 96], "the first layer of ImageNet is kept");
+  assert.deepEqual(
+    of(cube, weights),
+    ["three", undefined, "transformer", 96],
+    "the first layer of ImageNet is kept",
+  );
   const flat = [undefined, undefined, "conv1d", undefined];
   assert.deepEqual(of(ct), flat, "half as deep as wide");
   assert.deepEqual(of({ ...cube, anisotropy: 2 }), flat, "thick slices");
@@ -147,6 +161,7 @@ test("a split without validation volumes is refused before anything is measured,
   writeSplit(dataset, makeSplit(dataset, { seed: 0, fractions: [0.8, 0, 0.2] }));
   await assert.rejects(plan({ data: dataset.directory, threads: 1, device: "cpu" }), {
     name: "SplitError",
-    message: /expected a val part with volumes, it has none\. Draw another split: slicestack split .* --overwrite/,
+    message:
+      /expected a val part with volumes, it has none\. Draw another split: slicestack split .* --overwrite/,
   });
 });

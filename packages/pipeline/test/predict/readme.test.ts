@@ -22,10 +22,13 @@ test("a run that is opened with the public functions decides as evaluate does", 
   await evaluate({ run, resamples: 50, images: false });
   const readme = readFileSync(join(root, "packages/pipeline/README.md"), "utf8");
   const example = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!).at(-1)!;
-  const code = ts.transpile(example.replace(/console\.log\((.*)\);.*$/m, "console.log(JSON.stringify($1));"), {
-    target: ts.ScriptTarget.ES2022,
-    module: ts.ModuleKind.ESNext,
-  });
+  const code = ts.transpile(
+    example.replace(/console\.log\((.*)\);.*$/m, "console.log(JSON.stringify($1));"),
+    {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ESNext,
+    },
+  );
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   const printed = execFileSync(process.execPath, ["--input-type=module", "-e", code], {
     cwd: folder,

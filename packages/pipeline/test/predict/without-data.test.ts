@@ -58,7 +58,10 @@ for (const [kind, keys] of Object.entries(kinds))
       const tolerance = model.name === "2d_vote" ? 1e-7 : 0;
       model.probabilities.flat().forEach((value, k) => {
         const expected = written.probabilities.flat()[k]!;
-        assert.ok(Math.abs(value - expected) <= tolerance, `value ${k}: ${value}, in predictions.csv ${expected}`);
+        assert.ok(
+          Math.abs(value - expected) <= tolerance,
+          `value ${k}: ${value}, in predictions.csv ${expected}`,
+        );
       });
       assert.equal(liveTensors(), before);
     } finally {
@@ -108,7 +111,8 @@ test("a predictor accepts volumes other than those of training, and refuses dept
   const source = memorySource({ height, width, dtype }, [{ voxels, count: 9, spacing: [1, 1, 1] }]);
   assert.throws(() => predicted(run, source, [{ id: "deep", first: 0, count: 9 }]), {
     name: "ModelError",
-    message: "flatten: was trained for volumes of 8 slices, volume deep has 9. Prepare the data with --depth 8.",
+    message:
+      "flatten: was trained for volumes of 8 slices, volume deep has 9. Prepare the data with --depth 8.",
   });
 });
 
@@ -177,7 +181,9 @@ test("a mapped data set and the same volumes in memory hold the same values", ()
 
 test("a stored run of version 0.1 gives the predictions that it gave then", async () => {
   const stored = join(folder, "version-0.1");
-  cpSync(new URL("../../../../../fixtures/runs/version-0.1", import.meta.url).pathname, stored, { recursive: true });
+  cpSync(new URL("../../../../../fixtures/runs/version-0.1", import.meta.url).pathname, stored, {
+    recursive: true,
+  });
   for (const stage of ["slice", "volume"]) {
     const file = join(stored, "run/checkpoints", stage, "best.safetensors");
     writeFileSync(file, gunzipSync(readFileSync(`${file}.gz`)));

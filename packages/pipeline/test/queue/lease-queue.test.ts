@@ -31,8 +31,15 @@ const gone = { ...thisProcess(), pid: 2 ** 22 + 1, started: "1" };
 
 test("the most urgent job comes first, of equals the oldest; a payload of false, 0 or null arrives as it is", (t) => {
   const { queue } = queueOf(t);
-  assert.equal(queue.add([job("a"), job("b", { priority: 2, payload: false }), job("c", { priority: -1 })]), 3);
-  assert.equal(queue.add([job("d", { priority: 2, payload: 0 }), job("a", { payload: "other" })]), 1, "a is there");
+  assert.equal(
+    queue.add([job("a"), job("b", { priority: 2, payload: false }), job("c", { priority: -1 })]),
+    3,
+  );
+  assert.equal(
+    queue.add([job("d", { priority: 2, payload: 0 }), job("a", { payload: "other" })]),
+    1,
+    "a is there",
+  );
   const leases = queue.lease({ most: 9 });
   assert.deepEqual(
     leases.map(({ key, payload }) => [key, payload]),
@@ -93,7 +100,11 @@ test("a failed job waits twice as long each time, and stays failed once its atte
     ],
   );
   assert.equal(queue.retry(), 1);
-  assert.equal(queue.fail(one(queue).token, "no such file", { isFinal: true }), "failed", "not worth a retry");
+  assert.equal(
+    queue.fail(one(queue).token, "no such file", { isFinal: true }),
+    "failed",
+    "not worth a retry",
+  );
 });
 
 test("jobs wait for others: for any end, or for success alone; adding them twice changes nothing", (t) => {
@@ -204,13 +215,17 @@ test("a job whose holder is gone comes back once, and the old holder's word coun
     );
   assert.throws(
     () => queue.complete("never leased"),
-    (error) => error instanceof LeaseLostError && /queue\.sqlite: does not know this lease\. /.test(error.message),
+    (error) =>
+      error instanceof LeaseLostError && /queue\.sqlite: does not know this lease\. /.test(error.message),
   );
   assert.deepEqual(queue.heartbeat([lease!.token]).lost, [lease!.token]);
   queue.lease({ owner: gone });
   queue.reclaim();
   const { state, losses, error } = queue.find("b")!;
-  assert.deepEqual([state, losses, error], ["failed", 2, "its process disappeared without reporting a result"]);
+  assert.deepEqual(
+    [state, losses, error],
+    ["failed", 2, "its process disappeared without reporting a result"],
+  );
   queue.complete(mine!.token);
 });
 
@@ -330,7 +345,9 @@ test("a network file system is refused with its name; of FUSE the mount says whi
 
 test("10 000 jobs are added at once, listed and counted; a second opening finds them", (t) => {
   const { queue } = queueOf(t);
-  const jobs = Array.from({ length: 10_000 }, (_, k) => job(`trial ${k}`, { needs: { gpus: k % 3 }, priority: k % 7 }));
+  const jobs = Array.from({ length: 10_000 }, (_, k) =>
+    job(`trial ${k}`, { needs: { gpus: k % 3 }, priority: k % 7 }),
+  );
   assert.equal(queue.add(jobs), 10_000);
   using again = LeaseQueue.open(queue.file, { mustExist: true });
   assert.equal(again.list().length, 10_000);

@@ -56,7 +56,9 @@ test("eight processes take 400 jobs, two of them are killed on the way: each job
   const begun = readFileSync(log, "utf8").match(/begin$/gm)!.length;
   assert.ok(begun <= 402, `${begun - 400} jobs were begun twice, two processes were killed`);
   const outcomes = queue.list().map(({ key }) => queue.attempts(key).map(({ outcome }) => outcome));
-  assert.ok(outcomes.every((of) => of.at(-1) === "done" && of.slice(0, -1).every((outcome) => outcome === "lost")));
+  assert.ok(
+    outcomes.every((of) => of.at(-1) === "done" && of.slice(0, -1).every((outcome) => outcome === "lost")),
+  );
   assert.ok(outcomes.filter((of) => of.length > 1).length <= 2);
 });
 

@@ -75,7 +75,12 @@ const READ = {
 /** Other subjects than those of test. */
 function simulateVal(model: string, seed: number, counts: readonly number[]): Predictions {
   const val = simulate({ model, seed, counts, signal: 1.8 });
-  return { ...val, part: "val", ids: val.ids.map((id) => `val-${id}`), subjects: val.subjects.map((s) => `val-${s}`) };
+  return {
+    ...val,
+    part: "val",
+    ids: val.ids.map((id) => `val-${id}`),
+    subjects: val.subjects.map((s) => `val-${s}`),
+  };
 }
 
 /** Sixteen slices a volume, of which those in the middle counted most. */
@@ -87,7 +92,8 @@ function evidenceFor({ ids }: Predictions): Evidence[] {
 /** Slices of which more say another class than the first where the volume is of another. */
 function exampleVoters(counts: readonly number[]): Voters {
   const labels = counts.flatMap((count, label) => new Array<number>(count).fill(label));
-  const slice = (said: number) => Float32Array.from(counts, (_, c) => (c === said ? 0.7 : 0.3 / (counts.length - 1)));
+  const slice = (said: number) =>
+    Float32Array.from(counts, (_, c) => (c === said ? 0.7 : 0.3 / (counts.length - 1)));
   return {
     labels,
     slices: labels.map((label, i) =>
@@ -138,7 +144,10 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
       predictions: [...val, ...predictions],
       summaries: { val: summarise(val, options), test: models },
       mainModel: "2.5d",
-      priors: { trained: counts.map(() => 1 / counts.length), target: classPrior(full.labels, counts.length) },
+      priors: {
+        trained: counts.map(() => 1 / counts.length),
+        target: classPrior(full.labels, counts.length),
+      },
       voters: exampleVoters(counts),
       evidence,
       columns: [
@@ -210,7 +219,8 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
       alternative: `Axial slice of a volume of class ${name}`,
       caption: `Subject ${i}, ${name}, predicted ${name} (0.9${i})`,
     })),
-    config: "name: phantom_five_grades\nseed: 1\nslice:\n  model: resnet18\n  learning_rate: 0.001\n  epochs: 12\n",
+    config:
+      "name: phantom_five_grades\nseed: 1\nslice:\n  model: resnet18\n  learning_rate: 0.001\n  epochs: 12\n",
     command: "npx slicestack train --config configs/phantom.yaml --data demo/data",
     environment: { slicestack: "0.1.0", libtorch: "1.13.1", device: "cpu, 2 threads", node: "20.20.0" },
     warnings: ["The split has 4 test volumes of CT-4."].slice(0, ordinal ? 1 : 0),

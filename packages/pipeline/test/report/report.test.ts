@@ -32,7 +32,9 @@ for (const kind of ["binary", "grades"] as const)
         const levels = await page.evaluate<number[]>(
           `[...document.querySelectorAll("h1, h2, h3")].map((heading) => Number(heading.tagName[1]))`,
         );
-        levels.forEach((level, i) => assert.ok(i === 0 || level <= levels[i - 1]! + 1, "no heading level is skipped"));
+        levels.forEach((level, i) =>
+          assert.ok(i === 0 || level <= levels[i - 1]! + 1, "no heading level is skipped"),
+        );
         const tables = page.locator("table");
         assert.equal(await tables.count(), await page.locator("table > caption").count());
         assert.ok((await tables.count()) >= 5);
@@ -44,7 +46,9 @@ for (const kind of ["binary", "grades"] as const)
           assert.equal(await figure.getAttribute("role"), "img");
           assert.ok((await figure.locator("desc").first().textContent())!.length > 40);
         }
-        const ids = await page.evaluate<string[]>(`[...document.querySelectorAll("[id]")].map(({ id }) => id)`);
+        const ids = await page.evaluate<string[]>(
+          `[...document.querySelectorAll("[id]")].map(({ id }) => id)`,
+        );
         assert.equal(new Set(ids).size, ids.length, "ids are unique");
         for (const [width, text] of [
           [1280, "desk"],
@@ -106,7 +110,10 @@ test("the report claims a difference only where interval, adjusted test and the 
   assert.match(say(0.01, 0.1, 0.04), /2\.5D is better than the 2D vote/);
   assert.match(say(-0.1, -0.01, 0.04), /2\.5D is worse than the 2D vote/);
   assert.match(say(-0.1, 0.2, 0.04), /do not show which is better: the interval includes zero\./);
-  assert.match(say(0.01, 0.1, 0.05), /do not show which is better: the p-value, adjusted .*, is not below 0\.05\./);
+  assert.match(
+    say(0.01, 0.1, 0.05),
+    /do not show which is better: the p-value, adjusted .*, is not below 0\.05\./,
+  );
   assert.match(
     say(0.01, 0.1, 0.04, 9),
     /do not show which is better: each class needs at least 10 subjects, and .* has 9/,
@@ -137,7 +144,11 @@ test("one difference has one interval, one test and one sign wherever the report
     const alone = compareModels(main, other, options);
     const pair = pairs!.pairs.find(({ first, second }) => first === "2.5d" && second === other.model);
     for (const [name, { difference, p }] of Object.entries(pair!.metrics))
-      assert.deepEqual([difference, p], [alone.metrics[name as MetricName], alone.p[name as MetricName]], name);
+      assert.deepEqual(
+        [difference, p],
+        [alone.metrics[name as MetricName], alone.p[name as MetricName]],
+        name,
+      );
   }
 });
 

@@ -33,7 +33,10 @@ test("a file is downloaded completely, into new folders, with its progress in by
   const { url, seen } = await serve(t, file(content));
   const folder = temporaryFolder(t);
   const progress: Progress[] = [];
-  await download(pinned(url), join(folder, "a", "b", "w.pth"), { ...quick, onProgress: (one) => progress.push(one) });
+  await download(pinned(url), join(folder, "a", "b", "w.pth"), {
+    ...quick,
+    onProgress: (one) => progress.push(one),
+  });
   assert.deepEqual(readdirSync(join(folder, "a", "b")), ["w.pth"]);
   assert.ok(readFileSync(join(folder, "a", "b", "w.pth")).equals(content));
   assert.deepEqual(seen, ["/w.pth"]);
@@ -131,7 +134,11 @@ test("another content, fewer or more bytes than are pinned are refused, and not 
   other[77] = (other[77] ?? 0) ^ 1;
   const found = createHash("sha256").update(other).digest("hex");
   const changed = await serve(t, file(other));
-  await fails(changed.url, temporaryFolder(t), new RegExp(`expected the SHA-256 ${sha256}, received ${found}`));
+  await fails(
+    changed.url,
+    temporaryFolder(t),
+    new RegExp(`expected the SHA-256 ${sha256}, received ${found}`),
+  );
   const shorter = await serve(t, file(content.subarray(1)));
   await fails(shorter.url, temporaryFolder(t), /expected 200000 bytes, the server announced 199999/);
   const endless = await serve(t, (request, response) => {
@@ -143,7 +150,11 @@ test("another content, fewer or more bytes than are pinned are refused, and not 
 
 test("redirects are followed, also to other paths, but only a limited number of times", async (t) => {
   const { url, seen } = await serve(t, (request, response, count) =>
-    (request.url === "/w.pth" ? status(302, { location: "/mirror/w.pth" }) : file(content))(request, response, count),
+    (request.url === "/w.pth" ? status(302, { location: "/mirror/w.pth" }) : file(content))(
+      request,
+      response,
+      count,
+    ),
   );
   const folder = temporaryFolder(t);
   await download(pinned(url), join(folder, "w.pth"), quick);
@@ -210,7 +221,11 @@ test("a stop ends it at once, with the signal's reason and nothing left", async 
 test("what a killed download left is removed after a day; what another is writing is not", async (t) => {
   const { url } = await serve(t, file(content));
   const folder = temporaryFolder(t);
-  const [old, young, foreign] = [".w.pth.0123456789ab.tmp", ".w.pth.ba9876543210.tmp", ".other.pth.0123456789ab.tmp"];
+  const [old, young, foreign] = [
+    ".w.pth.0123456789ab.tmp",
+    ".w.pth.ba9876543210.tmp",
+    ".other.pth.0123456789ab.tmp",
+  ];
   for (const name of [old, young, foreign]) writeFileSync(join(folder, name), "part");
   const yesterday = new Date(Date.now() - 25 * 3600 * 1000);
   for (const name of [old, foreign]) utimesSync(join(folder, name), yesterday, yesterday);

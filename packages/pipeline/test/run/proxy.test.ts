@@ -70,7 +70,9 @@ async function secureServer(t: TestContext, answer: Answer): Promise<string> {
   let count = 0;
   const key = readFileSync(join(tls, "key.pem"));
   const cert = readFileSync(join(tls, "certificate.pem"));
-  const server = createSecureServer({ key, cert }, (incoming, outgoing) => answer(incoming, outgoing, ++count));
+  const server = createSecureServer({ key, cert }, (incoming, outgoing) =>
+    answer(incoming, outgoing, ++count),
+  );
   t.after(() => server.closeAllConnections());
   return `https://127.0.0.1:${await portOf(t, server)}`;
 }
@@ -84,7 +86,9 @@ async function downloadApart(url: string, path: string, env: Record<string, stri
     });`;
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/_proxy$/i.test(name)));
   const given = { ...clean, NODE_EXTRA_CA_CERTS: join(tls, "certificate.pem"), ...env };
-  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], { env: given });
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+    env: given,
+  });
   return stdout;
 }
 
@@ -100,7 +104,10 @@ test("https uses a tunnel of the proxy, a broken one is resumed; NO_PROXY bypass
   assert.ok(readFileSync(path).equals(content));
   assert.deepEqual(proxy.asked, Array(2).fill(`CONNECT ${new URL(url).host}`));
   assert.ok(proxy.relayed.bytes > content.length, `${proxy.relayed.bytes} bytes came through the tunnel`);
-  assert.equal(await downloadApart(url, join(folder, "again.pth"), { ...env, NO_PROXY: "example.org,127.0.0.1" }), "");
+  assert.equal(
+    await downloadApart(url, join(folder, "again.pth"), { ...env, NO_PROXY: "example.org,127.0.0.1" }),
+    "",
+  );
   assert.equal(proxy.asked.length, 2, "not asked again");
 });
 
@@ -114,7 +121,10 @@ test("a refusal of the proxy is reported once, with its message and a remedy; an
     /the proxy 127\.0\.0\.1:\d+ answered 407 .*http:\/\/NAME:PASSWORD@HOST:PORT\. Put it there by hand/,
   );
   assert.equal(proxy.asked.length, 1);
-  assert.match(await downloadApart(url, path, { HTTPS_PROXY: "http://127.0.0.1:9" }), /ECONNREFUSED 127\.0\.0\.1:9\./);
+  assert.match(
+    await downloadApart(url, path, { HTTPS_PROXY: "http://127.0.0.1:9" }),
+    /ECONNREFUSED 127\.0\.0\.1:9\./,
+  );
   assert.match(
     await downloadApart(url, path, { HTTPS_PROXY: "socks5://me:secret@here" }),
     /HTTPS_PROXY: expected an address such as http:\/\/proxy\.example:3128, received socks5:\/\/…@here/,
@@ -122,15 +132,23 @@ test("a refusal of the proxy is reported once, with its message and a remedy; an
 });
 
 test("http uses the full URL, also for redirects and resuming; an unknown certificate is refused", async (t) => {
-  const { url } = await serve(t, (a, b, count) => (count === 1 ? broken(content, 70_000) : file(content))(a, b, count));
+  const { url } = await serve(t, (a, b, count) =>
+    (count === 1 ? broken(content, 70_000) : file(content))(a, b, count),
+  );
   const proxy = await proxyServer(t);
   const folder = temporaryFolder(t);
-  await download(pinned(url), join(folder, "w.pth"), { ...options, env: { ALL_PROXY: `http://${proxy.host}` } });
+  await download(pinned(url), join(folder, "w.pth"), {
+    ...options,
+    env: { ALL_PROXY: `http://${proxy.host}` },
+  });
   assert.ok(readFileSync(join(folder, "w.pth")).equals(content));
   assert.deepEqual(proxy.asked, Array(2).fill(`GET ${url}/w.pth`));
   const secure = await secureServer(t, file(content));
   await assert.rejects(
-    download(pinned(secure), join(folder, "x.pth"), { ...options, env: { HTTPS_PROXY: `http://${proxy.host}` } }),
+    download(pinned(secure), join(folder, "x.pth"), {
+      ...options,
+      env: { HTTPS_PROXY: `http://${proxy.host}` },
+    }),
     (error) => error instanceof DownloadError && /self-signed certificate/.test(error.message),
   );
 });
@@ -157,5 +175,8 @@ test("NO_PROXY: hosts with subdomains, ports, addresses, all; lower-case variabl
     null,
     "http has a variable of its own",
   );
-  assert.equal(proxyFor(new URL("https://a.org"), { HTTPS_PROXY: "http://p:1", https_proxy: "q:2" })?.host, "q:2");
+  assert.equal(
+    proxyFor(new URL("https://a.org"), { HTTPS_PROXY: "http://p:1", https_proxy: "q:2" })?.host,
+    "q:2",
+  );
 });

@@ -1,6 +1,15 @@
 /** Bytes that change: noticed by the name of the file, by verify in every file there is, and by what reads them. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join, relative } from "node:path";
 import { before, test } from "node:test";
 import { makeSplit } from "../../src/data/split/holdout.js";
@@ -15,7 +24,12 @@ import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, tinyDataset } from "../train/support.js";
 
 const folder = scratch();
-const config = smallConfig({ "head.epochs": "1", "slice.epochs": "1", "slice.dropout": "0", "head.dropout": "0" });
+const config = smallConfig({
+  "head.epochs": "1",
+  "slice.epochs": "1",
+  "slice.dropout": "0",
+  "head.dropout": "0",
+});
 const quick = { resamples: 20, images: false };
 let [data, run] = ["", ""];
 
@@ -28,7 +42,9 @@ before(async () => {
 });
 
 const filesOf = (root: string) =>
-  (readdirSync(root, { recursive: true }) as string[]).filter((name) => statSync(join(root, name)).isFile()).sort();
+  (readdirSync(root, { recursive: true }) as string[])
+    .filter((name) => statSync(join(root, name)).isFile())
+    .sort();
 
 function flip(file: string, at: number, bit = 2): void {
   const bytes = readFileSync(file);
@@ -207,7 +223,9 @@ test("a data set and a run without hashes, of an earlier version, open, are scor
   for (const file of ["dataset.json", "split.json"]) unseal(join(old.data, file));
   unseal(join(old.run, "split.json"));
   unseal(join(old.run, "run.json"), /^ {2}"configSha256".*\n/m);
-  for (const file of filesOf(folder).filter((name) => /^old-.*(best\.sha256|checksums\.json|\.slicestack)$/.test(name)))
+  for (const file of filesOf(folder).filter((name) =>
+    /^old-.*(best\.sha256|checksums\.json|\.slicestack)$/.test(name),
+  ))
     rmSync(join(folder, file));
   const said: string[] = [];
   onNotice((text) => said.push(text));
@@ -215,7 +233,8 @@ test("a data set and a run without hashes, of an earlier version, open, are scor
   await evaluate({ run: old.run, data: old.data, ...quick }).catch(() => undefined);
   await evaluate({ run: old.run, ...quick });
   onNotice(null);
-  const about = (name: string) => said.filter((text) => text.includes(name) && text.includes("cannot be checked"));
+  const about = (name: string) =>
+    said.filter((text) => text.includes(name) && text.includes("cannot be checked"));
   assert.deepEqual([about("dataset.json").length, about("run.json").length], [1, 1], said.join("\n"));
   assert.deepEqual(
     found.map(({ problems }) => problems),

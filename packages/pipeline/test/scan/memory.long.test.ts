@@ -22,12 +22,29 @@ const collectGarbage = runInNewContext("gc") as () => void;
 
 test("memory after 300 scans is that after 100", async () => {
   const folder = scratch();
-  const phantoms = { destination: join(folder, "phantoms"), counts: [4, 4, 0, 0, 0], seed: 3, size: 96, workers: 2 };
+  const phantoms = {
+    destination: join(folder, "phantoms"),
+    counts: [4, 4, 0, 0, 0],
+    seed: 3,
+    size: 96,
+    workers: 2,
+  };
   const { labels, scans } = await generatePhantoms(phantoms);
   const data = join(folder, "data");
-  await prepare({ source: phantoms.destination, destination: data, labels, size: [64, 64], depth: 32, workers: 2 });
+  await prepare({
+    source: phantoms.destination,
+    destination: data,
+    labels,
+    size: [64, 64],
+    depth: 32,
+    workers: 2,
+  });
   const run = join(folder, "run");
-  await train({ config: smallConfig({ method: "2d", "slice.epochs": "1", precision: "float32" }), data, out: run });
+  await train({
+    config: smallConfig({ method: "2d", "slice.epochs": "1", precision: "float32" }),
+    data,
+    out: run,
+  });
 
   const many = join(folder, "many");
   mkdirSync(many);

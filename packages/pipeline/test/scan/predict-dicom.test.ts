@@ -50,32 +50,42 @@ export default defineNetwork({ name: "no_maps", source: "own", architecture: "K"
 const bytesOf = ({ folder: objects }: WrittenObjects): string[] =>
   objectsIn(objects).map((file) => readFileSync(file).toString("latin1"));
 
-test("predict with a folder for DICOM objects: valid, of the study, and what the result says", { skip }, async () => {
-  const dicom = join(folder, "objects");
-  const { results, dicom: written, withoutDicom } = await predict({ model: run, inputs: [study], dicom, jobs: 1 });
-  assert.deepEqual([results.length, written.length, withoutDicom.length], [1, 1, 0]);
-  const [result] = results as [ScanResult];
-  const [one] = written as [WrittenObjects];
-  assert.equal("images" in one.heatMap && one.heatMap.images, 12);
-  for (const file of objectsIn(one.folder)) assert.deepEqual(errorsIn(file), [], file);
-  const text = dsrdump(one.report.file);
-  assert.match(text, new RegExp(`Decision"\\)=\\(C-\\w+,99SLICESTACK,"${result.decision.class}"\\)`));
-  for (const value of Object.values(result.probabilities))
-    assert.ok(text.includes(`"${Number(value.toPrecision(6))}"`), `${value} in\n${text}`);
-  assert.ok(text.includes(`sha256:${result.model.sha256}`));
-  assert.equal(text.match(/Class in the prediction set/g)?.length, result.set!.classes.length);
-  assert.equal(result.warnings.length, text.match(/"Warning"/g)?.length ?? 0);
-  assert.doesNotMatch(JSON.stringify(results), /Zoë|4711|A1|19500102/, "the result itself names nobody");
-});
+test(
+  "predict with a folder for DICOM objects: valid, of the study, and what the result says",
+  { skip },
+  async () => {
+    const dicom = join(folder, "objects");
+    const {
+      results,
+      dicom: written,
+      withoutDicom,
+    } = await predict({ model: run, inputs: [study], dicom, jobs: 1 });
+    assert.deepEqual([results.length, written.length, withoutDicom.length], [1, 1, 0]);
+    const [result] = results as [ScanResult];
+    const [one] = written as [WrittenObjects];
+    assert.equal("images" in one.heatMap && one.heatMap.images, 12);
+    for (const file of objectsIn(one.folder)) assert.deepEqual(errorsIn(file), [], file);
+    const text = dsrdump(one.report.file);
+    assert.match(text, new RegExp(`Decision"\\)=\\(C-\\w+,99SLICESTACK,"${result.decision.class}"\\)`));
+    for (const value of Object.values(result.probabilities))
+      assert.ok(text.includes(`"${Number(value.toPrecision(6))}"`), `${value} in\n${text}`);
+    assert.ok(text.includes(`sha256:${result.model.sha256}`));
+    assert.equal(text.match(/Class in the prediction set/g)?.length, result.set!.classes.length);
+    assert.equal(result.warnings.length, text.match(/"Warning"/g)?.length ?? 0);
+    assert.doesNotMatch(JSON.stringify(results), /Zoë|4711|A1|19500102/, "the result itself names nobody");
+  },
+);
 
 test("the same scan from a zip, predicted again, and by the API: the same files", { skip }, async () => {
-  const [first] = (await predict({ model: run, inputs: [study], dicom: join(folder, "first"), jobs: 1 })).dicom;
+  const [first] = (await predict({ model: run, inputs: [study], dicom: join(folder, "first"), jobs: 1 }))
+    .dicom;
   const archive = join(folder, "export.zip");
   writeFileSync(
     archive,
     zipOf(new Map(readdirSync(study).map((name) => [`DICOM/${name}`, readFileSync(join(study, name))]))),
   );
-  const [zipped] = (await predict({ model: run, inputs: [archive], dicom: join(folder, "zipped"), jobs: 1 })).dicom;
+  const [zipped] = (await predict({ model: run, inputs: [archive], dicom: join(folder, "zipped"), jobs: 1 }))
+    .dicom;
   assert.deepEqual(bytesOf(zipped!), bytesOf(first!));
   await using model = await Predictor.open(run);
   const written: WrittenObjects[] = [];
@@ -109,31 +119,45 @@ test(
     assert.deepEqual(patients.sort(), ["4711", "4711", "4712"]);
     // The objects lie among the scans, as in an archive: they are not predicted.
     mkdirSync(join(inbox, "results"));
-    for (const { folder: objects } of summary.dicom) cpSync(objects, join(inbox, "results"), { recursive: true });
+    for (const { folder: objects } of summary.dicom)
+      cpSync(objects, join(inbox, "results"), { recursive: true });
     const again = await predict({ model: run, inputs: [inbox], jobs: 2 });
     assert.equal(again.results.length, 4);
     assert.ok(again.setAside.some(({ code }) => code === "own-result"));
   },
 );
 
-test("by the API, a scan without objects is an error at the end, or is given to onDicomFailure", { skip }, async () => {
-  await using model = await Predictor.open(run);
-  const scan = join(folder, "scans", "0001.nii.gz");
-  const dicom = join(folder, "api failures");
-  await assert.rejects(model.predict([scan, study], { dicom }), (error: Error & { results?: ScanResult[] }) => {
-    assert.ok(error instanceof PredictError);
-    assert.match(error.message, /^The DICOM objects of .*0001\.nii\.gz were not written: it is not DICOM/);
-    return (error as Error & { results?: ScanResult[] }).results?.length === 2;
-  });
-  const errors: DicomOutputError[] = [];
-  const results = await model.predict([scan, study], { dicom, onDicomFailure: ({ error }) => errors.push(error) });
-  assert.equal(results.length, 2);
-  assert.deepEqual(
-    errors.map((error) => [error instanceof DicomOutputError, error.code]),
-    [[true, "not-dicom"]],
-  );
-  assert.deepEqual(readdirSync(dicom).filter((name) => !name.startsWith(".")).length, 1);
-});
+test(
+  "by the API, a scan without objects is an error at the end, or is given to onDicomFailure",
+  { skip },
+  async () => {
+    await using model = await Predictor.open(run);
+    const scan = join(folder, "scans", "0001.nii.gz");
+    const dicom = join(folder, "api failures");
+    await assert.rejects(
+      model.predict([scan, study], { dicom }),
+      (error: Error & { results?: ScanResult[] }) => {
+        assert.ok(error instanceof PredictError);
+        assert.match(
+          error.message,
+          /^The DICOM objects of .*0001\.nii\.gz were not written: it is not DICOM/,
+        );
+        return (error as Error & { results?: ScanResult[] }).results?.length === 2;
+      },
+    );
+    const errors: DicomOutputError[] = [];
+    const results = await model.predict([scan, study], {
+      dicom,
+      onDicomFailure: ({ error }) => errors.push(error),
+    });
+    assert.equal(results.length, 2);
+    assert.deepEqual(
+      errors.map((error) => [error instanceof DicomOutputError, error.code]),
+      [[true, "not-dicom"]],
+    );
+    assert.deepEqual(readdirSync(dicom).filter((name) => !name.startsWith(".")).length, 1);
+  },
+);
 
 test(
   "a model without maps, not evaluated: a report alone, without calibration, set and threshold",

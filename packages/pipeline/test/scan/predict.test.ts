@@ -131,7 +131,10 @@ test("what evaluation fitted for other weights is not applied", async () => {
       assert.equal(result!.set, null);
     }
     writeFileSync(file, whole.replace(/"temperature": [\d.]+/, '"temperature": 3'));
-    await assert.rejects(Predictor.open(run), (error) => error instanceof RunError && error.message.startsWith(file));
+    await assert.rejects(
+      Predictor.open(run),
+      (error) => error instanceof RunError && error.message.startsWith(file),
+    );
   } finally {
     writeFileSync(file, whole);
   }
@@ -186,7 +189,9 @@ test("a folder of results: a JSON and the maps of each scan, a row each, failure
       b!,
     ),
   );
-  const reasons = new Map(summary.failed.map(({ source, reason }) => [source.slice(folder.length + 1), reason]));
+  const reasons = new Map(
+    summary.failed.map(({ source, reason }) => [source.slice(folder.length + 1), reason]),
+  );
   assert.deepEqual([...reasons.keys()].sort(), [
     "inbox ü/cut.nii.gz",
     "inbox ü/dead.nii.gz",
@@ -205,7 +210,10 @@ test("a folder of results: a JSON and the maps of each scan, a row each, failure
     const volume = await readNifti(join(out, map!));
     assert.deepEqual([...volume.shape], written.scan.shape); // in the space of the source
   }
-  await assert.rejects(predict({ model: run, inputs: [inputs], out: inputs }), /expected a new or empty folder/);
+  await assert.rejects(
+    predict({ model: run, inputs: [inputs], out: inputs }),
+    /expected a new or empty folder/,
+  );
 });
 
 test("a group predicts with all its members: the mean of their probabilities", async () => {
@@ -217,10 +225,17 @@ test("a group predicts with all its members: the mean of their probabilities", a
     await using model = await Predictor.open(path);
     return (await model.predict(fileOf(id!)))[0]!;
   };
-  const [both, first, second] = [await of(group), await of(join(group, "seed0")), await of(join(group, "seed1"))];
+  const [both, first, second] = [
+    await of(group),
+    await of(join(group, "seed0")),
+    await of(join(group, "seed1")),
+  ];
   assert.equal(both.model.members, 2);
   for (const name of Object.keys(both.uncalibrated))
-    assert.ok(Math.abs(both.uncalibrated[name]! - (first.uncalibrated[name]! + second.uncalibrated[name]!) / 2) < 1e-9);
+    assert.ok(
+      Math.abs(both.uncalibrated[name]! - (first.uncalibrated[name]! + second.uncalibrated[name]!) / 2) <
+        1e-9,
+    );
 });
 
 test("predict throws what could not be predicted, with what could; with onFailure it does not", async () => {
@@ -276,6 +291,17 @@ test("ids that would share a file name, are too long for one, or are reserved on
 function npyBytes(data: Int16Array, shape: readonly number[]): Buffer {
   const header = `{'descr': '<i2', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`;
   const padded = `${header.padEnd(117)}\n`;
-  const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, padded.length & 255, padded.length >> 8]);
+  const start = Buffer.from([
+    0x93,
+    0x4e,
+    0x55,
+    0x4d,
+    0x50,
+    0x59,
+    1,
+    0,
+    padded.length & 255,
+    padded.length >> 8,
+  ]);
   return Buffer.concat([start, Buffer.from(padded), Buffer.from(data.buffer)]);
 }

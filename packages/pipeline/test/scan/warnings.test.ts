@@ -43,10 +43,12 @@ test("scans of the same kind raise few alarms: about the rate that was promised"
   await using model = await Predictor.open(run);
   const results = await model.predict(join(folder, "scans"));
   const share = (code: string) =>
-    results.filter(({ warnings }) => warnings.some((warning) => warning.code === code)).length / results.length;
+    results.filter(({ warnings }) => warnings.some((warning) => warning.code === code)).length /
+    results.length;
   // 5 % each is the expectation for unseen scans; of 120 that is 6, and 14 would be four standard deviations above.
   for (const code of ["embedding", "values"]) assert.ok(share(code) < 0.12, `${code}: ${share(code)}`);
-  for (const code of ["spacing", "extent", "slices", "tilt"]) assert.ok(share(code) < 0.05, `${code}: ${share(code)}`);
+  for (const code of ["spacing", "extent", "slices", "tilt"])
+    assert.ok(share(code) < 0.05, `${code}: ${share(code)}`);
 });
 
 test("another field of view, other values and noise are warned of, and the numbers stay what the model says", async () => {

@@ -16,10 +16,31 @@ const unset = { set: false, infinite: false, number: 0 };
 /** One array of five: element 0 failed with code 3, 1 was killed by signal 9, 2 runs, 3 and 4 wait. */
 const versions = {
   "22.05": [
-    { job_id: 2, array_task_id: 0, array_task_string: "", job_state: "FAILED", exit_code: 768, restart_cnt: 1 },
+    {
+      job_id: 2,
+      array_task_id: 0,
+      array_task_string: "",
+      job_state: "FAILED",
+      exit_code: 768,
+      restart_cnt: 1,
+    },
     { job_id: 3, array_task_id: 1, array_task_string: "", job_state: "FAILED", exit_code: 9, restart_cnt: 0 },
-    { job_id: 4, array_task_id: 2, array_task_string: "", job_state: "RUNNING", exit_code: 0, restart_cnt: 0 },
-    { job_id: 1, array_task_id: null, array_task_string: "3-4%2", job_state: "PENDING", exit_code: 0, restart_cnt: 0 },
+    {
+      job_id: 4,
+      array_task_id: 2,
+      array_task_string: "",
+      job_state: "RUNNING",
+      exit_code: 0,
+      restart_cnt: 0,
+    },
+    {
+      job_id: 1,
+      array_task_id: null,
+      array_task_string: "3-4%2",
+      job_state: "PENDING",
+      exit_code: 0,
+      restart_cnt: 0,
+    },
   ].map((job) => ({ ...job, array_job_id: 1, comment: "ours", state_reason: "None" })),
   "23.02": [
     { job_id: 2, array_task_id: set(0), job_state: "FAILED", exit_code: set(768), restart_cnt: 1 },
@@ -30,8 +51,20 @@ const versions = {
   "24.05": [
     { job_id: 2, array_task_id: set(0), job_state: ["FAILED"], exit_code: ended(3, 0), restart_cnt: 1 },
     { job_id: 3, array_task_id: set(1), job_state: ["FAILED"], exit_code: ended(0, 9), restart_cnt: 0 },
-    { job_id: 4, array_task_id: set(2), job_state: ["RUNNING", "CONFIGURING"], exit_code: ended(0, 0), restart_cnt: 0 },
-    { job_id: 1, array_task_id: unset, array_task_string: "3,4%2", job_state: ["PENDING"], exit_code: ended(0, 0) },
+    {
+      job_id: 4,
+      array_task_id: set(2),
+      job_state: ["RUNNING", "CONFIGURING"],
+      exit_code: ended(0, 0),
+      restart_cnt: 0,
+    },
+    {
+      job_id: 1,
+      array_task_id: unset,
+      array_task_string: "3,4%2",
+      job_state: ["PENDING"],
+      exit_code: ended(0, 0),
+    },
   ].map((job) => ({ ...job, array_job_id: set(1), comment: "ours", nodes: null })),
 };
 
@@ -64,7 +97,9 @@ for (const [version, jobs] of Object.entries(versions))
 
 test("a job that completes still runs, one that is requeued waits, one without an array has its own number", () => {
   const phase = (job_state: string | string[]) => {
-    const [job] = parseJobs(JSON.stringify({ jobs: [{ job_id: 7, array_job_id: 0, array_task_id: null, job_state }] }));
+    const [job] = parseJobs(
+      JSON.stringify({ jobs: [{ job_id: 7, array_job_id: 0, array_task_id: null, job_state }] }),
+    );
     return [job!.id, job!.state, job!.phase];
   };
   assert.deepEqual(phase("COMPLETING"), ["7", "COMPLETING", "running"]);
@@ -104,10 +139,17 @@ test("a percent sign in a folder's path is no placeholder of sbatch", async (t) 
     mode: 0o755,
   });
   const slurm = new Slurm({ PATH: `${folder}${delimiter}${process.env["PATH"]}` });
-  const submitting = { name: "a", tasks: [{ command: ["true"] }], options: {}, stopBefore: 1, separateErrors: true };
+  const submitting = {
+    name: "a",
+    tasks: [{ command: ["true"] }],
+    options: {},
+    stopBefore: 1,
+    separateErrors: true,
+  };
   assert.equal(await new JobFolder(join(folder, "90%job")).submit(slurm, submitting), 5);
   const words = readFileSync(join(folder, "words"), "utf8");
-  for (const stream of ["out", "err"]) assert.ok(words.includes(`${folder}/90%%job/task-%a.${stream}`), words);
+  for (const stream of ["out", "err"])
+    assert.ok(words.includes(`${folder}/90%%job/task-%a.${stream}`), words);
 });
 
 test("indices of arrays, read and written", () => {

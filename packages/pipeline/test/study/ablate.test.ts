@@ -21,7 +21,10 @@ let data = "";
 const file = join(folder, "ablation.yaml");
 before(async () => {
   data = await smallDataset(folder);
-  writeFileSync(join(folder, "base.yaml"), configToYaml(smallConfig({ "slice.epochs": "1", "head.epochs": "2" })));
+  writeFileSync(
+    join(folder, "base.yaml"),
+    configToYaml(smallConfig({ "slice.epochs": "1", "head.epochs": "2" })),
+  );
   writeFileSync(
     file,
     `
@@ -51,7 +54,9 @@ test("variants, seeds and folds give one table; slice stages are shared; test is
   const run = (name: string) => join(out, "runs", name, "seed0");
   // One slice stage for the three that have it: the same weights, and no separate state where it was reused.
   assert.equal(hashOf(runPaths(run("2D")).best("slice")), hashOf(runPaths(run("mean")).best("slice")));
-  assert.ok(!existsSync(runPaths(run("2.5D")).state("slice")) && existsSync(runPaths(run("2D")).state("slice")));
+  assert.ok(
+    !existsSync(runPaths(run("2.5D")).state("slice")) && existsSync(runPaths(run("2D")).state("slice")),
+  );
   assert.ok(!existsSync(runPaths(run("3D")).best("slice")));
   assert.deepEqual(
     ["2D", "2.5D", "mean", "3D"].map((name) => readRecord(run(name)).testReads),
@@ -170,7 +175,12 @@ test("folds: each volume scored once, by the model that did not see it", async (
     join(folder, "two.yaml"),
     "name: two\nconfig: base.yaml\nseeds: [4]\nmain: b\nvariants: {a: {method: 2d}, b: {head.model: max}}\n",
   );
-  const { files, comparison } = await ablate({ file: join(folder, "two.yaml"), data, out: folds, part: "test" });
+  const { files, comparison } = await ablate({
+    file: join(folder, "two.yaml"),
+    data,
+    out: folds,
+    part: "test",
+  });
   const [first] = readPredictions(files!.predictions);
   assert.deepEqual([...first!.ids].sort(), dataset.volumes.map(({ id }) => id).sort());
   assert.equal(comparison!.volumes, dataset.volumes.length);

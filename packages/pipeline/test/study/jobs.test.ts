@@ -18,9 +18,12 @@ before(async () => void (data = await tinyDataset(folder)));
 
 const weights = (group: string) =>
   ["seed0", "seed1"].flatMap((name) =>
-    (["slice", "volume"] as const).map((stage) => readFileSync(runPaths(join(at(group), name)).best(stage), "hex")),
+    (["slice", "volume"] as const).map((stage) =>
+      readFileSync(runPaths(join(at(group), name)).best(stage), "hex"),
+    ),
   );
-const states = (group: string) => readGroup(at(group)).members.map(({ status, trained }) => [status, trained.join()]);
+const states = (group: string) =>
+  readGroup(at(group)).members.map(({ status, trained }) => [status, trained.join()]);
 const left = () => readdirSync(join(tmpdir(), `slicestack-trainings-${process.getuid?.() ?? "user"}`));
 
 test("members that train at the same time, stopped at the first line and resumed, equal those that train one after another", async () => {
@@ -37,7 +40,11 @@ test("members that train at the same time, stopped at the first line and resumed
   assert.deepEqual(left(), []);
 
   const lines: string[] = [];
-  const { status, members } = await go("together", { jobs: 2, resume: true, onLog: (line) => lines.push(line) });
+  const { status, members } = await go("together", {
+    jobs: 2,
+    resume: true,
+    onLog: (line) => lines.push(line),
+  });
   assert.equal(status, "finished");
   assert.deepEqual(
     members.map(({ name, best }) => [name, best]),

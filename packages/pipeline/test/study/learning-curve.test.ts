@@ -23,7 +23,10 @@ const shares = [0.3, 0.6, 1];
 let data = "";
 before(async () => {
   data = await smallDataset(folder, 40);
-  writeFileSync(join(folder, "base.yaml"), configToYaml(smallConfig({ "slice.epochs": "1", "head.epochs": "1" })));
+  writeFileSync(
+    join(folder, "base.yaml"),
+    configToYaml(smallConfig({ "slice.epochs": "1", "head.epochs": "1" })),
+  );
   const variants = "{2D: {method: 2d}, 2.5D: {}, 3D: {method: 3d, network.model: simple}}";
   writeFileSync(
     file,
@@ -76,7 +79,11 @@ test("one table, one figure; the largest share equals the runs of the ablation; 
   assert.ok(points[0]!.volumes < points[1]!.volumes && points[1]!.volumes < points[2]!.volumes);
   const splitOf = (place: string) => readSplit(runPaths(join(out, "runs", "3D", place)).split);
   assert.equal(splitOf("seed0-share0.3").parts.train.length, splitOf("seed0-share0.3").parts.train.length);
-  assert.notEqual(sliceModel("seed0-share0.3"), sliceModel("seed0"), "the slice stage had fewer volumes, too");
+  assert.notEqual(
+    sliceModel("seed0-share0.3"),
+    sliceModel("seed0"),
+    "the slice stage had fewer volumes, too",
+  );
   const markdown = readFileSync(curve.files!.table, "utf8");
   for (const text of ["2.5D − 3D", "30 % (", "100 % (", "Power law", "| majority |", "Minutes of training"])
     assert.ok(markdown.includes(text), text);
@@ -84,7 +91,9 @@ test("one table, one figure; the largest share equals the runs of the ablation; 
   assert.match(readFileSync(curve.files!.latex, "utf8"), /\\label\{tab:curve-accuracy/);
   for (const line of curve.table.split("\n")) assert.ok(!line.startsWith("|") && !line.startsWith("#"), line);
   assert.ok(
-    curve.curve!.fits.some(({ variant, metric, fit }) => variant === "3D" && metric === "accuracy" && fit.points === 6),
+    curve.curve!.fits.some(
+      ({ variant, metric, fit }) => variant === "3D" && metric === "accuracy" && fit.points === 6,
+    ),
   );
 
   const kept = runPaths(join(out, "runs", "2D", "seed0")).best("slice");

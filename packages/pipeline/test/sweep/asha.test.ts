@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { isPromoted, SuccessiveHalving } from "../../src/sweep/asha.js";
-import { trialsOf, type CurveEntry, type Point, type Trial, type TrialReport } from "../../src/sweep/trial.js";
+import {
+  trialsOf,
+  type CurveEntry,
+  type Point,
+  type Trial,
+  type TrialReport,
+} from "../../src/sweep/trial.js";
 
 interface Case {
   reduction: number;
@@ -15,7 +21,13 @@ const { halving } = JSON.parse(
   readFileSync(new URL("../../../../../fixtures/sweep/samplers.json", import.meta.url), "utf8"),
 ) as { halving: Case[] };
 
-const pointOf = (number: number): Point => ({ number, name: null, values: {}, settings: {}, source: "random" });
+const pointOf = (number: number): Point => ({
+  number,
+  name: null,
+  values: {},
+  settings: {},
+  source: "random",
+});
 const entry = (stage: string, epoch: number, value: number): CurveEntry => ({ stage, epoch, value });
 
 test("the same trials are pruned at the same steps as by Optuna", () => {
@@ -84,7 +96,10 @@ test("only points of the same stage are compared, and the best epoch so far coun
   const slice = report(0, [entry("slice", 1, 0.8), entry("slice", 2, 0.6), entry("volume", 1, 0.1)]);
   const volume = report(1, [entry("volume", 1, 0.2), entry("volume", 2, 0.3)]);
   assert.deepEqual(pruner.prune([slice, volume]), []);
-  assert.deepEqual(pruner.prune([slice, volume, report(2, [entry("slice", 1, 0.7), entry("slice", 2, 0.75)])]), [2]);
+  assert.deepEqual(
+    pruner.prune([slice, volume, report(2, [entry("slice", 1, 0.7), entry("slice", 2, 0.75)])]),
+    [2],
+  );
   const later = new SuccessiveHalving({ stage: "volume", minEpochs: 1, reduction: 2 });
   assert.deepEqual(later.prune([volume, slice]), [0]);
 });

@@ -71,7 +71,10 @@ test("trials are handed out once each; what is told is kept, may be told again, 
 });
 
 test("a program that searches itself gives its points, and gets the trials of each, with results that are there", async () => {
-  const file = sweepFile("own", "space: {slice.dropout: {float: [0, 0.9]}}\nsearch: tpe\nbudget: {points: 3}\n");
+  const file = sweepFile(
+    "own",
+    "space: {slice.dropout: {float: [0, 0.9]}}\nsearch: tpe\nbudget: {points: 3}\n",
+  );
   const out = join(folder, "own");
   const point = '{"slice.dropout": 0.25, slice.batch_size: 8}';
   const asked = await ask(file, { data, out, points: [point] });
@@ -82,14 +85,20 @@ test("a program that searches itself gives its points, and gets the trials of ea
     [again.trials[0]!.id, again.trials[0]!.state, again.trials[0]!.objective],
     ["000000", "finished", 0.7],
   );
-  await assert.rejects(ask(out, { points: ["{slice.dropout: 7}"] }), /expected a number from 0 to below 1, received 7/);
+  await assert.rejects(
+    ask(out, { points: ["{slice.dropout: 7}"] }),
+    /expected a number from 0 to below 1, received 7/,
+  );
   // Its points leave the budget of the sweep's own search as it is.
   const own = await ask(out, { count: 9 });
   assert.deepEqual([own.trials.length, own.isOver], [3, true]);
 });
 
 test("the plan lists every trial and what it changes, before anything is written, and the states of one that has begun", async () => {
-  const file = sweepFile("planned", "seeds: 2\npoints: {plain: {}}\nspace: {slice.weighted_sampler: [false, true]}\n");
+  const file = sweepFile(
+    "planned",
+    "seeds: 2\npoints: {plain: {}}\nspace: {slice.weighted_sampler: [false, true]}\n",
+  );
   const out = join(folder, "planned");
   const plan = await planSweep(file, { data, out, time: false });
   assert.ok(!existsSync(out));
@@ -121,7 +130,12 @@ test("points are added from files, folders and texts; a folder of published over
   writeFileSync(join(jobs, "job_2.yaml"), "slice.epochs: 2\nname: second\n");
   const list = join(folder, "points.yaml");
   writeFileSync(list, "points: {wide: {slice.batch_size: 4}}\n");
-  const added = await addPoints(file, { data, out, files: [jobs, list], points: ["{slice.soft_labels: false}", "{}"] });
+  const added = await addPoints(file, {
+    data,
+    out,
+    files: [jobs, list],
+    points: ["{slice.soft_labels: false}", "{}"],
+  });
   assert.deepEqual(
     added.map(({ point, isNew }) => [point.number, point.name, point.settings, isNew]),
     [
@@ -168,7 +182,10 @@ classes_to_include=[0,2] class_mapping={0:0,2:1}
     ],
   );
   assert.equal(loadSweepFile(out).points.length, 5);
-  await assert.rejects(importSweep({ base: at("default.yaml"), jobs: at("job_queue.txt"), out }), /--overwrite/);
+  await assert.rejects(
+    importSweep({ base: at("default.yaml"), jobs: at("job_queue.txt"), out }),
+    /--overwrite/,
+  );
   writeFileSync(at("bad.txt"), "batch_size=32\nwhatever this is\n");
   await assert.rejects(
     importSweep({ base: at("default.yaml"), jobs: at("bad.txt"), out: at("bad.yaml") }),
@@ -179,13 +196,17 @@ classes_to_include=[0,2] class_mapping={0:0,2:1}
 test("trials that another program has are not run here, until it reports or returns them", async () => {
   const file = sweepFile("handed", "points: [{}]\n");
   const out = join(folder, "handed");
-  const run = () => runSweep({ sweep: file, data, out, program: [process.execPath, "-e", "process.exit(2)"] });
+  const run = () =>
+    runSweep({ sweep: file, data, out, program: [process.execPath, "-e", "process.exit(2)"] });
   await ask(file, { data, out });
   await assert.rejects(
     run(),
     /trial 000000 was handed out by slicestack sweep ask.*tell .*handed --trial 000000 --state waiting/,
   );
-  await assert.rejects(runSweepOnSlurm({ sweep: out, program: [] }), /was handed out by slicestack sweep ask/);
+  await assert.rejects(
+    runSweepOnSlurm({ sweep: out, program: [] }),
+    /was handed out by slicestack sweep ask/,
+  );
   await tell(out, { trial: "0", state: "waiting" });
   assert.equal((await run()).sweep.failed.length, 1, "it was started: a program that fails takes its place");
   assert.equal((await tell(out, { trial: "0", objective: 1, replace: true })).isNew, true);
@@ -200,12 +221,18 @@ test("the time is estimated from the measured speed of each model; trials that s
   const points = (names: string) => `settings: {threads: 1}\npoints: {${names}}\n`;
   const twoD = "2D: {slice.epochs: 400}";
   const alone = await planSweep(sweepFile("alone", points(twoD)), { data });
-  const both = await planSweep(sweepFile("both", points(`${twoD}, vote: {slice.epochs: 400, slice.vote: majority}`)), {
-    data,
-  });
+  const both = await planSweep(
+    sweepFile("both", points(`${twoD}, vote: {slice.epochs: 400, slice.vote: majority}`)),
+    {
+      data,
+    },
+  );
   const other = points(`${twoD}, 3D: {method: 3d, network.model: simple, network.epochs: 1}`);
   const mixed = await planSweep(sweepFile("mixed", other), { data });
-  assert.deepEqual([alone.cost!.models, both.cost!.models, mixed.cost!.models, mixed.cost!.measured], [1, 1, 2, 2]);
+  assert.deepEqual(
+    [alone.cost!.models, both.cost!.models, mixed.cost!.models, mixed.cost!.measured],
+    [1, 1, 2, 2],
+  );
   assert.equal(alone.cost!.device, "cpu");
   // The second trial has the start and the scoring alone: the slice stage of 400 epochs is not trained again.
   assert.ok(both.cost!.seconds < both.cost!.longest + 30, JSON.stringify(both.cost));

@@ -47,7 +47,10 @@ test("the same folder continues the sweep; changed or new files are refused, and
   assert.equal(locateSweep(jobs, { out }).isBegun, true);
   assert.equal((await beginSweep(jobs, { out })).points.length, 2);
   writeFileSync(join(jobs, "job_11.yaml"), "batch_size: 4\n");
-  await assert.rejects(beginSweep(jobs, { out }), /launch configs: differs from the file.*slicestack sweep add/s);
+  await assert.rejects(
+    beginSweep(jobs, { out }),
+    /launch configs: differs from the file.*slicestack sweep add/s,
+  );
   assert.equal((await Sweep.open(out)).points.length, 2);
 });
 
@@ -67,5 +70,8 @@ test("default.yaml may lie in the folder; without one the defaults are shared; a
 
   const empty = join(folder, "empty");
   mkdirSync(empty);
-  await assert.rejects(planSweep(empty, { data }), /no sweep has been started there.*a folder of YAML files/s);
+  await assert.rejects(
+    planSweep(empty, { data }),
+    /no sweep has been started there.*a folder of YAML files/s,
+  );
 });

@@ -49,7 +49,10 @@ test("of 30 models that know nothing the best looks good; the bootstrap takes th
 
 test("a model that is really better keeps its score, wins the resamples, and has an interval over subjects", () => {
   const random = new Random(3);
-  const candidates = [0, 1, 2, 3].map((point) => ({ point, trials: [scores(point === 2 ? 4 : 0.2, random, 200)] }));
+  const candidates = [0, 1, 2, 3].map((point) => ({
+    point,
+    trials: [scores(point === 2 ? 4 : 0.2, random, 200)],
+  }));
   const found = selectionBootstrap(candidates, options);
   const value = metricsOf(candidates[2]!.trials[0]!).auroc;
   assert.ok(Math.abs(found.corrected!.value - value) < 0.02);
@@ -154,13 +157,18 @@ space:
 
 test("a sweep of 36 points: leaderboard, honest sentence, effects, best configuration, CSV and page", async () => {
   const sweep = await finishedSweep("whole", 36);
-  const { outcome, text, files } = await sweepResults(sweep.folder, { command: "slicestack sweep results whole" });
+  const { outcome, text, files } = await sweepResults(sweep.folder, {
+    command: "slicestack sweep results whole",
+  });
   assert.deepEqual(outcome.pickedFrom, { points: 36, trials: 72 });
   const [first, second] = outcome.ranking;
   assert.ok(first!.objective! >= second!.objective! && first!.interval!.low < first!.objective!);
   assert.ok(outcome.bootstrap!.corrected!.value < first!.objective!);
   assert.equal(outcome.effects!.importances[0]!.name, "slice.learning_rate");
-  assert.match(text, /It was chosen from 36 points \(72\s+trials\)\.\s+The score of a chosen point is optimistic/);
+  assert.match(
+    text,
+    /It was chosen from 36 points \(72\s+trials\)\.\s+The score of a chosen point is optimistic/,
+  );
   const best = loadConfig({ file: files.best! });
   assert.deepEqual(best, { ...sweep.base.configOf(first!.point.settings), name: "whole" });
   const rows = readFileSync(files.leaderboard, "utf8").trim().split("\n");
@@ -182,7 +190,9 @@ test(
     const { complaints, requests } = await openPage(page, async (opened) => {
       assert.equal(await opened.locator("figure svg").count(), 4);
       await opened.setViewportSize({ width: 380, height: 800 });
-      const wide = await opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+      const wide = await opened.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+      );
       assert.equal(wide, 0);
     });
     assert.deepEqual([complaints, requests.length], [[], 0]);

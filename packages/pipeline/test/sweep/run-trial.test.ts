@@ -22,7 +22,10 @@ let data = "";
 let sweep: Sweep;
 before(async () => {
   data = await tinyDataset(folder);
-  writeFileSync(join(folder, "base.yaml"), configToYaml(tinyConfig({ "slice.epochs": "1", "head.epochs": "1" })));
+  writeFileSync(
+    join(folder, "base.yaml"),
+    configToYaml(tinyConfig({ "slice.epochs": "1", "head.epochs": "1" })),
+  );
   writeFileSync(
     join(folder, "sweep.yaml"),
     `

@@ -121,9 +121,19 @@ test("a trial's folder holds its complete configuration; its result is its repor
   assert.deepEqual(readTrial(paths.folder), { sweep: out, trial });
   assert.deepEqual(loadConfig({ file: paths.config }), sweep.configOf(trial!));
   assert.equal(sweep.reportOf(trial!, "running").objective, null);
-  writeResult(paths.result, { version: 1, status: "finished", objective: 0, metrics: {}, epochs: 3, seconds: 1 });
+  writeResult(paths.result, {
+    version: 1,
+    status: "finished",
+    objective: 0,
+    metrics: {},
+    epochs: 3,
+    seconds: 1,
+  });
   const report = sweep.reportOf(trial!, "running");
-  assert.deepEqual([report.state, report.objective, report.epochs, report.trial.point], ["finished", 0, 3, point]);
+  assert.deepEqual(
+    [report.state, report.objective, report.epochs, report.trial.point],
+    ["finished", 0, 3, point],
+  );
 });
 
 test("a data set with folds: every point is trained on each; folds that are not there are refused", async () => {
@@ -185,8 +195,18 @@ test("every point is checked before anything runs, and told with its key and lin
     ["space:\n  slice.dropout: [0, 1]\n", "slice.dropout", 4, /below 1, received 1/],
     ["space:\n  slice.dropuot: [0]\n", "slice.dropuot", 4, /did you mean slice.dropout\?/],
     ["space:\n  slice.warmup_epochs: [0, 2]\n", "slice.warmup_epochs", 4, /at most the 1 epochs/],
-    ["search: tpe\nbudget: {points: 9}\nspace:\n  slice.dropout: {float: [0, 1]}\n", "slice.dropout", 6, /below 1/],
-    ["space:\n  kind: {choice: {a: {}, b: {slice.model: none}}}\n", "slice.model", 4, /received the text "none"/],
+    [
+      "search: tpe\nbudget: {points: 9}\nspace:\n  slice.dropout: {float: [0, 1]}\n",
+      "slice.dropout",
+      6,
+      /below 1/,
+    ],
+    [
+      "space:\n  kind: {choice: {a: {}, b: {slice.model: none}}}\n",
+      "slice.model",
+      4,
+      /received the text "none"/,
+    ],
     ["space:\n  seed: [1, 2]\n", "space.seed", 4, /the seeds of a sweep are set by its key seeds/],
     ["settings: {slice.epoch: 3}\npoints: [{}]\n", "slice.epoch", 3, /did you mean slice.epochs\?/],
   ];

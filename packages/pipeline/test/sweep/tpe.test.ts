@@ -6,8 +6,20 @@ import { Random } from "@slicestack/stats";
 import { NumericalParzen, parzenEstimator } from "../../src/sweep/parzen.js";
 import type { Domain, Space } from "../../src/sweep/space.js";
 import { erfc, logCdf, logGaussMass, truncatedQuantile } from "../../src/sweep/tpe-numbers.js";
-import { estimatorOf, mostPromising, splitObservations, TpeSampler, type Observation } from "../../src/sweep/tpe.js";
-import { trialsOf, type JsonValue, type Point, type TrialReport, type Values } from "../../src/sweep/trial.js";
+import {
+  estimatorOf,
+  mostPromising,
+  splitObservations,
+  TpeSampler,
+  type Observation,
+} from "../../src/sweep/tpe.js";
+import {
+  trialsOf,
+  type JsonValue,
+  type Point,
+  type TrialReport,
+  type Values,
+} from "../../src/sweep/trial.js";
 
 interface Fixture {
   domains: Record<string, Domain>;
@@ -23,7 +35,12 @@ interface Fixture {
   }[];
   studies: {
     name: string;
-    trials: { values: Values; state: "complete" | "pruned" | "running"; cost: number; steps: Record<string, number> }[];
+    trials: {
+      values: Values;
+      state: "complete" | "pruned" | "running";
+      cost: number;
+      steps: Record<string, number>;
+    }[];
     below: number[];
     above: number[];
     suggestions: { dimension: string; candidates: JsonValue[]; scores: number[]; taken: JsonValue }[];
@@ -42,7 +59,8 @@ function expectClose(actual: readonly number[], expected: readonly number[], wha
   });
 }
 
-const withSettings = (domain: Domain): Domain => (domain.kind === "choice" ? { ...domain, settings: null } : domain);
+const withSettings = (domain: Domain): Domain =>
+  domain.kind === "choice" ? { ...domain, settings: null } : domain;
 
 test("Parzen estimators have Optuna's weights, means, bandwidths and densities", () => {
   assert.equal(fixture.parzen.length, 42);
@@ -105,7 +123,9 @@ test("what an estimator draws has its density (Kolmogorov's distance, or counts)
     const drawn = Array.from({ length: draws }, () => estimator.sample(random));
     if (domain.kind === "float") {
       const sorted = (drawn as number[]).sort((a, b) => a - b);
-      const [low, high] = domain.log ? [Math.log(domain.low), Math.log(domain.high)] : [domain.low, domain.high];
+      const [low, high] = domain.log
+        ? [Math.log(domain.low), Math.log(domain.high)]
+        : [domain.low, domain.high];
       let [mass, distance, place] = [0, 0, 0];
       const steps = 20000;
       for (let k = 0; k < steps; k++) {
@@ -171,7 +191,13 @@ function reportsOf(values: readonly Values[], objective: (values: Values) => num
     const point: Point = { number, name: null, values: one, settings: one, source: "tpe" };
     const [trial] = trialsOf(point, { seeds: [0], folds: [null] });
     const found = objective(one);
-    return { trial: trial!, state: found === null ? "running" : "finished", objective: found, curve: [], epochs: 0 };
+    return {
+      trial: trial!,
+      state: found === null ? "running" : "finished",
+      objective: found,
+      curve: [],
+      epochs: 0,
+    };
   });
 }
 
@@ -219,11 +245,17 @@ test("running points count: parallel workers are given different points, and the
 });
 
 test("a space that is used up ends the search", () => {
-  const few: Space = [{ name: "kind", domain: { kind: "choice", values: [false, 0, null], settings: null }, when: {} }];
+  const few: Space = [
+    { name: "kind", domain: { kind: "choice", values: [false, 0, null], settings: null }, when: {} },
+  ];
   const sampler = new TpeSampler(few, options);
   const seen: Values[] = [];
-  const accepts = (values: Values) => !seen.some(({ kind }) => kind === values["kind"]) && seen.push(values) > 0;
-  assert.deepEqual(new Set(sampler.propose([], 9, accepts).map(({ kind }) => kind)), new Set([false, 0, null]));
+  const accepts = (values: Values) =>
+    !seen.some(({ kind }) => kind === values["kind"]) && seen.push(values) > 0;
+  assert.deepEqual(
+    new Set(sampler.propose([], 9, accepts).map(({ kind }) => kind)),
+    new Set([false, 0, null]),
+  );
   assert.deepEqual(
     sampler.propose(
       reportsOf(seen, () => 1),

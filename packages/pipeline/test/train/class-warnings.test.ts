@@ -5,7 +5,12 @@ import { classWarnings } from "../../src/train/class-warnings.js";
 
 const volumes = (...counts: number[]) =>
   counts.flatMap((count, label) => Array.from({ length: count }, () => ({ label }) as TaskVolume));
-const classes = { count: 3, names: ["CT-0", "CT-1", "CT-4"], ordinal: false, mapping: new Map<number, number>() };
+const classes = {
+  count: 3,
+  names: ["CT-0", "CT-1", "CT-4"],
+  ordinal: false,
+  mapping: new Map<number, number>(),
+};
 
 test("classes with fewer than 10 training volumes, and those with none in val, are named in one line each, with a remedy", () => {
   const remedy = "; merge classes with task.class_mapping, or exclude some with task.classes_to_include";

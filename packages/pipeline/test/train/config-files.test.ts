@@ -28,7 +28,11 @@ before(async () => {
 });
 
 /** Trains until the first step of a stage is done, and stops as Ctrl-C does. @returns the steps seen of that stage */
-async function firstStep(file: string, stage: StageName, overrides: Record<string, string> = {}): Promise<number> {
+async function firstStep(
+  file: string,
+  stage: StageName,
+  overrides: Record<string, string> = {},
+): Promise<number> {
   const config = loadConfig({ file: join(configs, file), overrides: { threads: "1", ...overrides } });
   const controller = new AbortController();
   let steps = 0;

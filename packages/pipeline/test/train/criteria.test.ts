@@ -35,7 +35,9 @@ test("ordinal losses in both stages: one output fewer than classes, and evaluati
   const overrides = { "slice.loss": "ordinal", "head.loss": "ordinal", "slice.epochs": "1" };
   await train({ config: smallConfig(overrides), data, out, keepStates: true });
   await evaluate({ run: out });
-  const predictions = readPredictions(runPaths(out).predictions).filter(({ model }) => /2d_vote|2\.5d/.test(model));
+  const predictions = readPredictions(runPaths(out).predictions).filter(({ model }) =>
+    /2d_vote|2\.5d/.test(model),
+  );
   assert.equal(predictions.length, 4);
   for (const { probabilities } of predictions)
     for (const row of probabilities) {
@@ -79,14 +81,23 @@ test("with every option on, the same seed gives the same bytes, also through sto
   const statuses: string[] = [];
   for (const done of [1, steps / 2, steps / 2 + 2])
     statuses.push(
-      (await train({ config, data, out: stopped, resume: statuses.length > 0, keepStates: true, ...stopAt(done) }))
-        .status,
+      (
+        await train({
+          config,
+          data,
+          out: stopped,
+          resume: statuses.length > 0,
+          keepStates: true,
+          ...stopAt(done),
+        })
+      ).status,
     );
   const last = await train({ config, data, out: stopped, resume: true, keepStates: true });
   assert.deepEqual([...statuses, last.status], ["stopped", "stopped", "stopped", "finished"]);
   assert.deepEqual(hashesOf(stopped), hashesOf(whole));
   scope(() => {
-    const weights = readSafetensors(newestState(whole, "slice")).tensors.get("memory.slice_labels")?.toArray() ?? [];
+    const weights =
+      readSafetensors(newestState(whole, "slice")).tensors.get("memory.slice_labels")?.toArray() ?? [];
     assert.ok(weights.some((weight) => weight < 1) && weights.every((weight) => weight >= 0.1 - 1e-6));
     assert.ok(weights.filter((weight) => weight === 1).length > 0);
   });

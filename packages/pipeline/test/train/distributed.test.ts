@@ -54,7 +54,9 @@ function readRank(k: number, rank: number): Values {
 function single(stepCase: StepCase): Omit<Values, "metadata" | "shared"> & { loss: number } {
   return scope(() => {
     const { model, loss } = step(stepCase, 0, 1);
-    const gradients = new Map([...model.namedParameters()].map(([name, x]) => [name, x.grad?.toArray() ?? []]));
+    const gradients = new Map(
+      [...model.namedParameters()].map(([name, x]) => [name, x.grad?.toArray() ?? []]),
+    );
     const buffers = new Map([...model.namedBuffers()].map(([name, x]) => [name, x.toArray()]));
     model.dispose();
     return { gradients, buffers, loss };
@@ -83,9 +85,9 @@ let launched: Promise<unknown> | undefined;
 /** All cases in one start of two processes: libtorch loads in a second. */
 async function launchAll(): Promise<void> {
   const child = fileURLToPath(new URL("./shard-child.js", import.meta.url));
-  launched ??= launchProcesses(2, process.execPath, [child, folder, JSON.stringify(cases)], { cores: 2 }).then(
-    (result) => assert.deepEqual(result, { exitCode: 0, failed: null }),
-  );
+  launched ??= launchProcesses(2, process.execPath, [child, folder, JSON.stringify(cases)], {
+    cores: 2,
+  }).then((result) => assert.deepEqual(result, { exitCode: 0, failed: null }));
   await launched;
 }
 
@@ -122,7 +124,10 @@ for (const [k, stepCase] of cases.entries()) {
       assert.ok(difference <= tolerance[dtype], `gradients: ${difference}`);
       assert.ok(whole.buffers.size === 0 || worst(first.buffers, whole.buffers) <= tolerance[dtype]);
       assert.ok(Math.abs(Number(first.metadata["loss"]) / whole.loss - 1) <= tolerance[dtype]);
-      assert.deepEqual([first.metadata["local"], first.metadata["any"], second.metadata["any"]], ["", "true", "true"]);
+      assert.deepEqual(
+        [first.metadata["local"], first.metadata["any"], second.metadata["any"]],
+        ["", "true", "true"],
+      );
       assert.equal(liveTensors(), before);
     },
   );
@@ -139,7 +144,8 @@ test("shards of any number of ranks are the batch, in order, of nearly equal siz
       );
       const sizes = shards.map((shard) => shard.items.length);
       assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1);
-      for (const { first, items: own } of shards) assert.deepEqual(batch.slice(first, first + own.length), own);
+      for (const { first, items: own } of shards)
+        assert.deepEqual(batch.slice(first, first + own.length), own);
       const scales = shards.reduce((sum, { lossScale }) => sum + lossScale, 0);
       assert.ok(Math.abs(scales - (items === 0 ? 0 : ranks)) < 1e-12);
     }

@@ -32,7 +32,10 @@ before(async () => {
 test("diverging weights end the training: run, member and group have the status stopped, and their locks are released", async () => {
   const config = tinyConfig({ "slice.learning_rate": "1e30", "slice.optimizer": "sgd" });
   await assert.rejects(train({ config, data, out: at("exploded") }), { name: "EngineError" });
-  assert.deepEqual([readRecord(at("exploded")).status, existsSync(join(at("exploded"), ".lock"))], ["stopped", false]);
+  assert.deepEqual(
+    [readRecord(at("exploded")).status, existsSync(join(at("exploded"), ".lock"))],
+    ["stopped", false],
+  );
   await assert.rejects(trainGroup({ config, data, out: at("group"), seeds: 2 }), { name: "EngineError" });
   const { status, members } = readGroup(at("group"));
   assert.deepEqual([status, ...members.map((one) => one.status)], ["stopped", "stopped", "waiting"]);
@@ -129,7 +132,10 @@ test("a run folder that is moved during training: the error states this, and the
   assert.ok(!existsSync(out));
   assert.equal((await train({ config, data, out: moved, resume: true })).status, "finished");
   for (const stage of ["slice", "volume"] as const)
-    assert.deepEqual(readFileSync(runPaths(moved).best(stage)), readFileSync(runPaths(at("unmoved")).best(stage)));
+    assert.deepEqual(
+      readFileSync(runPaths(moved).best(stage)),
+      readFileSync(runPaths(at("unmoved")).best(stage)),
+    );
 });
 
 test("a group folder, or the folder of a member, that is moved during training: the group is the one to resume", async () => {
@@ -212,6 +218,9 @@ test("weights of another run are not scored, even if their hash is beside them",
     cpSync(at("stages"), out, { recursive: true });
     for (const name of ["best.safetensors", "best.sha256"])
       cpSync(join(at(donor), "checkpoints/volume", name), join(out, "checkpoints/volume", name));
-    await assert.rejects(evaluate({ run: out }), (error) => error instanceof RunError && message.test(error.message));
+    await assert.rejects(
+      evaluate({ run: out }),
+      (error) => error instanceof RunError && message.test(error.message),
+    );
   }
 });

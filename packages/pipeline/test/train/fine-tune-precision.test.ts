@@ -15,7 +15,8 @@ import { refuseMissingGradients } from "../../src/train/missing-gradients.js";
 import { backwardBatch } from "../../src/train/step.js";
 import { leakFree, randomDataset, stacked, twoClasses } from "../models/support.js";
 
-const copies = (model: Module) => new Map([...model.namedParameters()].map(([name, x]) => [name, x.detach().clone()]));
+const copies = (model: Module) =>
+  new Map([...model.namedParameters()].map(([name, x]) => [name, x.detach().clone()]));
 const gradientsOf = (model: Module) =>
   new Map([...model.namedParameters()].map(([name, x]) => [name, x.grad?.clone() ?? null]));
 const dot = (a: Tensor, b: Tensor) => scope(() => a.mul(b).to({ dtype: "float64" }).sum().item());

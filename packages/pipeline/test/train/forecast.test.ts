@@ -12,14 +12,17 @@ const pieces = (text: string, stages: StageName[]) =>
   piecesOfRun({ config: loadConfig({ text }), task: { classes: undefined as never, parts } }, stages);
 
 test("a run's pieces: training counts three times, embeddings once for each view, limits of slices apply", () => {
-  const config = "{slice: {epochs: 2, slices_per_volume: 20}, head: {epochs: 5, views: 1}, fine_tune: {epochs: 1}}";
+  const config =
+    "{slice: {epochs: 2, slices_per_volume: 20}, head: {epochs: 5, views: 1}, fine_tune: {epochs: 1}}";
   assert.deepEqual(pieces(config, ["slice", "volume", "fine_tune"]), [
     { name: "slice stage", work: 2 * (3 * (10 + 20) + 20) },
     { name: "embeddings", work: 2 * 40 + 20 },
     { name: "volume stage", work: 0.1 * 5 * (3 * 40 + 20) },
     { name: "fine_tune stage", work: 3 * 40 + 20 },
   ]);
-  assert.deepEqual(pieces("{method: 3d, network: {epochs: 2}}", ["volume"]), [{ name: "volume stage", work: 2 * 140 }]);
+  assert.deepEqual(pieces("{method: 3d, network: {epochs: 2}}", ["volume"]), [
+    { name: "volume stage", work: 2 * 140 },
+  ]);
 });
 
 test("later stages are forecast from the speed so far; the resumed share does not count as done now; nothing follows the last stage", () => {

@@ -34,7 +34,10 @@ test("folds of a data set without folds: the error names the command that create
     message: `${join(data, "split.json")}: not found, --fold all needs folds. To create them: slicestack split ${data} --folds 5   Otherwise leave out --fold.`,
   });
   assert.ok(!existsSync(group));
-  await assert.rejects(trainGroup({ config, data, out: group }), { name: "RunError", message: /needs folds or seeds/ });
+  await assert.rejects(trainGroup({ config, data, out: group }), {
+    name: "RunError",
+    message: /needs folds or seeds/,
+  });
 });
 
 test("a group that is stopped at its third member keeps two, and resumes to the same bytes as a single run", async () => {
@@ -52,7 +55,10 @@ test("a group that is stopped at its third member keeps two, and resumes to the 
     first.members.map(({ name }) => name),
     names.slice(0, 2),
   );
-  assert.deepEqual([readGroup(group).status, ...statuses()], ["stopped", "trained", "trained", "stopped", "waiting"]);
+  assert.deepEqual(
+    [readGroup(group).status, ...statuses()],
+    ["stopped", "trained", "trained", "stopped", "waiting"],
+  );
   await assert.rejects(trainGroup(asked), { name: "RunError", message: /already holds a group.*--resume/ });
   await assert.rejects(evaluateGroup({ group }), {
     name: "RunError",
@@ -65,14 +71,27 @@ test("a group that is stopped at its third member keeps two, and resumes to the 
   const torn = temporaryName(groupPaths(group).record);
   writeFileSync(torn, "{");
   const lines: string[] = [];
-  const second = await trainGroup({ config, data, out: group, resume: true, onLog: (line) => lines.push(line) });
+  const second = await trainGroup({
+    config,
+    data,
+    out: group,
+    resume: true,
+    onLog: (line) => lines.push(line),
+  });
   assert.deepEqual(
     second.members.map(({ name, best }) => [name, best === null]),
     names.map((name, k) => [name, k < 2]),
   );
   const members = lines.filter((line) => !line.includes(": warning: "));
-  assert.deepEqual(members, ["fold1-seed7 (3 of 4)", "fold1-seed8 (4 of 4)"], "finished members are passed over");
-  assert.deepEqual([second.status, readGroup(group).status, existsSync(torn)], ["finished", "trained", false]);
+  assert.deepEqual(
+    members,
+    ["fold1-seed7 (3 of 4)", "fold1-seed8 (4 of 4)"],
+    "finished members are passed over",
+  );
+  assert.deepEqual(
+    [second.status, readGroup(group).status, existsSync(torn)],
+    ["finished", "trained", false],
+  );
 
   const alone = join(folder, "alone");
   const split = readSplit(groupPaths(group).member({ name: "fold1-seed7" }) + "/split.json");
@@ -93,7 +112,8 @@ test("group.json lists the members; each member is a run with its fold and seed 
     ],
   );
   assert.equal(groupWords(record.members), "2 folds x 2 seeds");
-  const folds = (JSON.parse(readFileSync(groupPaths(group).split, "utf8")) as { folds: { hash: string }[] }).folds;
+  const folds = (JSON.parse(readFileSync(groupPaths(group).split, "utf8")) as { folds: { hash: string }[] })
+    .folds;
   for (const { name, fold, seed, splitHash } of record.members) {
     const run = groupPaths(group).member({ name });
     assert.equal(readRunConfig(run).seed, seed);
@@ -146,7 +166,9 @@ test("the ensemble's files, recomputed by hand from the members' predictions.csv
         return own.probabilities[own.ids.indexOf(id)]!;
       });
       const expected = ensemble.probabilities[k]!.map((_, c) => mean(rows.map((row) => row[c]!)));
-      ensemble.probabilities[k]!.forEach((p, c) => assert.ok(Math.abs(p - expected[c]!) < 1e-12, `${model} ${id}`));
+      ensemble.probabilities[k]!.forEach((p, c) =>
+        assert.ok(Math.abs(p - expected[c]!) < 1e-12, `${model} ${id}`),
+      );
     });
     // The folds' own subjects are val here: each of them once, by its own fold's two seeds.
     const outOfFold = find(together, model, "val");
@@ -161,7 +183,9 @@ test("the ensemble's files, recomputed by hand from the members' predictions.csv
     }
   }
   const { labels, probabilities } = find(together, "2d_vote", "test");
-  const right = labels.filter((label, k) => probabilities[k]!.indexOf(Math.max(...probabilities[k]!)) === label).length;
+  const right = labels.filter(
+    (label, k) => probabilities[k]!.indexOf(Math.max(...probabilities[k]!)) === label,
+  ).length;
   const summary = metrics.test.find(({ model }) => model === "2d_vote")!;
   assert.ok(Math.abs(summary.metrics.accuracy.value - right / labels.length) < 1e-12);
   assert.deepEqual(metrics.combination, {
@@ -174,7 +198,9 @@ test("the ensemble's files, recomputed by hand from the members' predictions.csv
 test("mean and SD over the members are those of the members' own metrics.json", () => {
   const written = JSON.parse(readFileSync(groupPaths(group).summary, "utf8")) as GroupMetrics;
   const own = names.map((name) => {
-    const { test: summaries } = JSON.parse(readFileSync(runPaths(join(group, name)).summary, "utf8")) as GroupMetrics;
+    const { test: summaries } = JSON.parse(
+      readFileSync(runPaths(join(group, name)).summary, "utf8"),
+    ) as GroupMetrics;
     return summaries.find(({ model }) => model === "2d_vote")!.metrics.negativeLogLikelihood.value;
   });
   const center = mean(own);
@@ -199,9 +225,15 @@ test("a run with another configuration, seed or split is not accepted as a membe
     message: /fold1-seed8\/config\.yaml: was changed/,
   });
   writeRecord(run, { ...record, configSha256: undefined }); // as of a version that kept no hash of it
-  await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /fold1-seed8: has a seed other than/ });
+  await assert.rejects(evaluateGroup({ group }), {
+    name: "RunError",
+    message: /fold1-seed8: has a seed other than/,
+  });
   writeFileSync(file, text.replace("batch_size: 16", "batch_size: 17"));
-  await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /has a configuration other than/ });
+  await assert.rejects(evaluateGroup({ group }), {
+    name: "RunError",
+    message: /has a configuration other than/,
+  });
   writeFileSync(file, text);
   writeRecord(run, record);
 });

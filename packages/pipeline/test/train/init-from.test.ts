@@ -90,7 +90,10 @@ test("an invalid start is refused before a run begins: no run, another model, an
   const refused = (overrides: Record<string, string>, message: RegExp) =>
     assert.rejects(train({ config: smallConfig({ ...two, ...overrides }), data, out }), { message });
   await refused({ init_from: join(folder, "nowhere") }, /nowhere/);
-  await refused({ "slice.model": "resnet18" }, /is a run of slice_cnn \(2\.5d\), this one is of resnet18 \(2\.5d\)/);
+  await refused(
+    { "slice.model": "resnet18" },
+    /is a run of slice_cnn \(2\.5d\), this one is of resnet18 \(2\.5d\)/,
+  );
   await refused(
     { method: "3d", "network.model": "volume_cnn" },
     /is a run of slice_cnn \(2\.5d\), this one is of volume_cnn \(3d\)/,

@@ -34,7 +34,13 @@ export function killTest(kills: number, seed: number, overrides: Record<string, 
     const data = await tinyDataset(folder);
     const whole = join(folder, "whole");
     await train({ config, data, out: whole, keepStates: true });
-    const { met, finished } = await trainThroughKills({ data, out: join(folder, "killed"), config, kills, seed });
+    const { met, finished } = await trainThroughKills({
+      data,
+      out: join(folder, "killed"),
+      config,
+      kills,
+      seed,
+    });
     assert.equal(met.length, kills);
     assert.ok(
       met.some((moment) => moment === "while a state was written"),

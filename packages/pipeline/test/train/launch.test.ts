@@ -145,5 +145,6 @@ test("a missing command is reported with code 127; invalid numbers of processes 
     (stderr.read() as Buffer).toString(),
     /rank \d could not be started: spawn \/nonexistent\/command ENOENT/,
   );
-  for (const n of [0, 1.5, NaN, 5000]) await assert.rejects(launchProcesses(n, process.execPath, []), RangeError);
+  for (const n of [0, 1.5, NaN, 5000])
+    await assert.rejects(launchProcesses(n, process.execPath, []), RangeError);
 });

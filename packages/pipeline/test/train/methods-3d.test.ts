@@ -10,4 +10,9 @@ const keys = {
   "network.momentum": "0",
 };
 methodTest("3d simple", { ...keys, "network.model": "simple", "network.size": "[8, 8, 8]" });
-methodTest("3d simplebn", { ...keys, "network.model": "simplebn", "network.size": "[8, 8, 8]", "network.fit": "pad" });
+methodTest("3d simplebn", {
+  ...keys,
+  "network.model": "simplebn",
+  "network.size": "[8, 8, 8]",
+  "network.fit": "pad",
+});

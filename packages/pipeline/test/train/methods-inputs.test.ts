@@ -3,7 +3,11 @@ import { methodTest } from "./methods.js";
 
 const short = { "slice.epochs": "1" };
 methodTest("three planes", { ...short, "transform.planes": "three" });
-methodTest("two windows", { ...short, "transform.windows": "[[-1000, 400], [-160, 240]]", "slice.model": "slice_cnn" });
+methodTest("two windows", {
+  ...short,
+  "transform.windows": "[[-1000, 400], [-160, 240]]",
+  "slice.model": "slice_cnn",
+});
 methodTest("3 neighbours", { ...short, "transform.neighbours": "3" });
 methodTest("5 neighbours, 2 windows, three planes", {
   method: "2d",

@@ -26,7 +26,13 @@ methodTest(
 methodTest(
   "soft labels, effective class weights, accumulated, clipped, ema",
   {
-    ...both({ weighted_loss: "true", class_weights: "effective", accumulate: "2", clip_norm: "1", ema: "0.9" }),
+    ...both({
+      weighted_loss: "true",
+      class_weights: "effective",
+      accumulate: "2",
+      clip_norm: "1",
+      ema: "0.9",
+    }),
     "slice.soft_labels": "true",
     "slice.soft_label_warmup": "1",
   },

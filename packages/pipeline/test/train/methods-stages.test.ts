@@ -42,7 +42,10 @@ for (const [name, init_from, more, notes] of [
     const { environment } = readRecord(runFolder(`init_from, with other classes, ${name}`));
     assert.match(environment["init_from (slice)"] ?? "", notes);
     if (name === "2.5d")
-      assert.match(environment["init_from (volume)"] ?? "", /^best\.safetensors, SHA-256 .*keeps its initial values/);
+      assert.match(
+        environment["init_from (volume)"] ?? "",
+        /^best\.safetensors, SHA-256 .*keeps its initial values/,
+      );
   });
 }
 

@@ -141,7 +141,8 @@ function netStage(
 function refusal(stage: NetStage, folder: string, epochs: number): string {
   using _model = stage.model;
   let atEnd = new Map<string, number[]>();
-  const values = () => scope(() => new Map([...stage.model.stateDict()].map(([name, x]) => [name, x.toArray()])));
+  const values = () =>
+    scope(() => new Map([...stage.model.stateDict()].map(([name, x]) => [name, x.toArray()])));
   let message = "";
   try {
     runStageHere({ ...stage, validate: () => ((atEnd = values()), stage.validate()) }, folder);
@@ -181,7 +182,10 @@ leakFree("the named layer is the one where it begins: the weights of the second 
     return false;
   });
   using _model = stage.model;
-  assert.throws(() => runStageHere(stage, folder), /the loss is NaN, first non-finite after layer second, in epoch 2/);
+  assert.throws(
+    () => runStageHere(stage, folder),
+    /the loss is NaN, first non-finite after layer second, in epoch 2/,
+  );
 });
 
 for (const clip_norm of ["null", "1"]) {
@@ -248,25 +252,28 @@ function forgetful<M extends Forgetful>(model: M) {
   return { ...stage, model, loss, validate: () => validationOf(1) };
 }
 
-leakFree("a trainable parameter without a gradient after a whole batch ends training with its name", (folder) => {
-  using model = new Forgetful();
-  const before = [...model.stateDict()].map(([name, x]) => [name, x.toArray()]);
-  assert.throws(
-    () => runStageHere(forgetful(model), folder),
-    (error: Error) => {
-      assert.equal(error.name, "EngineError");
-      assert.match(
-        error.message,
-        /2 trainable parameters have no gradient .* epoch 1, step 1: forgotten\.weight, forgotten\.bias\./,
-      );
-      return true;
-    },
-  );
-  assert.deepEqual(
-    [...model.stateDict()].map(([name, x]) => [name, x.toArray()]),
-    before,
-  );
-});
+leakFree(
+  "a trainable parameter without a gradient after a whole batch ends training with its name",
+  (folder) => {
+    using model = new Forgetful();
+    const before = [...model.stateDict()].map(([name, x]) => [name, x.toArray()]);
+    assert.throws(
+      () => runStageHere(forgetful(model), folder),
+      (error: Error) => {
+        assert.equal(error.name, "EngineError");
+        assert.match(
+          error.message,
+          /2 trainable parameters have no gradient .* epoch 1, step 1: forgotten\.weight, forgotten\.bias\./,
+        );
+        return true;
+      },
+    );
+    assert.deepEqual(
+      [...model.stateDict()].map(([name, x]) => [name, x.toArray()]),
+      before,
+    );
+  },
+);
 
 leakFree("parameters that are frozen, or that the model declares as unused, need no gradient", (folder) => {
   using frozen = new Forgetful();

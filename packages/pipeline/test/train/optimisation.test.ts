@@ -114,7 +114,11 @@ test("schedule one_cycle: rises for 0.3 of the steps from 1/25 of the rate, fall
     assert.throws(
       () =>
         loadConfig({
-          overrides: { [`${stage}.schedule`]: "one_cycle", [`${stage}.warmup_epochs`]: "1", [`${stage}.epochs`]: "2" },
+          overrides: {
+            [`${stage}.schedule`]: "one_cycle",
+            [`${stage}.warmup_epochs`]: "1",
+            [`${stage}.epochs`]: "2",
+          },
         }),
       /warmup_epochs: expected 0, because the schedule one_cycle has a rise already, received 1/,
     );
@@ -125,7 +129,12 @@ leakFree("the loop takes each step at the rate of its schedule and logs it", (fo
   const stage = pointStage(config, items);
   using _model = stage.model;
   const { rows } = runStageHere(stage, folder);
-  const rates = [0.1 / 3, 0.2 / 3, 0.1, ...[1, 2, 3].map((k) => (0.1 * (1 + Math.cos((Math.PI * k) / 4))) / 2)];
+  const rates = [
+    0.1 / 3,
+    0.2 / 3,
+    0.1,
+    ...[1, 2, 3].map((k) => (0.1 * (1 + Math.cos((Math.PI * k) / 4))) / 2),
+  ];
   rows.forEach(({ learning_rate }, k) => near(learning_rate, rates[k]!, 1e-9));
   const wanted = reckoned(config, rates);
   stage.seen.forEach((w, k) => near(w, wanted[k]!));
@@ -198,7 +207,13 @@ for (const [select, best] of [
 leakFree(
   "a stop and a resume in the middle of warm-up, momentum and average: the weights of an undisturbed run, to the bit",
   (folder) => {
-    const config = settings({ epochs: "6", optimizer: "adam", schedule: "cosine", warmup_epochs: "3", ema: "0.9" });
+    const config = settings({
+      epochs: "6",
+      optimizer: "adam",
+      schedule: "cosine",
+      warmup_epochs: "3",
+      ema: "0.9",
+    });
     const ended = (name: string, stops: number[]) => {
       const run = join(folder, name);
       for (const [k, stop] of [...stops, Infinity].entries()) {

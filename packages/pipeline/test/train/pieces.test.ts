@@ -67,7 +67,10 @@ function compare<T, I>(stage: Stage<T, I>, batch: T[], tolerance = 2e-5): void {
     const split = gradients(stage.model, () => backwardBatch(stage, input, batch.length, pieces, compute));
     const difference = apart(split.values, whole.values);
     assert.ok(difference < tolerance, `${pieces} pieces: ${difference}`);
-    assert.ok(Math.abs(split.loss / whole.loss - 1) < tolerance, `${pieces} pieces: ${split.loss}, ${whole.loss}`);
+    assert.ok(
+      Math.abs(split.loss / whole.loss - 1) < tolerance,
+      `${pieces} pieces: ${split.loss}, ${whole.loss}`,
+    );
   }
 }
 

@@ -15,7 +15,10 @@ import { runStageHere } from "./toy.js";
 const compute = { device: "cpu", bfloat16: false };
 const flat = (text: string, overrides: Record<string, string> = {}) =>
   ofMethod(
-    loadConfig({ text: `{dataset_id: 2d, model: 2d_cnn, weighted: false, batch_size: 16, ${text}}`, overrides }),
+    loadConfig({
+      text: `{dataset_id: 2d, model: 2d_cnn, weighted: false, batch_size: 16, ${text}}`,
+      overrides,
+    }),
     "2d",
   );
 
@@ -23,7 +26,12 @@ const flat = (text: string, overrides: Record<string, string> = {}) =>
 function example(folder: string): { dataset: ReturnType<typeof randomDataset>; task: Task } {
   const dataset = randomDataset(folder, new Array<number>(24).fill(2), [8, 8]);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: Math.floor(k / 8) }));
-  const classes = { count: 3, names: ["a", "b", "c"], ordinal: false, mapping: new Map([0, 1, 2].map((k) => [k, k])) };
+  const classes = {
+    count: 3,
+    names: ["a", "b", "c"],
+    ordinal: false,
+    mapping: new Map([0, 1, 2].map((k) => [k, k])),
+  };
   return { dataset, task: { classes, parts: { train: volumes, val: volumes.slice(0, 4), test: [] } } };
 }
 
@@ -71,8 +79,14 @@ leakFree(
       const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
       const batch = stage.batches(0)[0]!;
       const of = (epoch: number) =>
-        scope(() => (stage.input(batch, epoch, 0) as { unit_BCHW: { toArray(): number[] } }).unit_BCHW.toArray());
-      return { plain: scope(() => store.unit(batch.map(({ index }) => index)).toArray()), first: of(0), second: of(1) };
+        scope(() =>
+          (stage.input(batch, epoch, 0) as { unit_BCHW: { toArray(): number[] } }).unit_BCHW.toArray(),
+        );
+      return {
+        plain: scope(() => store.unit(batch.map(({ index }) => index)).toArray()),
+        first: of(0),
+        second: of(1),
+      };
     };
     const off = inputs("no_transform: true");
     assert.deepEqual([off.first, off.second], [off.plain, off.plain]);

@@ -34,7 +34,13 @@ test("simple at 128 x 128 x 64: one step, a kill, and the next step from the sta
   }
   writeFileSync(join(folder, "labels.csv"), `id,label\n${rows.join("\n")}\n`);
   const data = join(folder, "data");
-  await prepare({ source, destination: data, labels: join(folder, "labels.csv"), workers: 1, name: "published size" });
+  await prepare({
+    source,
+    destination: data,
+    labels: join(folder, "labels.csv"),
+    workers: 1,
+    name: "published size",
+  });
   const config = loadConfig({
     text: `
 name: published

@@ -48,7 +48,12 @@ interface Setting {
   store: SliceStore;
 }
 
-function setting(folder: string, depths: number[], size: [number, number], overrides: Record<string, string>): Setting {
+function setting(
+  folder: string,
+  depths: number[],
+  size: [number, number],
+  overrides: Record<string, string>,
+): Setting {
   const run = config(overrides);
   const dataset = randomDataset(mkdtempSync(join(folder, "data-")), depths, size);
   const { volumes } = dataset;
@@ -56,7 +61,12 @@ function setting(folder: string, depths: number[], size: [number, number], overr
     classes: twoClasses,
     parts: { train: volumes, val: volumes, test: [] },
   };
-  return { run, dataset, task, store: new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu")) };
+  return {
+    run,
+    dataset,
+    task,
+    store: new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu")),
+  };
 }
 
 function stepsOf<T, I>(stage: Stage<T, I>, pieces: number): Steps {
@@ -92,7 +102,10 @@ function fineTuneSteps(folder: string): Steps {
   const made = setting(folder, [3, 2], [16, 16], overrides);
   using store = made.store;
   const trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, [16, 16]);
-  const head = createHead({ model: "mean", dropout: 0 }, { embedding: trunk.embedding, slices: 3, classes: 2 });
+  const head = createHead(
+    { model: "mean", dropout: 0 },
+    { embedding: trunk.embedding, slices: 3, classes: 2 },
+  );
   using model = new Joint({ trunk, head });
   const stage = fineTuneStage({
     ...made,

@@ -24,7 +24,8 @@ async function inTwo(name: StepName): Promise<[Steps, Steps]> {
   launched ??= launchProcesses(2, process.execPath, [child, folder], { cores: 2 });
   assert.deepEqual(await launched, { exitCode: 0, failed: null });
   return [0, 1].map(
-    (rank) => (JSON.parse(readFileSync(join(folder, `${rank}.json`), "utf8")) as Record<StepName, Steps>)[name],
+    (rank) =>
+      (JSON.parse(readFileSync(join(folder, `${rank}.json`), "utf8")) as Record<StepName, Steps>)[name],
   ) as [Steps, Steps];
 }
 

@@ -19,7 +19,9 @@ const at = (name: string) => join(folder, name);
 let data = "";
 before(async () => {
   data = await tinyDataset(folder);
-  scope(() => writeSafetensors(at("other.safetensors"), new Map([["w", fromTypedArray(new Float32Array(1))]])));
+  scope(() =>
+    writeSafetensors(at("other.safetensors"), new Map([["w", fromTypedArray(new Float32Array(1))]])),
+  );
 });
 
 type Refusal = [
@@ -48,7 +50,12 @@ const refusals: Refusal[] = [
     ConfigError,
     /maps_3d stacks the maps/,
   ],
-  ["a checkpoint of another model", { checkpoint: "other.safetensors" }, CheckpointError, /does not fit the model/],
+  [
+    "a checkpoint of another model",
+    { checkpoint: "other.safetensors" },
+    CheckpointError,
+    /does not fit the model/,
+  ],
   ["a checkpoint that is missing", { checkpoint: "none.safetensors" }, CheckpointError, /not found/],
 ];
 
@@ -67,7 +74,8 @@ test("a later stage alone has no weights to start from: refused before the folde
   const start = train({ config: tinyConfig(), data, out: at("refused"), stage: "volume" });
   await assert.rejects(
     start,
-    (error) => error instanceof ConfigError && /slice stage is trained; give it with --resume/.test(error.message),
+    (error) =>
+      error instanceof ConfigError && /slice stage is trained; give it with --resume/.test(error.message),
   );
   assert.ok(!existsSync(at("refused")));
 });

@@ -19,7 +19,16 @@ import { fileURLToPath } from "node:url";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import { readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
 import { train } from "../../src/tasks/train.js";
-import { blankRun, curvesOf, newestState, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
+import {
+  blankRun,
+  curvesOf,
+  newestState,
+  scratch,
+  tinyConfig,
+  tinyDataset,
+  trainHere,
+  weightsOf,
+} from "./support.js";
 
 const folder = scratch();
 let data = "";
@@ -67,7 +76,10 @@ test("resumed with another number of threads: the log says that bits may differ,
   const { threads = "" } = record.environment;
   writeRecord(out, { ...record, environment: { ...record.environment, threads: "77" } });
   assert.equal(trainHere(out, data).status, "finished");
-  assert.match(readFileSync(runPaths(out).log, "utf8"), new RegExp(`threads 77, now ${threads}\\): the last bits`));
+  assert.match(
+    readFileSync(runPaths(out).log, "utf8"),
+    new RegExp(`threads 77, now ${threads}\\): the last bits`),
+  );
   assert.equal(readRecord(out).environment["threads"], `77, then ${threads}`);
   assert.equal(trainHere(out, data).status, "finished");
   assert.equal(readRecord(out).environment["threads"], `77, then ${threads}`, "the same again adds nothing");
@@ -93,7 +105,9 @@ test("after a fallback the next state overwrites the damaged one, never the inta
   const wholeBefore = readFileSync(runPaths(out).state("slice"), "utf8");
   trainHere(out, data, { stage: "slice", step: 3 });
   const [, older] = (JSON.parse(wholeBefore) as { states: { file: string }[] }).states;
-  const { states } = JSON.parse(readFileSync(runPaths(out).state("slice"), "utf8")) as { states: { file: string }[] };
+  const { states } = JSON.parse(readFileSync(runPaths(out).state("slice"), "utf8")) as {
+    states: { file: string }[];
+  };
   assert.deepEqual(
     states.map(({ file }) => file),
     [basename(newest), older!.file],
@@ -157,7 +171,10 @@ test("a finished stage drops its states, also those that a kill left behind; a r
     ["best.safetensors", "best.sha256", "last.json"],
   ]);
   for (const stage of stages)
-    assert.deepEqual(readFileSync(runPaths(out).best(stage)), readFileSync(runPaths(at("whole")).best(stage)));
+    assert.deepEqual(
+      readFileSync(runPaths(out).best(stage)),
+      readFileSync(runPaths(at("whole")).best(stage)),
+    );
   cpSync(newestState(at("whole"), "slice"), join(runPaths(out).checkpoints("slice"), "last.1.state"));
   const again = await train({ config: tinyConfig(), data, out, resume: true });
   assert.deepEqual([again.status, again.best], ["finished", best]);
@@ -176,14 +193,18 @@ test("last.json of a finished stage damaged: if the weights are intact, nothing 
   const again = await train({ config: tinyConfig(), data, out, resume: true });
   assert.deepEqual([again.status, again.best], ["finished", best]);
   for (const stage of stages)
-    assert.deepEqual(readFileSync(runPaths(out).best(stage)), readFileSync(runPaths(at("whole")).best(stage)));
+    assert.deepEqual(
+      readFileSync(runPaths(out).best(stage)),
+      readFileSync(runPaths(at("whole")).best(stage)),
+    );
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
   assert.match(
     readFileSync(runPaths(out).log, "utf8"),
     /slice\/last\.json is damaged; it was restored, because the stage is finished and its best weights are intact/,
   );
   const written = stages.map((stage) => readFileSync(runPaths(out).state(stage), "utf8"));
-  const scoreOf = (text: string) => (JSON.parse(text) as { finished: { best: { score: number } } }).finished.best.score;
+  const scoreOf = (text: string) =>
+    (JSON.parse(text) as { finished: { best: { score: number } } }).finished.best.score;
   assert.deepEqual(written.map(scoreOf), before.map(scoreOf));
   writeFileSync(runPaths(out).state("slice"), '{"stat');
   flip(runPaths(out).best("slice"));

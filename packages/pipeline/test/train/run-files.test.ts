@@ -142,7 +142,12 @@ test("TensorBoard's events of a run that was stopped and resumed: checksums hold
       const found = scalars.get(`${String(stage)}/${name} ${String(epoch)}`);
       assert.ok(found !== undefined, `${String(stage)}/${name}`);
       if (value === null) assert.ok(Number.isNaN(found));
-      else assert.equal(found, Math.fround(value as number), `${String(stage)}/${name} of epoch ${String(epoch)}`);
+      else
+        assert.equal(
+          found,
+          Math.fround(value as number),
+          `${String(stage)}/${name} of epoch ${String(epoch)}`,
+        );
       compared++;
     }
   assert.equal(compared, rows.length * 11);

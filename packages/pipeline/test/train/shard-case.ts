@@ -44,7 +44,8 @@ function subjectOf({ name, dtype }: StepCase): Subject {
       ).reshape(n, slices);
     return {
       model: head,
-      logits: (items) => head.forward(inputOf(items, [slices, embedding], dtype), mask(items.length)).logits_BK,
+      logits: (items) =>
+        head.forward(inputOf(items, [slices, embedding], dtype), mask(items.length)).logits_BK,
     };
   }
   const model = createSliceModel({ model: "slice_cnn", dropout: 0 }, classes, [size, size]).to({ dtype });
@@ -60,11 +61,9 @@ export function step(stepCase: StepCase, rank: number, ranks: number): { model: 
   const batch = Array.from({ length: stepCase.items }, (_, k) => k);
   const { items, lossScale } = shardBatch(batch, rank, ranks);
   const logits_BK = logits(items);
-  const target_B = tensor(items.length === 0 ? [0] : items.map((k) => k % classes), { dtype: "int64" }).narrow(
-    0,
-    0,
-    items.length,
-  );
+  const target_B = tensor(items.length === 0 ? [0] : items.map((k) => k % classes), {
+    dtype: "int64",
+  }).narrow(0, 0, items.length);
   const loss = items.length === 0 ? logits_BK.sum().mul(0) : F.crossEntropy(logits_BK, target_B);
   loss.mul(lossScale).backward();
   averageOverRanks(model);

@@ -51,7 +51,11 @@ test("batches of one slice, whose last maps have one pixel: refused with the key
 
 test("sizes that no machine can hold: refused with their key, not only with the message of the engine", async () => {
   for (const [key, problem, overrides] of [
-    ["slice.size", /slice_cnn on slices of 100000 x 100000 cannot be built/, { "slice.size": "[100000, 100000]" }],
+    [
+      "slice.size",
+      /slice_cnn on slices of 100000 x 100000 cannot be built/,
+      { "slice.size": "[100000, 100000]" },
+    ],
     ["slice.size", /cannot be built/, { "slice.size": "[8, 9007199254740991]" }],
     ["head.model", /head\.model: gru cannot be built/, { "head.model": "{gru: {width: 1000000000}}" }],
     [
@@ -63,48 +67,54 @@ test("sizes that no machine can hold: refused with their key, not only with the 
     const error = await refusal(join(folder, "large"), overrides);
     assert.equal(error.key, key);
     assert.match(error.message, problem);
-    assert.match(error.message, /on this machine \([^;\n]*\)\. Choose a smaller [a-z. ]+, or another [a-z.]+\.$/);
+    assert.match(
+      error.message,
+      /on this machine \([^;\n]*\)\. Choose a smaller [a-z. ]+, or another [a-z.]+\.$/,
+    );
   }
 });
 
-leakFree("as many pieces as slices: the last ones are merged, so that batch norm has two values per channel", (own) => {
-  manualSeed(2);
-  const run = stacked({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });
-  const dataset = randomDataset(own, [4, 3], [32, 32]);
-  const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
-  const task: Task = {
-    classes: twoClasses,
-    parts: { train: volumes, val: volumes, test: [] },
-  };
-  using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
-  using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [32, 32]);
-  const stage = sliceStage({
-    config: run,
-    task,
-    store,
-    model,
-    compute: { device: "cpu", bfloat16: false },
-    metadata: {},
-  });
-  const [batch = []] = stage.batches(0);
-  model.train();
-  const loss = scope(() =>
-    backwardBatch(stage, stage.input(batch, 0, 0), batch.length, 5, { device: "cpu", bfloat16: false }),
-  );
-  assert.ok(Number.isFinite(loss));
-  for (const [items, pieces] of [
-    [5, 5],
-    [4, 3],
-    [3, 2],
-    [2, 2],
-    [7, 100],
-  ] as const)
-    assert.ok(
-      piecesOf(items, pieces, 2).every(({ count }) => count >= 2),
-      `${items} in ${pieces}`,
+leakFree(
+  "as many pieces as slices: the last ones are merged, so that batch norm has two values per channel",
+  (own) => {
+    manualSeed(2);
+    const run = stacked({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });
+    const dataset = randomDataset(own, [4, 3], [32, 32]);
+    const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
+    const task: Task = {
+      classes: twoClasses,
+      parts: { train: volumes, val: volumes, test: [] },
+    };
+    using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
+    using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [32, 32]);
+    const stage = sliceStage({
+      config: run,
+      task,
+      store,
+      model,
+      compute: { device: "cpu", bfloat16: false },
+      metadata: {},
+    });
+    const [batch = []] = stage.batches(0);
+    model.train();
+    const loss = scope(() =>
+      backwardBatch(stage, stage.input(batch, 0, 0), batch.length, 5, { device: "cpu", bfloat16: false }),
     );
-  assert.deepEqual(piecesOf(1, 3, 2), [{ first: 0, count: 1 }]);
-});
+    assert.ok(Number.isFinite(loss));
+    for (const [items, pieces] of [
+      [5, 5],
+      [4, 3],
+      [3, 2],
+      [2, 2],
+      [7, 100],
+    ] as const)
+      assert.ok(
+        piecesOf(items, pieces, 2).every(({ count }) => count >= 2),
+        `${items} in ${pieces}`,
+      );
+    assert.deepEqual(piecesOf(1, 3, 2), [{ first: 0, count: 1 }]);
+  },
+);
 
 test("select auroc with val volumes of one class is refused with its key; with two classes, or by loss, it is not", () => {
   const dataset = openDataset(data);

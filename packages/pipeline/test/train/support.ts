@@ -10,7 +10,14 @@ import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/tasks/prepare.js";
 import { sha256Of } from "../../src/data/sealed-json.js";
 import { readSafetensors } from "../../src/weights/safetensors.js";
-import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
+import {
+  appendLog,
+  readRecord,
+  readRunConfig,
+  runPaths,
+  writeRecord,
+  type StageName,
+} from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open-run.js";
 import { modelOfRun } from "../../src/train/init-from.js";
 import { job as trainJob, type TrainJob, type TrainOutcome } from "../../src/train/train-job.js";
@@ -26,7 +33,9 @@ export function scratch(): string {
 
 /** The file of the newest state to resume from. */
 export function newestState(run: string, stage: StageName): string {
-  const { states } = JSON.parse(readFileSync(runPaths(run).state(stage), "utf8")) as { states: { file: string }[] };
+  const { states } = JSON.parse(readFileSync(runPaths(run).state(stage), "utf8")) as {
+    states: { file: string }[];
+  };
   return join(runPaths(run).checkpoints(stage), states[0]!.file);
 }
 
@@ -60,7 +69,10 @@ export function oneEpoch(method = "2.5d"): Record<string, string> {
 }
 
 /** The sections of the method that the overrides ask for; `volume` are the keys of its head or its network. */
-function sectionsOf({ method }: Record<string, string>, { slice, volume }: { slice: string; volume: string }): string {
+function sectionsOf(
+  { method }: Record<string, string>,
+  { slice, volume }: { slice: string; volume: string },
+): string {
   if (method === "3d") return `method: 3d\nnetwork: {${volume}}`;
   return `slice: {model: slice_cnn, ${slice}}\nhead: {model: attention, ${volume}}`;
 }
@@ -70,7 +82,8 @@ export function smallConfig(overrides: Record<string, string> = {}): RunConfig {
 name: small
 threads: 1
 ${sectionsOf(overrides, {
-  slice: "epochs: 2, batch_size: 16, slices_per_volume: 4, learning_rate: 0.001, schedule: one_cycle, dropout: 0.2",
+  slice:
+    "epochs: 2, batch_size: 16, slices_per_volume: 4, learning_rate: 0.001, schedule: one_cycle, dropout: 0.2",
   volume: "epochs: 4, batch_size: 8, learning_rate: 0.001, dropout: 0.2",
 })}
 `;
@@ -99,7 +112,15 @@ export async function tinyDataset(folder: string): Promise<string> {
     workers: 1,
   });
   const destination = join(folder, "data");
-  await prepare({ source, destination, labels: phantoms.labels, size: [16, 16], depth: 8, workers: 1, name: "tiny" });
+  await prepare({
+    source,
+    destination,
+    labels: phantoms.labels,
+    size: [16, 16],
+    depth: 8,
+    workers: 1,
+    name: "tiny",
+  });
   return destination;
 }
 
@@ -147,7 +168,8 @@ export function curvesOf(run: string): Record<string, unknown>[] {
 /** Begins a run that has not computed yet: the folder of another one, without what it trained, with its or another configuration. */
 export function blankRun(from: string, out: string, config?: RunConfig): void {
   mkdirSync(out, { recursive: true });
-  for (const name of ["config", "split", "record"] as const) cpSync(runPaths(from)[name], runPaths(out)[name]);
+  for (const name of ["config", "split", "record"] as const)
+    cpSync(runPaths(from)[name], runPaths(out)[name]);
   if (config === undefined) return;
   const yaml = configToYaml(config);
   writeFileSync(runPaths(out).config, yaml);

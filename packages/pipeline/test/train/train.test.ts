@@ -35,7 +35,10 @@ before(async () => {
 
 const hashOf = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
 const weightsOf = (run: string) =>
-  (["slice", "volume"] as const).flatMap((stage) => [hashOf(runPaths(run).best(stage)), lastWeights(run, stage)]);
+  (["slice", "volume"] as const).flatMap((stage) => [
+    hashOf(runPaths(run).best(stage)),
+    lastWeights(run, stage),
+  ]);
 
 /** Rows of metrics.jsonl without the seconds, which no two runs share. */
 const curvesOf = (run: string) =>
@@ -52,7 +55,11 @@ test("a run folder contains the documented files, and its report is created from
   };
   const result = await train({ config: smallConfig(), data, out, onProgress, keepStates: true });
   assert.equal(result.status, "finished");
-  assert.deepEqual(seen, ["slice stage", "embeddings", "volume stage"], "embeddings once, not every epoch (trap 10)");
+  assert.deepEqual(
+    seen,
+    ["slice stage", "embeddings", "volume stage"],
+    "embeddings once, not every epoch (trap 10)",
+  );
   const rows = readTrainingRows(runPaths(out).metrics);
   assert.deepEqual(
     rows.map(({ stage, epoch }) => `${stage} ${epoch}`),
@@ -112,7 +119,13 @@ test("a run that is stopped in the middle of each stage and resumed equals an un
     };
     return { signal: controller.signal, onProgress };
   };
-  const first = await train({ config: smallConfig(), data, out, keepStates: true, ...stopAt("slice stage", 2) });
+  const first = await train({
+    config: smallConfig(),
+    data,
+    out,
+    keepStates: true,
+    ...stopAt("slice stage", 2),
+  });
   assert.equal(first.status, "stopped");
   const second = await train({
     config: smallConfig(),
@@ -138,9 +151,12 @@ test("every error has a remedy: an occupied folder, no run, another data set, an
   await assert.rejects(train({ config: smallConfig(), data, out: join(folder, "none"), resume: true }), {
     name: "RunError",
   });
-  await assert.rejects(train({ config: smallConfig(), data: join(folder, "nowhere"), out: join(folder, "x") }), {
-    name: "DatasetError",
-  });
+  await assert.rejects(
+    train({ config: smallConfig(), data: join(folder, "nowhere"), out: join(folder, "x") }),
+    {
+      name: "DatasetError",
+    },
+  );
   assert.ok(!existsSync(join(folder, "x")));
   const half = join(folder, "half");
   await train({ config: smallConfig({ "slice.epochs": "1" }), data, out: half, stage: "slice" });
@@ -264,7 +280,10 @@ test("a run starts from checkpoint or slice.pretrained, and a file that does not
   assert.equal(startOf("from-pretrained", "slice.pretrained"), recorded);
   scope(() => writeSafetensors(pretrained, new Map([["fc.bias", zeros([2])]])));
 
-  const refusal = (file: string) => ({ name: "CheckpointError", message: new RegExp(`^${file}: .*does not fit`) });
+  const refusal = (file: string) => ({
+    name: "CheckpointError",
+    message: new RegExp(`^${file}: .*does not fit`),
+  });
   await assert.rejects(start("refused", { checkpoint: pretrained }), refusal(pretrained));
   const refused = { "slice.model": "resnet18", "slice.pretrained": checkpoint };
   await assert.rejects(start("refused-too", refused), refusal(checkpoint));
@@ -293,7 +312,11 @@ test("slice.pretrained: if imagenet cannot be downloaded, no run is created", as
 });
 
 test("a diverging run stops with its stage, epoch and step, and what to do", async () => {
-  const config = smallConfig({ "slice.optimizer": "sgd", "slice.learning_rate": "1e30", "slice.schedule": "constant" });
+  const config = smallConfig({
+    "slice.optimizer": "sgd",
+    "slice.learning_rate": "1e30",
+    "slice.schedule": "constant",
+  });
   await assert.rejects(train({ config, data, out: join(folder, "diverged") }), {
     name: "EngineError",
     message:

@@ -46,7 +46,10 @@ function changeByTurns(size: string, fit: string): number {
   const overrides = { method: "3d", "transform.window": "[0, 1]", "network.size": size, "network.fit": fit };
   const plain = ofMethod(loadConfig({ overrides: { ...overrides, "transform.augment": "none" } }), "3d");
   const turn = { rotation: { probability: 1, degrees: [40, 40], tilt: [40, 40] } };
-  const turned = ofMethod(loadConfig({ overrides: { ...overrides, "transform.augment": JSON.stringify(turn) } }), "3d");
+  const turned = ofMethod(
+    loadConfig({ overrides: { ...overrides, "transform.augment": JSON.stringify(turn) } }),
+    "3d",
+  );
   const dataset = openDataset(data);
   const task: Task = {
     classes: twoClasses,
@@ -63,15 +66,18 @@ function changeByTurns(size: string, fit: string): number {
   return inputOf(turned).sub(inputOf(plain)).abs().max().item();
 }
 
-leakFree("a ball that is resized to half its slices, or rows, is still a ball after turns about every axis", () => {
-  // At the stored size: what linear interpolation alone changes.
-  const least = changeByTurns("[32, 32, 32]", "resize");
-  assert.ok(least < 0.06, String(least));
-  for (const size of ["[32, 32, 16]", "[16, 32, 32]", "[32, 24, 20]"]) {
-    const change = changeByTurns(size, "resize");
-    assert.ok(change < 0.12, `${size}: ${change}`);
-  }
-});
+leakFree(
+  "a ball that is resized to half its slices, or rows, is still a ball after turns about every axis",
+  () => {
+    // At the stored size: what linear interpolation alone changes.
+    const least = changeByTurns("[32, 32, 32]", "resize");
+    assert.ok(least < 0.06, String(least));
+    for (const size of ["[32, 32, 16]", "[16, 32, 32]", "[32, 24, 20]"]) {
+      const change = changeByTurns(size, "resize");
+      assert.ok(change < 0.12, `${size}: ${change}`);
+    }
+  },
+);
 
 leakFree("cropping and padding do not change millimetres: the ball remains a ball", () => {
   const change = changeByTurns("[32, 40, 28]", "pad");

@@ -51,7 +51,9 @@ function answer({ url = "", headers }: IncomingMessage, body: unknown, seen: See
     seen.begun.push(variables);
     seen.authorization = headers.authorization ?? "";
     return {
-      data: { upsertBucket: { bucket: { id: "1", name: variables["name"], displayName: "shown" }, inserted: true } },
+      data: {
+        upsertBucket: { bucket: { id: "1", name: variables["name"], displayName: "shown" }, inserted: true },
+      },
     };
   }
   const { files, complete } = body as { files?: Record<string, { content: string[] }>; complete?: boolean };
@@ -126,7 +128,12 @@ test("it is off by default: no process, no request", async (t) => {
   assert.deepEqual([seen.begun.length, seen.path], [0, ""]);
 });
 
-const failures: [what: string, prepare: (t: TestContext) => Promise<void> | void, said: RegExp, wait?: number][] = [
+const failures: [
+  what: string,
+  prepare: (t: TestContext) => Promise<void> | void,
+  said: RegExp,
+  wait?: number,
+][] = [
   [
     "no key",
     (t) => environment(t, { WANDB_API_KEY: "", HOME: "/nowhere", WANDB_BASE_URL: "http://127.0.0.1:9" }),
@@ -172,7 +179,8 @@ test("train() logs each epoch of each stage, and writes the URL to run.log", asy
   assert.match(readFileSync(runPaths(out).log, "utf8"), /Weights & Biases: http/);
   // Where a run is logged does not affect training, so that a resume may change it.
   assert.equal(
-    (await train({ config: smallConfig({ ...short, "log.wandb": "false" }), data, out, resume: true })).status,
+    (await train({ config: smallConfig({ ...short, "log.wandb": "false" }), data, out, resume: true }))
+      .status,
     "finished",
   );
 });

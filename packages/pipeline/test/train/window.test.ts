@@ -25,7 +25,10 @@ before(async () => {
   const source = join(folder, "arrays");
   mkdirSync(source);
   for (let k = 0; k < 20; k++) {
-    const values = Float32Array.from({ length: 16 * 16 * 4 }, () => -400 + 300 * random.normal() + 100 * (k % 2));
+    const values = Float32Array.from(
+      { length: 16 * 16 * 4 },
+      () => -400 + 300 * random.normal() + 100 * (k % 2),
+    );
     await writeNpy(join(source, `v${k}.npy`), { dtype: "float32", data: values, shape: [16, 16, 4] });
   }
   writeTable(
@@ -65,7 +68,12 @@ test("resuming with the original configuration works; naming another window is r
 
 test("a run that reuses a slice stage also uses its window", async () => {
   const out = join(folder, "second");
-  await train({ config: smallConfig({ "slice.epochs": "1", "head.epochs": "1" }), data, out, sliceFrom: run });
+  await train({
+    config: smallConfig({ "slice.epochs": "1", "head.epochs": "1" }),
+    data,
+    out,
+    sliceFrom: run,
+  });
   assert.deepEqual(readRunConfig(out).transform.window, readRunConfig(run).transform.window);
 });
 

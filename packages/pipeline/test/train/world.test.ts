@@ -3,7 +3,13 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
-import { resolveWorld, threadsOf, worldFromEnvironment, WorldError, type World } from "../../src/train/world.js";
+import {
+  resolveWorld,
+  threadsOf,
+  worldFromEnvironment,
+  WorldError,
+  type World,
+} from "../../src/train/world.js";
 
 const own = {
   SLICESTACK_RANK: "1",
@@ -155,13 +161,21 @@ test("scontrol names the first host of a step; if that fails, the error says wha
   scontrol(
     'case "$*" in "show hostnames n[0-1]") echo n0;; "show node n0") echo "   NodeAddr=10.0.0.7 NodeHostName=x";; esac',
   );
-  assert.deepEqual(await resolveWorld(world), { ...worldFromEnvironment({ ...srun, MASTER_ADDR: "10.0.0.7" }) });
+  assert.deepEqual(await resolveWorld(world), {
+    ...worldFromEnvironment({ ...srun, MASTER_ADDR: "10.0.0.7" }),
+  });
   for (const [lines, pattern] of [
-    ["echo Invalid hostlist >&2; exit 1", /scontrol show hostnames n\[0-1\]: .*Invalid hostlist.*\n.*MASTER_ADDR/s],
+    [
+      "echo Invalid hostlist >&2; exit 1",
+      /scontrol show hostnames n\[0-1\]: .*Invalid hostlist.*\n.*MASTER_ADDR/s,
+    ],
     ["true", /it did not name a host/],
   ] as const) {
     scontrol(lines);
-    await assert.rejects(resolveWorld(world), (error) => error instanceof WorldError && pattern.test(error.message));
+    await assert.rejects(
+      resolveWorld(world),
+      (error) => error instanceof WorldError && pattern.test(error.message),
+    );
   }
   const settled = worldFromEnvironment(own) as World;
   assert.equal(await resolveWorld(settled), settled, "nothing is asked where the host is known");

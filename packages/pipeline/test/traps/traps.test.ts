@@ -46,10 +46,10 @@ import { voxelStage } from "../../src/train/voxel-stage.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 import { config, randomDataset, stacked, threeD, twoClasses, Watcher } from "../models/support.js";
 import { ofMethod } from "../config/of-method.js";
-import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "../train/support.js";
+import { blankRun, curvesOf, tinyConfig, tinyDataset, trainHere, weightsOf } from "../train/support.js";
+import { misnamed } from "./misnamed.js";
+import { at, folder, titles, trap } from "./trap.js";
 
-const folder = scratch();
-const at = (name: string) => join(folder, name);
 const compute = { device: "cpu", bfloat16: false };
 const upTo = (count: number) => Array.from({ length: count }, (_, k) => k);
 const short = { "slice.epochs": "1", "head.epochs": "1" };
@@ -58,17 +58,6 @@ before(async () => {
   data = await tinyDataset(folder);
   await train({ config: tinyConfig(short), data, out: at("begun"), signal: AbortSignal.abort() });
 });
-
-/** Titles of the tests of this file, to be held against the page. */
-const titles: string[] = [];
-function trap(number: number, title: string, body: (own: string) => void | Promise<void>): void {
-  const place = titles.push(`trap ${number}: ${title}`);
-  test(`trap ${number}: ${title}`, async () => {
-    const own = at(`folder ${place}`);
-    mkdirSync(own, { recursive: true });
-    await body(own);
-  });
-}
 
 trap(1, "the volume stage refuses a slice model of another split, and so does checkpoint", async (own) => {
   const { dataset } = { dataset: openDataset(data) };
@@ -80,7 +69,10 @@ trap(1, "the volume stage refuses a slice model of another split, and so does ch
   trainHere(first, data);
   assert.notEqual(readRecord(first).splitHash, readRecord(run).splitHash);
   cpSync(runPaths(first).checkpoints("slice"), runPaths(run).checkpoints("slice"), { recursive: true });
-  assert.throws(() => trainHere(run, data), { name: "RunError", message: /was trained on split .*, this run has / });
+  assert.throws(() => trainHere(run, data), {
+    name: "RunError",
+    message: /was trained on split .*, this run has /,
+  });
   const from = tinyConfig({ ...short, checkpoint: runPaths(first).best("slice") });
   const started = join(own, "started");
   await assert.rejects(train({ config: from, data, out: started, split }), {
@@ -90,9 +82,15 @@ trap(1, "the volume stage refuses a slice model of another split, and so does ch
 });
 
 trap(1, "no subject is in two parts, however many volumes it has", () => {
-  const rows = upTo(60).map((k): [string, string, number] => [`v${k}`, `s${Math.floor(k / 4)}`, Math.floor(k / 4) % 3]);
+  const rows = upTo(60).map((k): [string, string, number] => [
+    `v${k}`,
+    `s${Math.floor(k / 4)}`,
+    Math.floor(k / 4) % 3,
+  ]);
   const { parts } = makeSplit(fakeDataset(rows), { seed: 1, fractions: [0.6, 0.2, 0.2] });
-  const subjects = Object.values(parts).map((ids) => new Set(ids.map((id) => Math.floor(Number(id.slice(1)) / 4))));
+  const subjects = Object.values(parts).map(
+    (ids) => new Set(ids.map((id) => Math.floor(Number(id.slice(1)) / 4))),
+  );
   assert.ok(subjects.every((part) => part.size > 0));
   assert.equal(
     subjects.reduce((sum, part) => sum + part.size, 0),
@@ -100,34 +98,40 @@ trap(1, "no subject is in two parts, however many volumes it has", () => {
   );
 });
 
-trap(2, "training never looks at test: with noise in its place, every weight and every score is the same", (own) => {
-  const spoiled = join(own, "spoiled data");
-  cpSync(data, spoiled, { recursive: true });
-  const dataset = openDataset(spoiled);
-  const { info, slicesPath, slicesOffset, volumes } = dataset;
-  const test = new Set(
-    (JSON.parse(readFileSync(runPaths(at("begun")).split, "utf8")) as { parts: { test: string[] } }).parts.test,
-  );
-  const bytes = info.height * info.width * storeBytes[info.dtype];
-  const file = openSync(slicesPath, "r+");
-  for (const { id, first, count } of volumes)
-    if (test.has(id)) writeSync(file, Buffer.alloc(count * bytes, 3), 0, count * bytes, slicesOffset + first * bytes);
-  closeSync(file);
-  const runs = [data, spoiled].map((where, k) => {
-    const run = join(own, `run ${k}`);
-    process.env["XDG_CACHE_HOME"] = join(own, `cache ${k}`); // the embeddings of one are not those of the other
-    blankRun(
-      at("begun"),
-      run,
-      tinyConfig({ "slice.schedule": "plateau", "head.schedule": "plateau", "slice.patience": "1" }),
+trap(
+  2,
+  "training never looks at test: with noise in its place, every weight and every score is the same",
+  (own) => {
+    const spoiled = join(own, "spoiled data");
+    cpSync(data, spoiled, { recursive: true });
+    const dataset = openDataset(spoiled);
+    const { info, slicesPath, slicesOffset, volumes } = dataset;
+    const test = new Set(
+      (JSON.parse(readFileSync(runPaths(at("begun")).split, "utf8")) as { parts: { test: string[] } }).parts
+        .test,
     );
-    trainHere(run, where);
-    return run;
-  });
-  assert.deepEqual(weightsOf(runs[1]!, ["slice", "volume"]), weightsOf(runs[0]!, ["slice", "volume"]));
-  assert.deepEqual(curvesOf(runs[1]!), curvesOf(runs[0]!));
-  assert.equal(readRecord(runs[0]!).testReads, 0);
-});
+    const bytes = info.height * info.width * storeBytes[info.dtype];
+    const file = openSync(slicesPath, "r+");
+    for (const { id, first, count } of volumes)
+      if (test.has(id))
+        writeSync(file, Buffer.alloc(count * bytes, 3), 0, count * bytes, slicesOffset + first * bytes);
+    closeSync(file);
+    const runs = [data, spoiled].map((where, k) => {
+      const run = join(own, `run ${k}`);
+      process.env["XDG_CACHE_HOME"] = join(own, `cache ${k}`); // the embeddings of one are not those of the other
+      blankRun(
+        at("begun"),
+        run,
+        tinyConfig({ "slice.schedule": "plateau", "head.schedule": "plateau", "slice.patience": "1" }),
+      );
+      trainHere(run, where);
+      return run;
+    });
+    assert.deepEqual(weightsOf(runs[1]!, ["slice", "volume"]), weightsOf(runs[0]!, ["slice", "volume"]));
+    assert.deepEqual(curvesOf(runs[1]!), curvesOf(runs[0]!));
+    assert.equal(readRecord(runs[0]!).testReads, 0);
+  },
+);
 
 trap(2, "the vote's threshold is that of val, also where another would serve test better", () => {
   const part = (name: "val" | "test", positives: number[], labels: number[]) => ({
@@ -135,7 +139,9 @@ trap(2, "the vote's threshold is that of val, also where another would serve tes
     ids: positives.map(String),
     labels,
     counts: positives.map(() => 8),
-    probabilities: Float32Array.from(positives.flatMap((n) => upTo(8).flatMap((s) => (s < n ? [0, 1] : [1, 0])))),
+    probabilities: Float32Array.from(
+      positives.flatMap((n) => upTo(8).flatMap((s) => (s < n ? [0, 1] : [1, 0]))),
+    ),
   });
   // On val 4 slices of 8 tell the classes apart; on test 2 would.
   const [val, positives, best] = [
@@ -150,8 +156,14 @@ trap(2, "the vote's threshold is that of val, also where another would serve tes
       subject: `${k}`,
       label: labels[k]!,
     })) as Task["parts"]["test"];
-    const scored: ScoredPart[] = [{ part: "test", volumes, table: { file: "", columns: [], rows: new Map() } }];
-    const found = votePredictions({ config: run, record: {} }, [val, part("test", positives, labels)], scored);
+    const scored: ScoredPart[] = [
+      { part: "test", volumes, table: { file: "", columns: [], rows: new Map() } },
+    ];
+    const found = votePredictions(
+      { config: run, record: {} },
+      [val, part("test", positives, labels)],
+      scored,
+    );
     return found.find((one) => one.model === "2d_vote")!.probabilities;
   };
   assert.deepEqual(votes(best).map(argmax), [0, 0, 0, 0, 1]);
@@ -287,7 +299,10 @@ for (const dtype of ["int16", "uint8"] as const) {
           [5, 0, 6],
         ] as const) {
           const unit = Math.min(1, Math.max(0, (stored(s, y, x) - low) / (high - low)));
-          assert.ok(Math.abs(trained[s * 192 + y * 8 + x]! - (unit - 0.485) / 0.229) < 1e-5, `slice ${s}, ${y}, ${x}`);
+          assert.ok(
+            Math.abs(trained[s * 192 + y * 8 + x]! - (unit - 0.485) / 0.229) < 1e-5,
+            `slice ${s}, ${y}, ${x}`,
+          );
         }
       });
     },
@@ -314,7 +329,8 @@ trap(
       using model = createVolumeModel({ ...run.network, model: "simple", dropout: 0 }, 2, [8, 8, 8]);
       const stage = voxelStage({ config: run, task: taskOf(dataset), store, model, compute, metadata: {} });
       const batch = taskOf(dataset).parts.train.slice(0, 2);
-      const input = (epoch: number) => (stage.input(batch, epoch, 0) as { unit_B1HWD: Tensor }).unit_B1HWD.toArray();
+      const input = (epoch: number) =>
+        (stage.input(batch, epoch, 0) as { unit_B1HWD: Tensor }).unit_B1HWD.toArray();
       const plain = store.unit(batch).toArray();
       assert.notDeepEqual(input(0), plain, "augmented");
       assert.notDeepEqual(input(1), input(0), "drawn again in each epoch");
@@ -333,26 +349,31 @@ trap(
   },
 );
 
-trap(8, "false and 0 are kept, yes and 1 are refused as booleans, and the classes are counted in the data", (own) => {
-  const flat = (text: string) => ofMethod(loadConfig({ text: `{dataset_id: 2d, model: 2d_cnn, ${text}}` }), "2d");
-  const off = flat("weighted: false, no_transform: false, overfit: false, dropout: 0");
-  assert.deepEqual([off.slice.weightedSampler, off.overfit, off.slice.dropout], [false, false, 0]);
-  assert.notDeepEqual(off.transform.augment, flat("no_transform: true").transform.augment);
-  for (const value of ["yes", "1", "0", '"false"', "null"])
-    assert.throws(() => flat(`weighted: ${value}`), {
-      name: "ConfigError",
-      message: /weighted: expected true or false/,
-    });
-  assert.throws(() => flat("wieghted: true"), /unknown key wieghted; did you mean weighted\?/);
-  const three = join(own, "three");
-  blankRun(at("begun"), three, tinyConfig({ ...short, "task.classes_to_include": "[0, 2, 4]" }));
-  trainHere(three, data);
-  const bias = (stage: "slice" | "volume", name: string) =>
-    scope(() => readSafetensors(runPaths(three).best(stage)).tensors.get(name)!.shape);
-  assert.deepEqual([bias("slice", "fc3.bias"), bias("volume", "classifier.bias")], [[3], [3]]);
-  using head = createHead({ model: "flatten", dropout: 0 }, { embedding: 4, slices: 3, classes: 7 });
-  assert.deepEqual([...head.namedParameters().values()].at(-1)!.shape, [7]);
-});
+trap(
+  8,
+  "false and 0 are kept, yes and 1 are refused as booleans, and the classes are counted in the data",
+  (own) => {
+    const flat = (text: string) =>
+      ofMethod(loadConfig({ text: `{dataset_id: 2d, model: 2d_cnn, ${text}}` }), "2d");
+    const off = flat("weighted: false, no_transform: false, overfit: false, dropout: 0");
+    assert.deepEqual([off.slice.weightedSampler, off.overfit, off.slice.dropout], [false, false, 0]);
+    assert.notDeepEqual(off.transform.augment, flat("no_transform: true").transform.augment);
+    for (const value of ["yes", "1", "0", '"false"', "null"])
+      assert.throws(() => flat(`weighted: ${value}`), {
+        name: "ConfigError",
+        message: /weighted: expected true or false/,
+      });
+    assert.throws(() => flat("wieghted: true"), /unknown key wieghted; did you mean weighted\?/);
+    const three = join(own, "three");
+    blankRun(at("begun"), three, tinyConfig({ ...short, "task.classes_to_include": "[0, 2, 4]" }));
+    trainHere(three, data);
+    const bias = (stage: "slice" | "volume", name: string) =>
+      scope(() => readSafetensors(runPaths(three).best(stage)).tensors.get(name)!.shape);
+    assert.deepEqual([bias("slice", "fc3.bias"), bias("volume", "classifier.bias")], [[3], [3]]);
+    using head = createHead({ model: "flatten", dropout: 0 }, { embedding: 4, slices: 3, classes: 7 });
+    assert.deepEqual([...head.namedParameters().values()].at(-1)!.shape, [7]);
+  },
+);
 
 trap(
   9,
@@ -376,7 +397,10 @@ trap(
     const stdout = new PassThrough();
     const told = stdout.toArray();
     const code = "console.log(process.argv.slice(1).join('|'))";
-    await launchProcesses(1, process.execPath, ["-e", code, "--", "lr: 0.1", "a:b c", "d'e"], { stdout, cores: 1 });
+    await launchProcesses(1, process.execPath, ["-e", code, "--", "lr: 0.1", "a:b c", "d'e"], {
+      stdout,
+      cores: 1,
+    });
     stdout.end();
     assert.equal(
       Buffer.concat((await told) as Buffer[])
@@ -418,13 +442,11 @@ trap(
   11,
   "a task is called what it does: classes have the names of their labels, and the names of our files fit",
   () => {
-    const named = stageClasses(loadConfig({ text: "{name: 1v3, task: {classes_to_include: [0, 2]}}" }), upTo(5), [
-      "CT-0",
-      "CT-1",
-      "CT-2",
-      "CT-3",
-      "CT-4",
-    ]);
+    const named = stageClasses(
+      loadConfig({ text: "{name: 1v3, task: {classes_to_include: [0, 2]}}" }),
+      upTo(5),
+      ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"],
+    );
     assert.deepEqual(named.names, ["CT-0", "CT-2"]);
     const files = readdirSync(root("configs"), { recursive: true })
       .map(String)
@@ -435,7 +457,10 @@ trap(
       if (file === "published/1v3.yaml") {
         // It keeps the published name for those who look for it, and says in its head what it is.
         assert.match(misnamed(file, task) ?? "", /0, 2/);
-        assert.match(readFileSync(root(`configs/${file}`), "utf8"), /CT-0 against CT-2, whatever its name says/);
+        assert.match(
+          readFileSync(root(`configs/${file}`), "utf8"),
+          /CT-0 against CT-2, whatever its name says/,
+        );
         continue;
       }
       for (const text of [file, name]) assert.equal(misnamed(text, task), null, file);
@@ -445,23 +470,6 @@ trap(
     assert.equal(misnamed("mosmed_0_vs_2", task), null);
   },
 );
-
-/** What a name says of its task, against the task: "1v3", "0-vs-2", "0v1-4" (0 against 1 to 4), "5class". */
-function misnamed(
-  text: string,
-  { classesToInclude, classMapping, classNames }: ReturnType<typeof loadConfig>["task"],
-): string | null {
-  const versus = /(?:^|[^\d])(\d)[_-]?vs?[_-]?(\d)(?:-(\d))?(?:[^\d]|$)/.exec(text)?.slice(1);
-  const [one = 0, from = 0, to = from] = (versus ?? []).filter((digit) => digit !== undefined).map(Number);
-  const pair = versus && [one, ...upTo(to - from + 1).map((k) => from + k)];
-  const included = [...(classesToInclude ?? [])].sort();
-  if (pair !== undefined && pair.join() !== included.join()) return `${text} includes ${included.join(", ")}`;
-  const count = /(\d+)[_-]?class/.exec(text)?.[1];
-  const classes = classMapping ? new Set(classMapping.values()).size : (classNames?.length ?? classesToInclude?.length);
-  return count === undefined || classes === undefined || classes === Number(count)
-    ? null
-    : `${text} has ${classes} classes`;
-}
 
 const root = (path: string) => fileURLToPath(new URL(`../../../../../${path}`, import.meta.url));
 const docs = (path: string) => root(`docs/${path}`);

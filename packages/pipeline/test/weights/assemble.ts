@@ -26,17 +26,37 @@ export const op = {
   global: (module: string, name: string) => bytes("c", `${module}\n${name}\n`),
   tuple: (...items: Part[]) => bytes("(", ...items, "t"),
   /** Calls a global with a tuple of arguments. */
-  call: (module: string, name: string, ...args: Part[]) => bytes(op.global(module, name), op.tuple(...args), "R"),
+  call: (module: string, name: string, ...args: Part[]) =>
+    bytes(op.global(module, name), op.tuple(...args), "R"),
   storage: (type: string, name: string, count: number) =>
-    bytes(op.tuple(op.text("storage"), op.global("torch", type), op.text(name), op.text("cpu"), op.int(count)), "Q"),
+    bytes(
+      op.tuple(op.text("storage"), op.global("torch", type), op.text(name), op.text("cpu"), op.int(count)),
+      "Q",
+    ),
   storageLegacy: (type: string, name: string, count: number) =>
     bytes(
-      op.tuple(op.text("storage"), op.global("torch", type), op.text(name), op.text("cpu"), op.int(count), "N"),
+      op.tuple(
+        op.text("storage"),
+        op.global("torch", type),
+        op.text(name),
+        op.text("cpu"),
+        op.int(count),
+        "N",
+      ),
       "Q",
     ),
   ints: (values: readonly number[]) => op.tuple(...values.map(op.int)),
   tensor: (storage: Uint8Array, offset: number, shape: readonly number[], stride: readonly number[]) =>
-    op.call("torch._utils", "_rebuild_tensor_v2", storage, op.int(offset), op.ints(shape), op.ints(stride), 0x89, "}"),
+    op.call(
+      "torch._utils",
+      "_rebuild_tensor_v2",
+      storage,
+      op.int(offset),
+      op.ints(shape),
+      op.ints(stride),
+      0x89,
+      "}",
+    ),
   /** { key: value } */
   dict: (entries: Record<string, Uint8Array>) =>
     bytes("}(", ...Object.entries(entries).flatMap(([key, value]) => [op.text(key), value]), "u"),
@@ -79,14 +99,25 @@ export function zip(parts: readonly ZipPart[], lies: ZipLies = {}): Buffer {
     );
     const header = bytes("PK\x03\x04", little(10, 2), little(0, 2), facts, Buffer.from(name));
     const place = bytes(little(0, 2), little(0, 2), little(0, 2), little(0, 4), little(said.at ?? at, 4));
-    directory.push(bytes("PK\x01\x02", little(10, 2), little(10, 2), little(0, 2), facts, place, Buffer.from(name)));
+    directory.push(
+      bytes("PK\x01\x02", little(10, 2), little(10, 2), little(0, 2), facts, place, Buffer.from(name)),
+    );
     local.push(header, Buffer.from(data));
     at += header.length + data.length;
   }
   const central = Buffer.concat(directory);
   const comment = Buffer.from(lies.comment ?? "");
-  const counts = bytes(little(lies.entryCount ?? parts.length, 2), little(lies.entryCount ?? parts.length, 2));
-  const end = bytes("PK\x05\x06", little(0, 4), counts, little(central.length, 4), little(lies.directoryAt ?? at, 4));
+  const counts = bytes(
+    little(lies.entryCount ?? parts.length, 2),
+    little(lies.entryCount ?? parts.length, 2),
+  );
+  const end = bytes(
+    "PK\x05\x06",
+    little(0, 4),
+    counts,
+    little(central.length, 4),
+    little(lies.directoryAt ?? at, 4),
+  );
   return Buffer.concat([...local, central, end, little(comment.length, 2), comment]);
 }
 

@@ -66,7 +66,10 @@ leakFree("two_stage: its custom_resnet without the last layer, and the slices th
     slices: 64,
     channels: 3,
   });
-  assert.equal(modelText(found), "two_stage (ResNet-18 trunk, 2 classes, embedding 256, 64 slices, 3 channels)");
+  assert.equal(
+    modelText(found),
+    "two_stage (ResNet-18 trunk, 2 classes, embedding 256, 64 slices, 3 channels)",
+  );
 });
 
 leakFree("maps_3d and a fine-tuned run: a trunk and a head in one", () => {
@@ -80,7 +83,9 @@ leakFree("maps_3d and a fine-tuned run: a trunk and a head in one", () => {
     ["gru", "2d_cnn with head", null],
   ] as const) {
     using head = createHead({ model: name, dropout: 0 }, { embedding: 128, slices: 8, classes: 3 });
-    const shapes = new Map([...shapesOf(slice)].map(([key, shape]): [string, number[]] => [`trunk.${key}`, shape]));
+    const shapes = new Map(
+      [...shapesOf(slice)].map(([key, shape]): [string, number[]] => [`trunk.${key}`, shape]),
+    );
     for (const [key, shape] of shapesOf(head)) shapes.set(`head.${key}`, shape);
     assert.deepEqual(guess(shapes), { ...trunk, model: found, slices });
   }
@@ -89,7 +94,14 @@ leakFree("maps_3d and a fine-tuned run: a trunk and a head in one", () => {
 leakFree("2d_cnn and slice_cnn have the same names; the input is square", () => {
   using model = createSliceModel({ model: "slice_cnn", dropout: 0 }, 5, [128, 128]);
   const found = guess(shapesOf(model));
-  const wanted = { ...unknown, model: "2d_cnn", alike: ["slice_cnn"], classes: 5, embedding: 128, channels: 1 };
+  const wanted = {
+    ...unknown,
+    model: "2d_cnn",
+    alike: ["slice_cnn"],
+    classes: 5,
+    embedding: 128,
+    channels: 1,
+  };
   assert.deepEqual(found, { ...wanted, inputSize: [128, 128] });
   assert.match(modelText(found), /^2d_cnn or slice_cnn \(5 classes, .* input 128 x 128\)$/);
   using oblong = createSliceModel({ model: "slice_cnn", dropout: 0 }, 5, [64, 96]);
@@ -98,7 +110,9 @@ leakFree("2d_cnn and slice_cnn have the same names; the input is square", () => 
 
 leakFree("volume_cnn: one slice_cnn, its slices and the size of the volume", () => {
   using slice = createSliceModel({ model: "slice_cnn", dropout: 0 }, 5, [64, 64]);
-  const shapes = new Map<string, number[]>([...shapesOf(slice)].map(([name, shape]) => [`slice_cnn.${name}`, shape]));
+  const shapes = new Map<string, number[]>(
+    [...shapesOf(slice)].map(([name, shape]) => [`slice_cnn.${name}`, shape]),
+  );
   shapes
     .set("fc1.weight", [512, 128 * 32])
     .set("fc2.weight", [128, 512])
@@ -141,7 +155,12 @@ test("simple_modular and attn share five blocks; attn has squeeze and excitation
     model: "simple_modular",
     inputSize: [128, 128, 64],
   });
-  const attn = { "se1.fc.0.weight": [2, 32], "fc1.weight": [256, 512], "fc2.weight": [64, 256], "fc3.weight": [2, 64] };
+  const attn = {
+    "se1.fc.0.weight": [2, 32],
+    "fc1.weight": [256, 512],
+    "fc2.weight": [64, 256],
+    "fc3.weight": [2, 64],
+  };
   assert.deepEqual(guess({ ...blocks, ...attn }), { ...wanted, model: "attn" });
 });
 
@@ -157,7 +176,12 @@ leakFree("the heads of a run's volume stage: flatten and attention", () => {
   using flatten = createHead({ model: "flatten", dropout: 0 }, shape);
   assert.deepEqual(guess(shapesOf(flatten)), { ...unknown, model: "flatten head", classes: 3 });
   using attention = createHead({ model: "attention", dropout: 0 }, shape);
-  assert.deepEqual(guess(shapesOf(attention)), { ...unknown, model: "attention head", classes: 3, embedding: 256 });
+  assert.deepEqual(guess(shapesOf(attention)), {
+    ...unknown,
+    model: "attention head",
+    classes: 3,
+    embedding: 256,
+  });
 });
 
 leakFree("no built-in model or head has names that look like those of a wrapper", () => {
@@ -199,10 +223,17 @@ leakFree(
     const description = describeWeights(file);
     assert.equal(description.format, "safetensors");
     assert.deepEqual(description.metadata, { made: "here" });
-    assert.deepEqual(description.tensors[0], { name: "conv1.weight", dtype: "float32", shape: [64, 3, 7, 7] });
+    assert.deepEqual(description.tensors[0], {
+      name: "conv1.weight",
+      dtype: "float32",
+      shape: [64, 3, 7, 7],
+    });
     // torchvision's page: 11 689 512 parameters; beside them the running statistics of 4800 channels.
     assert.equal(description.values, 11_689_512 + 2 * 4800);
     assert.equal(description.model?.model, "resnet18");
-    assert.match(weightsText(description), /safetensors, 46\.8 MB, 122 tensors, 11699112 values\nModel: resnet18 \(/);
+    assert.match(
+      weightsText(description),
+      /safetensors, 46\.8 MB, 122 tensors, 11699112 values\nModel: resnet18 \(/,
+    );
   },
 );

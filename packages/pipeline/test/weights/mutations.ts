@@ -20,7 +20,12 @@ export type Kind = "zip" | "pickle" | "legacy" | "safetensors";
 const names = ["plain", "nested", "views", "dtypes", "protocol4", "parameters", "numpy", "data_parallel"];
 
 /** Reads `rounds` spoilt files. @returns how many were read and refused; everything else is an assertion */
-export function spoil(kind: Kind, rounds: number, seed: number, folder: string): { read: number; refused: number } {
+export function spoil(
+  kind: Kind,
+  rounds: number,
+  seed: number,
+  folder: string,
+): { read: number; refused: number } {
   const random = new Random(seed).fork(kind);
   const outcomes = { read: 0, refused: 0 };
   const before = liveTensors();
@@ -46,7 +51,10 @@ export function spoil(kind: Kind, rounds: number, seed: number, folder: string):
         `${what}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
       );
       assert.ok(error.message.startsWith(`${file}: `), error.message);
-      assert.ok(error.message.length < 2000 + file.length, `${what}: a message of ${error.message.length} characters`);
+      assert.ok(
+        error.message.length < 2000 + file.length,
+        `${what}: a message of ${error.message.length} characters`,
+      );
       outcomes.refused++;
     }
     assert.equal(liveTensors(), before, what);
@@ -60,7 +68,8 @@ function source(kind: Kind, name: string): [make: Make, original: string] {
   const zip = join(fixtures, "pth", `${name}_zip.pth`);
   if (kind === "zip") return [(change) => change(readFileSync(zip)), zip];
   if (kind === "pickle") return [(change) => withPickle(zip, change), zip];
-  const file = kind === "legacy" ? join(fixtures, "pth", `${name}_legacy.pth`) : join(fixtures, "dtypes.safetensors");
+  const file =
+    kind === "legacy" ? join(fixtures, "pth", `${name}_legacy.pth`) : join(fixtures, "dtypes.safetensors");
   return [(change) => change(readFileSync(file)), file];
 }
 
@@ -71,7 +80,9 @@ function withPickle(zip: string, change: (bytes: Buffer) => Buffer): Buffer {
     name.slice(name.indexOf("/") + 1),
     Buffer.from(file.read(at, bytes)),
   ]);
-  const storages = parts.filter(([name]) => name.startsWith("data/")).map(([name, data]) => [name.slice(5), data]);
+  const storages = parts
+    .filter(([name]) => name.startsWith("data/"))
+    .map(([name, data]) => [name.slice(5), data]);
   const dataPkl = new Map(parts).get("data.pkl") ?? Buffer.alloc(0);
   return zipPth(change(dataPkl), Object.fromEntries(storages) as Record<string, Buffer>);
 }

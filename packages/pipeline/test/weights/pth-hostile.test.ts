@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { readWeights } from "../../src/weights/weights.js";
 import { bytes, legacyHead, legacyPth, little, op, pickle, zip, zipPth } from "./assemble.js";
+import { running } from "./pth-running.js";
 import { refused, write } from "./support.js";
 
 const folder = mkdtempSync(join(tmpdir(), "slicestack-hostile-"));
@@ -14,99 +15,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const marker = join(folder, "was-run");
 const command = `touch ${marker}`;
 
-const mark = "(";
-const u8 = (value: string) => bytes(0x8c, value.length, value);
-
-/** Each would run a command, or could be made to, in Python's own unpickler or in one with less care. */
-const running: [what: string, body: Buffer, message: RegExp][] = [
-  [
-    "os.system by REDUCE",
-    op.call("os", "system", op.text(command)),
-    /made by os\.system, not weights; no code of the file was executed/,
-  ],
-  ["posix.system by REDUCE", op.call("posix", "system", op.text(command)), /posix\.system/],
-  ["builtins.eval", op.call("builtins", "eval", op.text("1 + 1")), /builtins\.eval/],
-  ["__builtin__.exec", op.call("__builtin__", "exec", op.text("import os")), /__builtin__\.exec/],
-  ["os.system by STACK_GLOBAL", bytes(u8("os"), u8("system"), 0x93, op.tuple(op.text(command)), "R"), /os\.system/],
-  ["STACK_GLOBAL with names that are no text", bytes("K\x01K\x02", 0x93), /uses a name that is not a text/],
-  ["INST", bytes(mark, op.text(command), "ios\nsystem\n"), /the instruction "i", which weights do not need/],
-  ["OBJ", bytes(mark, op.global("os", "system"), op.text(command), "o"), /os\.system/],
-  ["OBJ with an allowed name", bytes(mark, op.global("collections", "OrderedDict"), "o"), /the instruction "o"/],
-  [
-    "NEWOBJ of subprocess.Popen",
-    bytes(op.global("subprocess", "Popen"), op.tuple(op.text(command)), 0x81),
-    /subprocess\.Popen/,
-  ],
-  ["NEWOBJ_EX", bytes(op.global("collections", "OrderedDict"), ")}", 0x92), /the instruction 0x92/],
-  ["EXT1", bytes(0x82, 1), /the instruction 0x82/],
-  ["EXT2", bytes(0x83, 1, 0), /the instruction 0x83/],
-  ["EXT4", bytes(0x84, 1, 0, 0, 0), /the instruction 0x84/],
-  ["an out-of-band buffer", bytes(0x97), /the instruction 0x97/],
-  ["PERSID", bytes("Pos.system\n"), /the instruction "P"/],
-  [
-    "__setstate__ by BUILD on a tensor",
-    bytes(op.tensor(op.storage("FloatStorage", "0", 1), 0, [1], [1]), "}", "b"),
-    /sets the state of an object that has none/,
-  ],
-  [
-    "BUILD on a function",
-    bytes(op.global("torch._utils", "_rebuild_tensor_v2"), "}", "b"),
-    /sets the state of an object that has none/,
-  ],
-  [
-    "BUILD of an OrderedDict with a tuple of state and slots",
-    bytes(op.global("collections", "OrderedDict"), ")R", "N}", 0x86, "b"),
-    /sets the state of an object that has none/,
-  ],
-  ["getattr", op.call("builtins", "getattr", op.text("a"), op.text("b")), /builtins\.getattr/],
-  ["a dotted name of an allowed module", bytes(u8("torch"), u8("os.system"), 0x93), /torch\.os\.system/],
-  ["__reduce__ of an allowed name", op.global("collections", "OrderedDict.__reduce__"), /OrderedDict\.__reduce__/],
-  ["constructor", op.global("constructor", "constructor"), /constructor\.constructor/],
-  ["__proto__", op.global("__proto__", "toString"), /__proto__\.toString/],
-  ["a name of two words", op.global("torch FloatStorage", ""), /torch FloatStorage\./],
-  ["torch.load within", op.call("torch", "load", op.text("other.pth")), /torch\.load/],
-  ["torch.hub.load", op.call("torch.hub", "load", op.text("user/repository")), /torch\.hub\.load/],
-  ["_load_from_bytes", op.call("torch.storage", "_load_from_bytes", op.text("x")), /torch\.storage\._load_from_bytes/],
-  ["numpy's object arrays", op.call("numpy.core.multiarray", "_reconstruct"), /numpy\.core\.multiarray\._reconstruct/],
-  [
-    "numpy.dtype of objects",
-    op.call("numpy", "dtype", op.text("O8"), 0x89, 0x88),
-    /numpy\.dtype is called with \("O8", false, true\)/,
-  ],
-  ["numpy.dtype named constructor", op.call("numpy", "dtype", op.text("constructor")), /numpy\.dtype is called/],
-  ["a codec that runs", op.call("_codecs", "encode", op.text("x"), op.text("zlib")), /_codecs\.encode is called/],
-  [
-    "a call of a text",
-    bytes(op.text("os.system"), op.tuple(op.text(command)), "R"),
-    /calls something that is not a function/,
-  ],
-  ["a call of a storage's type", op.call("torch", "FloatStorage", op.int(5)), /calls something that is not a function/],
-  ["a call of a type's name", op.call("torch", "float32"), /calls something that is not a function/],
-  [
-    "a call with a list",
-    bytes(op.global("collections", "OrderedDict"), "]R"),
-    /calls something that is not a function/,
-  ],
-  ["a name with control characters", op.global("os\x1b[2J", "system\x07"), /made by os\\u001b\[2J\.system\\u0007,/],
-  ["a persistent id that is a text", bytes(op.text("os.system"), "Q"), /refers to \(\), which is not a storage/],
-  [
-    "a persistent id of a module",
-    bytes(op.tuple(op.text("module"), op.text("Net"), op.text("net.py"), op.text("import os")), "Q"),
-    /a whole model with its source code/,
-  ],
-  [
-    "a persistent id of a name",
-    bytes(op.tuple(op.text("storage"), op.text("os.system"), op.text("0"), op.text("cpu"), op.int(1)), "Q"),
-    /which is not a storage/,
-  ],
-  [
-    "a persistent id that leads out of the archive",
-    op.storage("FloatStorage", "../../etc/passwd", 1),
-    /storage \.\.\/\.\.\/etc\/passwd are not in the file/,
-  ],
-];
-
-for (const [what, body, message] of running) {
+for (const [what, body, message] of running(command)) {
   test(`${what} is refused in both formats, and nothing is run`, () => {
     refused(write(folder, "zip.pth", zipPth(pickle(body), { "0": Buffer.alloc(4) })), message);
     const inLegacy = what.includes("archive") ? /storage|tensors/ : message;
@@ -125,14 +34,18 @@ function python(program: string): boolean {
 }
 const noTorch = python("import torch") ? false : "torch of /usr/bin/python3 is not installed";
 
-test("the first of them does run code when Python loads it, so that the test is meaningful", { skip: noTorch }, () => {
-  const file = write(folder, "live.pth", zipPth(pickle(running[0]?.[1] ?? "")));
-  refused(file, /os\.system/);
-  assert.equal(existsSync(marker), false);
-  python(`import torch; torch.load(${JSON.stringify(file)})`);
-  assert.equal(existsSync(marker), true);
-  rmSync(marker);
-});
+test(
+  "the first of them does run code when Python loads it, so that the test is meaningful",
+  { skip: noTorch },
+  () => {
+    const file = write(folder, "live.pth", zipPth(pickle(running(command)[0]?.[1] ?? "")));
+    refused(file, /os\.system/);
+    assert.equal(existsSync(marker), false);
+    python(`import torch; torch.load(${JSON.stringify(file)})`);
+    assert.equal(existsSync(marker), true);
+    rmSync(marker);
+  },
+);
 
 test("a name that is not needed is refused at any position: deep in other entries, as a key, in the names of storages", () => {
   const evil = op.global("os", "system");
@@ -188,7 +101,10 @@ test("self-referencing objects are read or refused without endless recursion", (
   const itself = bytes("]q\x00h\x00a");
   refused(write(folder, "list.pth", zipPth(pickle(itself))), /holds a list of 1, not a state dict/);
   const dict = bytes("}q\x00", op.text("state_dict"), "h\x00s");
-  refused(write(folder, "dict.pth", zipPth(pickle(dict))), /does not contain a state dict; it has state_dict/);
+  refused(
+    write(folder, "dict.pth", zipPth(pickle(dict))),
+    /does not contain a state dict; it has state_dict/,
+  );
 });
 
 test("a list of itself twice, forty levels deep (2^40 leaves), is named in a line", () => {
@@ -256,7 +172,9 @@ test("the largest of them all take less than 400 MB at their peak (in a separate
     let refused = 0;
     for (const path of process.argv.slice(1)) try { readWeights(path); } catch (error) { refused += error.name === "CheckpointError"; }
     console.log(refused, process.resourceUsage().maxRSS - before);`;
-  const output = execFileSync(process.execPath, ["--input-type=module", "-e", program, ...paths], { encoding: "utf8" });
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", program, ...paths], {
+    encoding: "utf8",
+  });
   const [count, kilobytes] = output.trim().split(" ").map(Number);
   assert.equal(count, paths.length);
   assert.ok((kilobytes ?? Infinity) < 400_000, `${kilobytes} kB`);
@@ -279,7 +197,11 @@ const views: [what: string, body: Buffer, message: RegExp][] = [
     w(0, [2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1], [0, 0, 0]),
     /sizes that are too large/,
   ],
-  ["sizes that overflow beside a 0", w(0, [0, 2 ** 31 - 1, 2 ** 31 - 1], [1, 1, 1]), /sizes that are too large/],
+  [
+    "sizes that overflow beside a 0",
+    w(0, [0, 2 ** 31 - 1, 2 ** 31 - 1], [1, 1, 1]),
+    /sizes that are too large/,
+  ],
   [
     "a hundred dimensions",
     w(
@@ -305,7 +227,11 @@ const views: [what: string, body: Buffer, message: RegExp][] = [
   ],
   ["a storage of more values than the file has", w(0, [8], [1], 8), /has 16 bytes, its tensors expect 32/],
   ["a storage of fewer", w(0, [2], [1], 2), /has 16 bytes, its tensors expect 8/],
-  ["a storage of 2^31 - 1 values", w(0, [1], [1], 2 ** 31 - 1), /has 16 bytes, its tensors expect 8589934588/],
+  [
+    "a storage of 2^31 - 1 values",
+    w(0, [1], [1], 2 ** 31 - 1),
+    /has 16 bytes, its tensors expect 8589934588/,
+  ],
   [
     "a storage of two types",
     op.dict({
@@ -317,7 +243,14 @@ const views: [what: string, body: Buffer, message: RegExp][] = [
   [
     "a tensor without a storage",
     op.dict({
-      w: op.call("torch._utils", "_rebuild_tensor_v2", op.text("storage"), op.int(0), op.ints([1]), op.ints([1])),
+      w: op.call(
+        "torch._utils",
+        "_rebuild_tensor_v2",
+        op.text("storage"),
+        op.int(0),
+        op.ints([1]),
+        op.ints([1]),
+      ),
     }),
     /_rebuild_tensor_v2 is called with \("storage", 0, a tuple of 1, a tuple of 1\)/,
   ],
@@ -335,12 +268,16 @@ const views: [what: string, body: Buffer, message: RegExp][] = [
 ];
 
 for (const [what, body, message] of views)
-  test(`${what} is refused`, () => refused(write(folder, "view.pth", zipPth(pickle(body), sixteen)), message));
+  test(`${what} is refused`, () =>
+    refused(write(folder, "view.pth", zipPth(pickle(body), sixteen)), message));
 
 test("a thousand views of one storage, each whole, are refused before memory is allocated", () => {
   const storage = bytes(op.storage("FloatStorage", "0", 1 << 16), "q\x000");
   const one = (k: number) => op.tensor(bytes("h\x00"), 0, [(1 << 16) - k], [1]);
-  const body = bytes(storage, op.dict(Object.fromEntries(Array.from({ length: 1000 }, (_, k) => [`w${k}`, one(k)]))));
+  const body = bytes(
+    storage,
+    op.dict(Object.fromEntries(Array.from({ length: 1000 }, (_, k) => [`w${k}`, one(k)]))),
+  );
   const file = write(folder, "views.pth", zipPth(pickle(body), { "0": Buffer.alloc(1 << 18) }));
   refused(file, /and views of them that would take 26/);
 });
@@ -351,10 +288,18 @@ test("an archive with overlapping parts is refused before memory is allocated", 
   const tensor = (name: string) => op.tensor(op.storage("FloatStorage", name, 1 << 14), 0, [1 << 14], [1]);
   const dataPkl = pickle(op.dict(Object.fromEntries(names.map((name) => [`w${name}`, tensor(name)]))));
   const first = { name: "archive/data/0", data };
-  const rest = names
-    .slice(1)
-    .map((name) => ({ name: `archive/data/${name}`, data: Buffer.alloc(0), at: 0, size: data.length, checksum: 0 }));
-  const file = write(folder, "overlap.pth", zip([first, { name: "archive/data.pkl", data: dataPkl }, ...rest]));
+  const rest = names.slice(1).map((name) => ({
+    name: `archive/data/${name}`,
+    data: Buffer.alloc(0),
+    at: 0,
+    size: data.length,
+    checksum: 0,
+  }));
+  const file = write(
+    folder,
+    "overlap.pth",
+    zip([first, { name: "archive/data.pkl", data: dataPkl }, ...rest]),
+  );
   refused(file, /and views of them that would take 13107200/);
 });
 
@@ -373,16 +318,25 @@ test("archives that are damaged, duplicated, compressed, of another kind or trun
   refused(file([part, { ...storage, checksum: 1 }]), /storage 0 do not have the checksum/);
   refused(file([part, { ...storage, size: 1 << 30 }]), /damaged zip archive \(file data overflows/);
   refused(file([part, { ...storage, at: 0xfffffff0 }]), /expected 30 bytes from byte 4294967280/);
-  refused(file([part, storage, { name: "archive/byteorder", data: Buffer.from("big") }]), /of "big" byte order/);
+  refused(
+    file([part, storage, { name: "archive/byteorder", data: Buffer.from("big") }]),
+    /of "big" byte order/,
+  );
   refused(file([part, storage], { entryCount: 3 }), /expected 46 bytes from byte \d+/);
   refused(file([part, storage], { directoryAt: 0xfffffff0 }), /expected 46 bytes from byte 4294967280/);
   refused(file([part, storage], { directoryAt: 0 }), /damaged zip archive/);
-  refused(file([part, storage, { name: "", data: Buffer.alloc(0) }]), /damaged zip archive \(it ends early\)/);
+  refused(
+    file([part, storage, { name: "", data: Buffer.alloc(0) }]),
+    /damaged zip archive \(it ends early\)/,
+  );
   refused(
     file([part, storage, { name: "../evil", data: Buffer.alloc(0) }]),
     /damaged zip archive \(invalid relative path/,
   );
-  refused(file([part, storage, { name: "archive/constants.pkl", data: pickle(")") }]), /is a TorchScript program/);
+  refused(
+    file([part, storage, { name: "archive/constants.pkl", data: pickle(")") }]),
+    /is a TorchScript program/,
+  );
   refused(
     file([part, storage, { name: "archive/code/a.py", data: Buffer.from("x"), method: 8 }]),
     /TorchScript program/,
@@ -441,7 +395,10 @@ test("legacy files: wrong heads, names and counts of storages, and truncation an
   const [magic, version] = [legacyHead.subarray(0, 15), pickle("M", little(1002, 2))];
   refused(file(Buffer.concat([magic, version])), /expected version 1001/);
   const big = pickle(op.dict({ little_endian: bytes(0x89) }));
-  refused(file(Buffer.concat([magic, pickle("M", little(1001, 2)), big])), /not written on a little-endian machine/);
+  refused(
+    file(Buffer.concat([magic, pickle("M", little(1001, 2)), big])),
+    /not written on a little-endian machine/,
+  );
   refused(file(pickle("K\x01")), /is a pickle, but not one that torch\.save wrote/);
 });
 

@@ -167,34 +167,52 @@ leakFree("names that Python 2 wrote as byte strings, and an OrderedDict from pai
   assert.deepEqual(tensors.get("w.long")?.toArray(), [2, 4]);
 });
 
-leakFree("a checkpoint within a checkpoint, and prefixes within prefixes, are followed, with notes", (folder) => {
-  const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [2, 2], [2, 1]);
-  const inner = op.dict({ state_dict: op.dict({ "module.model.w": w }), optimizer: bytes("}"), lr: op.int(3) });
-  const file = write(folder, "deep.pth", zipPth(pickle(op.dict({ model: inner, epoch: op.int(2) })), { "0": four }));
-  const { tensors, notes, others } = readWeights(file);
-  assert.deepEqual([...tensors.keys()], ["w"]);
-  assert.deepEqual(notes, [
-    'The weights are those of "model.state_dict".',
-    '"module." was removed from the names.',
-    '"model." was removed from the names.',
-  ]);
-  assert.deepEqual(
-    others.map(({ name }) => name),
-    ["epoch", "model.optimizer", "model.lr"],
-  );
-});
+leakFree(
+  "a checkpoint within a checkpoint, and prefixes within prefixes, are followed, with notes",
+  (folder) => {
+    const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [2, 2], [2, 1]);
+    const inner = op.dict({
+      state_dict: op.dict({ "module.model.w": w }),
+      optimizer: bytes("}"),
+      lr: op.int(3),
+    });
+    const file = write(
+      folder,
+      "deep.pth",
+      zipPth(pickle(op.dict({ model: inner, epoch: op.int(2) })), { "0": four }),
+    );
+    const { tensors, notes, others } = readWeights(file);
+    assert.deepEqual([...tensors.keys()], ["w"]);
+    assert.deepEqual(notes, [
+      'The weights are those of "model.state_dict".',
+      '"module." was removed from the names.',
+      '"model." was removed from the names.',
+    ]);
+    assert.deepEqual(
+      others.map(({ name }) => name),
+      ["epoch", "model.optimizer", "model.lr"],
+    );
+  },
+);
 
-leakFree("a single state dict with an unusual name is accepted, and a plain one keeps its names", (folder) => {
-  const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]);
-  const ema = write(
-    folder,
-    "ema.pth",
-    zipPth(pickle(op.dict({ ema_weights: op.dict({ w }), epoch: op.int(2) })), { "0": four }),
-  );
-  assert.deepEqual(readWeights(ema).notes, ['The weights are those of "ema_weights".']);
-  const plain = write(folder, "plain.pth", zipPth(pickle(op.dict({ "model.w": w, "head.w": w })), { "0": four }));
-  assert.deepEqual([...readWeights(plain).tensors.keys()], ["model.w", "head.w"]);
-});
+leakFree(
+  "a single state dict with an unusual name is accepted, and a plain one keeps its names",
+  (folder) => {
+    const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]);
+    const ema = write(
+      folder,
+      "ema.pth",
+      zipPth(pickle(op.dict({ ema_weights: op.dict({ w }), epoch: op.int(2) })), { "0": four }),
+    );
+    assert.deepEqual(readWeights(ema).notes, ['The weights are those of "ema_weights".']);
+    const plain = write(
+      folder,
+      "plain.pth",
+      zipPth(pickle(op.dict({ "model.w": w, "head.w": w })), { "0": four }),
+    );
+    assert.deepEqual([...readWeights(plain).tensors.keys()], ["model.w", "head.w"]);
+  },
+);
 
 leakFree("numbers beside plain weights are not mistaken for weights", (folder) => {
   const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]);
@@ -222,7 +240,10 @@ leakFree(
     assert.deepEqual([checked.tensors.get("w")?.toArray(), checked.notes], [[1, 2, 3, 4], []]);
     const unchecked = zip(parts.map((part) => ({ ...part, checksum: 0 })));
     const { tensors, notes } = readWeights(write(folder, "unchecked.pth", unchecked));
-    assert.deepEqual([tensors.get("w")?.toArray(), notes], [[1, 2, 3, 4], ["The file was saved without checksums."]]);
+    assert.deepEqual(
+      [tensors.get("w")?.toArray(), notes],
+      [[1, 2, 3, 4], ["The file was saved without checksums."]],
+    );
     const some = zip(parts.map((part) => (part.name === "w/data/0" ? { ...part, checksum: 0 } : part)));
     refused(write(folder, "some.pth", some), /storage 0 do not have the checksum/);
   },
@@ -230,7 +251,10 @@ leakFree(
 
 leakFree("only the tensors that are asked for are read", () => {
   const file = join(fixtures, "pth", "plain_zip.pth");
-  assert.deepEqual([...readWeights(file, (name) => name.startsWith("fc.")).tensors.keys()], ["fc.weight", "fc.bias"]);
+  assert.deepEqual(
+    [...readWeights(file, (name) => name.startsWith("fc.")).tensors.keys()],
+    ["fc.weight", "fc.bias"],
+  );
 });
 
 test("without a scope around, tensors live on until they are disposed", () => {

@@ -71,8 +71,16 @@ const eight = Buffer.alloc(8);
 const lies: [what: string, data: Buffer, message: RegExp][] = [
   ["an empty file", Buffer.alloc(0), /expected a header, the file has 0 bytes/],
   ["seven bytes", Buffer.alloc(7), /expected a header, the file has 7 bytes/],
-  ["a header longer than the file", safetensors({}, eight, 1000), /expected a header of 1000 bytes, the file has 18/],
-  ["a header of 2^63 bytes", safetensors({}, eight, 2n ** 63n), /expected a header of 9223372036854776000 bytes/],
+  [
+    "a header longer than the file",
+    safetensors({}, eight, 1000),
+    /expected a header of 1000 bytes, the file has 18/,
+  ],
+  [
+    "a header of 2^63 bytes",
+    safetensors({}, eight, 2n ** 63n),
+    /expected a header of 9223372036854776000 bytes/,
+  ],
   [
     "a header of 2^64 - 1 bytes",
     safetensors({}, eight, 2n ** 64n - 1n),
@@ -105,14 +113,22 @@ const lies: [what: string, data: Buffer, message: RegExp][] = [
     safetensors('{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"dtype":"I32"}}', eight),
     /the key "dtype" appears twice/,
   ],
-  ["metadata that is not strings", safetensors({ __metadata__: { epoch: 3 } }), /expected metadata with string values/],
+  [
+    "metadata that is not strings",
+    safetensors({ __metadata__: { epoch: 3 } }),
+    /expected metadata with string values/,
+  ],
   ["metadata that is a list", safetensors({ __metadata__: [] }), /expected metadata with string values/],
   [
     "an unknown dtype",
     safetensors({ w: w(0, 8, [8], "F8_E4M3") }, eight),
     /w has the dtype "F8_E4M3", which is not supported\. Save it as one of F32, F64, BF16/,
   ],
-  ["a dtype named constructor", safetensors({ w: w(0, 8, [2], "constructor") }, eight), /the dtype "constructor"/],
+  [
+    "a dtype named constructor",
+    safetensors({ w: w(0, 8, [2], "constructor") }, eight),
+    /the dtype "constructor"/,
+  ],
   ["no dtype", safetensors({ w: { shape: [2], data_offsets: [0, 8] } }, eight), /the dtype undefined/],
   ["an entry that is null", safetensors({ w: null }, eight), /the dtype undefined/],
   [
@@ -122,21 +138,45 @@ const lies: [what: string, data: Buffer, message: RegExp][] = [
   ],
   ["a shape of fractions", safetensors({ w: w(0, 8, [1.5]) }, eight), /whole numbers/],
   ["a negative shape", safetensors({ w: w(0, 8, [-1, -2]) }, eight), /whole numbers/],
-  ["a shape of texts", safetensors('{"w":{"dtype":"F32","shape":["2"],"data_offsets":[0,8]}}', eight), /whole numbers/],
+  [
+    "a shape of texts",
+    safetensors('{"w":{"dtype":"F32","shape":["2"],"data_offsets":[0,8]}}', eight),
+    /whole numbers/,
+  ],
   ["one offset", safetensors({ w: { dtype: "F32", shape: [2], data_offsets: [0] } }, eight), /whole numbers/],
-  ["three offsets", safetensors({ w: { dtype: "F32", shape: [2], data_offsets: [0, 8, 8] } }, eight), /whole numbers/],
+  [
+    "three offsets",
+    safetensors({ w: { dtype: "F32", shape: [2], data_offsets: [0, 8, 8] } }, eight),
+    /whole numbers/,
+  ],
   ["offsets beyond the file", safetensors({ w: w(0, 12) }, eight), /w has data_offsets outside of the file/],
-  ["offsets beyond 2^53", safetensors({ w: w(2 ** 53, 2 ** 53 + 8, [2]) }, eight), /whole numbers|outside of the file/],
+  [
+    "offsets beyond 2^53",
+    safetensors({ w: w(2 ** 53, 2 ** 53 + 8, [2]) }, eight),
+    /whole numbers|outside of the file/,
+  ],
   ["negative offsets", safetensors({ w: w(-8, 0, [2]) }, eight), /whole numbers/],
   ["offsets in reverse", safetensors({ w: w(8, 0, [2]) }, eight), /has data_offsets outside of the file/],
-  ["a shape for more bytes", safetensors({ w: w(0, 8, [3]) }, eight), /w of shape \[3\] needs 12 bytes, has 8/],
-  ["a shape for fewer bytes", safetensors({ w: w(0, 8, [1]) }, eight), /w of shape \[1\] needs 4 bytes, has 8/],
+  [
+    "a shape for more bytes",
+    safetensors({ w: w(0, 8, [3]) }, eight),
+    /w of shape \[3\] needs 12 bytes, has 8/,
+  ],
+  [
+    "a shape for fewer bytes",
+    safetensors({ w: w(0, 8, [1]) }, eight),
+    /w of shape \[1\] needs 4 bytes, has 8/,
+  ],
   [
     "a shape whose product overflows",
     safetensors({ w: w(0, 8, [2 ** 31, 2 ** 31, 2 ** 31]) }, eight),
     /needs 3\.9\d+e\+28 bytes/,
   ],
-  ["a shape that overflows beside a 0", safetensors({ w: w(0, 0, [0, 2 ** 40, 2 ** 40]) }), /sizes that are too large/],
+  [
+    "a shape that overflows beside a 0",
+    safetensors({ w: w(0, 0, [0, 2 ** 40, 2 ** 40]) }),
+    /sizes that are too large/,
+  ],
   [
     "forty dimensions",
     safetensors(
@@ -157,7 +197,11 @@ const lies: [what: string, data: Buffer, message: RegExp][] = [
     /b begins at byte \d+, expected \d+: tensors overlap/,
   ],
   ["two tensors in one place", safetensors({ a: w(0, 8), b: w(0, 8) }, eight), /tensors overlap/],
-  ["a gap between tensors", safetensors({ a: w(0, 4), b: w(8, 12) }, Buffer.alloc(12)), /something lies between them/],
+  [
+    "a gap between tensors",
+    safetensors({ a: w(0, 4), b: w(8, 12) }, Buffer.alloc(12)),
+    /something lies between them/,
+  ],
   ["a gap before the first", safetensors({ a: w(4, 8) }, eight), /something lies between them/],
   ["bytes behind the last", safetensors({ a: w(0, 4) }, eight), /expected \d+ bytes, the file has \d+/],
 ];
@@ -181,7 +225,11 @@ test("safetensors: a file truncated anywhere is refused", () => {
 });
 
 leakFree("safetensors: brackets, quotes and colons within names count for nothing", (own) => {
-  const header = { 'a"{[:': w(0, 4), "b\\": w(4, 8), __metadata__: { 'k"}': '{"k\\"}": 1, "k": 2, "k": 3}' } };
+  const header = {
+    'a"{[:': w(0, 4),
+    "b\\": w(4, 8),
+    __metadata__: { 'k"}': '{"k\\"}": 1, "k": 2, "k": 3}' },
+  };
   const file = write(own, "names.safetensors", safetensors(header, eight));
   assert.deepEqual([...readSafetensors(file).tensors.keys()], ['a"{[:', "b\\"]);
 });

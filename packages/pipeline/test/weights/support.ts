@@ -43,7 +43,10 @@ export function refused(file: string, message: RegExp, read: (file: string) => u
   assert.throws(
     () => read(file),
     (error) => {
-      assert.ok(error instanceof CheckpointError, error instanceof Error ? (error.stack ?? "") : String(error));
+      assert.ok(
+        error instanceof CheckpointError,
+        error instanceof Error ? (error.stack ?? "") : String(error),
+      );
       assert.equal(error.file, file);
       assert.ok(error.message.startsWith(`${file}: `), error.message);
       assert.match(error.message, message);

@@ -38,7 +38,12 @@ export class Dispatcher {
   constructor(
     private readonly queue: LeaseQueue,
     private readonly pool: WorkerPool,
-    private readonly options: { timeout: number; folderOf: (id: string) => string; on: DispatcherEvents; log: Log },
+    private readonly options: {
+      timeout: number;
+      folderOf: (id: string) => string;
+      on: DispatcherEvents;
+      log: Log;
+    },
   ) {
     this.#loops = Array.from({ length: pool.size }, (_, slot) => this.#serve(slot));
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
@@ -67,7 +72,10 @@ export class Dispatcher {
     this.#isStopping = true;
     this.pool.stopStarting(); // a loop may be waiting for one that cannot be started
     this.wake();
-    const late = setTimeout(() => this.running.forEach((id) => this.#abort(id, "stop")), Math.min(grace, LONGEST_MS));
+    const late = setTimeout(
+      () => this.running.forEach((id) => this.#abort(id, "stop")),
+      Math.min(grace, LONGEST_MS),
+    );
     await Promise.all(this.#loops);
     clearTimeout(late);
     clearInterval(this.#heartbeat);
@@ -103,7 +111,11 @@ export class Dispatcher {
     } catch (error) {
       end = () => this.#record(running, error);
       if (running.why !== "cancel" && running.why !== "stop")
-        this.options.log("warn", "a prediction failed", { prediction: id, kind: kindOf(error), why: running.why });
+        this.options.log("warn", "a prediction failed", {
+          prediction: id,
+          kind: kindOf(error),
+          why: running.why,
+        });
     } finally {
       clearTimeout(late);
     }
@@ -139,7 +151,9 @@ export class Dispatcher {
   }
 
   #report(error: unknown): void {
-    this.options.log("error", "the queue or the audit log could not be read or written", { kind: kindOf(error) });
+    this.options.log("error", "the queue or the audit log could not be read or written", {
+      kind: kindOf(error),
+    });
   }
 
   /** @returns the state that the prediction is in after it failed */
@@ -154,7 +168,9 @@ export class Dispatcher {
     }
     const isFinal = why === "timeout" || (error instanceof PredictionFailedError && error.isOfUpload);
     const problem = why === "timeout" ? tooSlow(this.options.timeout) : problemOfFailure(error);
-    return this.queue.fail(token, JSON.stringify(problem.body), { isFinal }) === "failed" ? "failed" : "queued";
+    return this.queue.fail(token, JSON.stringify(problem.body), { isFinal }) === "failed"
+      ? "failed"
+      : "queued";
   }
 
   #abort(id: string, why: "cancel" | "timeout" | "stop"): void {
@@ -178,12 +194,21 @@ function kindOf(error: unknown): string {
 }
 
 const tooSlow = (timeout: number) =>
-  new Problem("unavailable", `The prediction took longer than ${timeout / 1000} s and was ended`, "Send fewer scans.");
+  new Problem(
+    "unavailable",
+    `The prediction took longer than ${timeout / 1000} s and was ended`,
+    "Send fewer scans.",
+  );
 
 function problemOfFailure(error: unknown): Problem {
-  if (error instanceof PredictionFailedError && error.isOfUpload) return new Problem("unusable-upload", error.message);
+  if (error instanceof PredictionFailedError && error.isOfUpload)
+    return new Problem("unusable-upload", error.message);
   if (error instanceof WorkerDiedError)
-    return new Problem("unavailable", error.message, "It was tried again; send fewer or smaller scans at once.");
+    return new Problem(
+      "unavailable",
+      error.message,
+      "It was tried again; send fewer or smaller scans at once.",
+    );
   return new Problem(
     "unexpected",
     "The prediction failed in a way that was not foreseen",

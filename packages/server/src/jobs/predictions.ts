@@ -101,7 +101,11 @@ export class Predictions implements Disposable {
     const { who, model, options, key } = wanted;
     const id = key === null ? randomUUID() : idOfKey(who, key);
     if (this.#receiving.has(id))
-      throw new Problem("already-in-progress", "A request with this Idempotency-Key is being received", "Wait for it.");
+      throw new Problem(
+        "already-in-progress",
+        "A request with this Idempotency-Key is being received",
+        "Wait for it.",
+      );
     this.#receiving.add(id);
     try {
       const upload = await receive();

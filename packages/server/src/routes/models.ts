@@ -11,7 +11,12 @@ export function addModelRoutes(app: FastifyInstance, { pool }: Service): void {
   app.get(
     "/v1/models",
     {
-      schema: { tags, security, summary: "All models", response: { 200: jsonOf(z.array(modelSchema)), ...problems } },
+      schema: {
+        tags,
+        security,
+        summary: "All models",
+        response: { 200: jsonOf(z.array(modelSchema)), ...problems },
+      },
     },
     () => pool.models,
   );

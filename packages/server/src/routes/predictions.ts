@@ -22,14 +22,24 @@ const idempotencyKey = z
   .min(1)
   .max(255)
   .optional()
-  .describe("Any text that is unique to this request: a request that is repeated with it makes no second prediction");
+  .describe(
+    "Any text that is unique to this request: a request that is repeated with it makes no second prediction",
+  );
 
 export function addPredictionRoutes(app: FastifyInstance, service: Service): void {
   const { predictions, dispatcher, audit } = service;
   app.post("/v1/predictions", { schema: POST_SCHEMA }, (request, reply) => post(service, request, reply));
   app.get<ById>(
     "/v1/predictions/:id",
-    { schema: { tags, security, summary: "A prediction", params, response: { 200: predictionJson(), ...problems } } },
+    {
+      schema: {
+        tags,
+        security,
+        summary: "A prediction",
+        params,
+        response: { 200: predictionJson(), ...problems },
+      },
+    },
     ({ params: { id }, who }) => {
       const prediction = predictions.of(id, who);
       recordRead(service, who, prediction);
@@ -59,7 +69,11 @@ export function addPredictionRoutes(app: FastifyInstance, service: Service): voi
       const prediction = predictions.of(id, who);
       const { results, state, problem } = prediction;
       if (results === null)
-        throw new Problem("not-ready", `The prediction is ${state}`, problem?.detail ?? "Ask again when it is done.");
+        throw new Problem(
+          "not-ready",
+          `The prediction is ${state}`,
+          problem?.detail ?? "Ask again when it is done.",
+        );
       recordRead(service, who, prediction);
       return results;
     },

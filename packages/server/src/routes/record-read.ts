@@ -5,5 +5,11 @@ import type { Service } from "../service.js";
 export function recordRead({ audit, pool }: Service, who: string, { id, model, results }: Prediction): void {
   if (results === null) return;
   const served = pool.models.find(({ name }) => name === model)?.sha256 ?? null;
-  audit.write({ who, action: "read", prediction: id, model, modelSha256: results[0]?.model.sha256 ?? served });
+  audit.write({
+    who,
+    action: "read",
+    prediction: id,
+    model,
+    modelSha256: results[0]?.model.sha256 ?? served,
+  });
 }

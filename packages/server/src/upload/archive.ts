@@ -9,7 +9,9 @@ export async function checkArchive(
   { maxFiles, maxUnpacked }: { maxFiles: number; maxUnpacked: number },
 ): Promise<void> {
   try {
-    await using _archive = await openZipFile(path, { limits: { entries: maxFiles, totalBytes: maxUnpacked } });
+    await using _archive = await openZipFile(path, {
+      limits: { entries: maxFiles, totalBytes: maxUnpacked },
+    });
   } catch (error) {
     if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
     throw new Problem("unusable-upload", error.message.replaceAll(path, "the archive"));

@@ -28,14 +28,19 @@ export interface Upload {
  * Writes the files of a request into a new folder below `parent`. The folder is removed if anything goes wrong.
  * @throws Problem   @throws the file system's error
  */
-export async function receiveUpload(request: FastifyRequest, parent: string, limits: UploadLimits): Promise<Upload> {
+export async function receiveUpload(
+  request: FastifyRequest,
+  parent: string,
+  limits: UploadLimits,
+): Promise<Upload> {
   const folder = join(parent, randomUUID());
   await mkdir(folder, { mode: 0o700 });
   const receiver = new Receiver(folder, limits);
   try {
     for await (const stream of streamsOf(request, limits)) await receiver.add(stream);
     const upload = receiver.finish();
-    for (const file of upload.files) if (file.endsWith(".zip")) await checkArchive(join(folder, file), limits);
+    for (const file of upload.files)
+      if (file.endsWith(".zip")) await checkArchive(join(folder, file), limits);
     return upload;
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
@@ -47,11 +52,17 @@ async function* streamsOf(request: FastifyRequest, limits: UploadLimits): AsyncG
   const { maxUpload, maxFiles, uploadStall } = limits;
   if (!request.isMultipart()) {
     if (request.body === undefined || request.body === null)
-      throw new Problem("invalid-request", "The request has no body", "Send the files as a form, or one as the body.");
+      throw new Problem(
+        "invalid-request",
+        "The request has no body",
+        "Send the files as a form, or one as the body.",
+      );
     yield request.body as Readable;
     return;
   }
-  const parts = request.parts({ limits: { files: maxFiles, fileSize: maxUpload, fields: 20, parts: maxFiles + 20 } });
+  const parts = request.parts({
+    limits: { files: maxFiles, fileSize: maxUpload, fields: 20, parts: maxFiles + 20 },
+  });
   for (;;) {
     const next = await inTime(parts.next(), uploadStall).catch(refuseForm);
     if (next.done === true) return;
@@ -91,7 +102,8 @@ class Receiver {
 
   finish(): Upload {
     const { folder } = this;
-    if (this.#files.length === 0) throw new Problem("invalid-request", "The upload has no file", "Send at least one.");
+    if (this.#files.length === 0)
+      throw new Problem("invalid-request", "The upload has no file", "Send at least one.");
     return { folder, files: this.#files, bytes: this.#bytes, sha256: this.#hash.digest("hex") };
   }
 
@@ -175,4 +187,5 @@ const stalled = (stall: number) =>
 const EARLY = new Set(["ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE", "ABORT_ERR"]);
 
 const isEarlyEnd = (error: unknown): boolean =>
-  EARLY.has((error as { code?: string }).code ?? "") || /aborted|unexpected end/i.test((error as Error).message ?? "");
+  EARLY.has((error as { code?: string }).code ?? "") ||
+  /aborted|unexpected end/i.test((error as Error).message ?? "");

@@ -123,7 +123,8 @@ export class ModelWorker {
       const isEnd = (message: FromWorker) =>
         (message.type === "done" || message.type === "failed") && message.id === id;
       const answer = await this.#answer(isEnd);
-      if (answer.type === "failed") throw new PredictionFailedError(answer.name, answer.message, answer.isOfUpload);
+      if (answer.type === "failed")
+        throw new PredictionFailedError(answer.name, answer.message, answer.isOfUpload);
       if (answer.type === "done") this.#rss = answer.rss;
       return answer.type === "done" ? answer.seconds : { prepare: 0, predict: 0 };
     } catch (error) {

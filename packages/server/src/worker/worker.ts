@@ -22,7 +22,13 @@ async function answer(message: ToWorker): Promise<void> {
   try {
     if (message.type === "open") send({ type: "open", models: await openModels(message) });
     else if (message.type === "cancel") running.get(message.id)?.abort();
-    else send({ type: "done", id: message.id, seconds: await predicted(message), rss: process.memoryUsage.rss() });
+    else
+      send({
+        type: "done",
+        id: message.id,
+        seconds: await predicted(message),
+        rss: process.memoryUsage.rss(),
+      });
   } catch (error) {
     const { name, message: text } = error instanceof Error ? error : new Error(String(error));
     send({ type: "failed", id, name, message: text, isOfUpload: name === "PredictError" });
@@ -58,7 +64,8 @@ async function predicted({ id, folder: path }: { id: string; folder: string }): 
   running.set(id, controller);
   try {
     const model = models.get(name);
-    if (model === undefined) throw new PredictError(`The model ${name} is no longer served`, "Choose another.");
+    if (model === undefined)
+      throw new PredictError(`The model ${name} is no longer served`, "Choose another.");
     const { results, failed } = await predictWith(model, {
       inputs: files.length === 1 ? [join(folder.input, files[0]!)] : [folder.input],
       out: folder.output,
@@ -66,7 +73,8 @@ async function predicted({ id, folder: path }: { id: string; folder: string }): 
       signal: controller.signal,
       onProgress: ({ stage, done, total, unit }) => send({ type: "progress", id, stage, done, total, unit }),
     });
-    const shown = (text: string) => text.replaceAll(`${folder.input}/`, "").replaceAll(folder.input, "the upload");
+    const shown = (text: string) =>
+      text.replaceAll(`${folder.input}/`, "").replaceAll(folder.input, "the upload");
     folder.writeOutcome({
       results: results.map((result) => ({ ...result, source: shown(result.source) })),
       unreadable: failed.map(({ source, reason }) => ({ source: shown(source), reason: shown(reason) })),

@@ -33,7 +33,11 @@ export class IsotonicRegression implements Fitted<number[][], IsotonicMap> {
   /** @throws ShapeError unless every knot has its calibrated value */
   static fromJSON({ probability, calibrated }: IsotonicMap): IsotonicRegression {
     if (probability.length === 0 || calibrated.length !== probability.length)
-      throw new ShapeError("calibrated", `${Math.max(1, probability.length)} values`, String(calibrated.length));
+      throw new ShapeError(
+        "calibrated",
+        `${Math.max(1, probability.length)} values`,
+        String(calibrated.length),
+      );
     return new IsotonicRegression({ probability: [...probability], calibrated: [...calibrated] });
   }
 

@@ -55,7 +55,10 @@ export function estimatePriors(
       trained.map((prior, c) => priors[c]! / prior),
     );
     const next = trained.map((_, c) => corrected.reduce((sum, row) => sum + row[c]!, 0) / corrected.length);
-    const largestChange = next.reduce((largest, prior, c) => Math.max(largest, Math.abs(prior - priors[c]!)), 0);
+    const largestChange = next.reduce(
+      (largest, prior, c) => Math.max(largest, Math.abs(prior - priors[c]!)),
+      0,
+    );
     priors = next;
     if (largestChange < 1e-10) return { priors, iterations, converged: true };
   }
@@ -77,7 +80,8 @@ function reweight(probabilities: readonly (readonly number[])[], ratio: readonly
 }
 
 function checkPrior(name: string, prior: readonly number[], classes: number, least: number): void {
-  if (prior.length !== classes) throw new ShapeError(name, `${classes} priors, one per class`, String(prior.length));
+  if (prior.length !== classes)
+    throw new ShapeError(name, `${classes} priors, one per class`, String(prior.length));
   const invalid = prior.find((value) => !(value >= least && value <= 1));
   if (invalid !== undefined)
     throw new RangeOfParameterError(name, least > 0 ? "priors above 0" : "priors 0..1", String(invalid));

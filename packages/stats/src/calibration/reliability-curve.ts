@@ -3,7 +3,13 @@ import { checkScored, type Scored } from "../metrics/check.js";
 import { groupSubjects, oneVolumeEach } from "../intervals/bootstrap.js";
 import type { Interval } from "../intervals/interval.js";
 import { clusteredWilson, wilson } from "../intervals/proportion.js";
-import { checkBins, sortByClass, sortConfidences, type Forecasts, type ReliabilityBin } from "./reliability.js";
+import {
+  checkBins,
+  sortByClass,
+  sortConfidences,
+  type Forecasts,
+  type ReliabilityBin,
+} from "./reliability.js";
 
 export interface ReliabilityPoint extends ReliabilityBin {
   /** of the observed frequency */
@@ -26,7 +32,8 @@ export function reliabilityCurve(
   checkScored(scored);
   checkBins(bins);
   const { labels, probabilities, subjects } = scored;
-  const sorted = of === undefined ? sortConfidences(labels, probabilities) : sortByClass(labels, probabilities)[of]!;
+  const sorted =
+    of === undefined ? sortConfidences(labels, probabilities) : sortByClass(labels, probabilities)[of]!;
   const independent = oneVolumeEach(groupSubjects(subjects));
   return binMembers(sorted, bins).map((members) => pointOf(members, subjects, independent, level));
 }
@@ -50,7 +57,8 @@ function binMembers({ index, confidence, correct }: Forecasts, bins: number): Me
     for (let b = first; b <= last; b++) {
       const overlap = Math.min(end, ((b + 1) * n) / bins) - Math.max(start, (b * n) / bins);
       const share = overlap / (end - start);
-      for (let k = start; k < end; k++) members[b]!.push({ row: index[k]!, share, p: confidence[k]!, y: correct[k]! });
+      for (let k = start; k < end; k++)
+        members[b]!.push({ row: index[k]!, share, p: confidence[k]!, y: correct[k]! });
     }
     start = end;
   }

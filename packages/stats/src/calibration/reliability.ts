@@ -23,7 +23,8 @@ export function sortForecasts(forecasts: readonly number[], happened: readonly b
   if (forecasts.length !== happened.length)
     throw new ShapeError("sortForecasts: happened", `${forecasts.length} values`, String(happened.length));
   const bad = forecasts.findIndex((p) => !Number.isFinite(p));
-  if (bad >= 0) throw new RangeOfParameterError(`sortForecasts: forecasts[${bad}]`, "a number", String(forecasts[bad]));
+  if (bad >= 0)
+    throw new RangeOfParameterError(`sortForecasts: forecasts[${bad}]`, "a number", String(forecasts[bad]));
   const index = Int32Array.from(forecasts.keys()).sort((a, b) => forecasts[a]! - forecasts[b]! || a - b);
   return {
     index,
@@ -33,7 +34,10 @@ export function sortForecasts(forecasts: readonly number[], happened: readonly b
 }
 
 /** The confidence in the predicted class, and whether that class was correct. */
-export function sortConfidences(labels: readonly number[], probabilities: readonly (readonly number[])[]): Forecasts {
+export function sortConfidences(
+  labels: readonly number[],
+  probabilities: readonly (readonly number[])[],
+): Forecasts {
   const predicted = probabilities.map(argmax);
   return sortForecasts(
     probabilities.map((row, i) => row[predicted[i]!]!),
@@ -42,7 +46,10 @@ export function sortConfidences(labels: readonly number[], probabilities: readon
 }
 
 /** The probability of each class in turn, and whether it was the true class. */
-export function sortByClass(labels: readonly number[], probabilities: readonly (readonly number[])[]): Forecasts[] {
+export function sortByClass(
+  labels: readonly number[],
+  probabilities: readonly (readonly number[])[],
+): Forecasts[] {
   return Array.from({ length: probabilities[0]?.length ?? 0 }, (_, c) =>
     sortForecasts(
       probabilities.map((row) => row[c]!),
@@ -58,7 +65,8 @@ export function defaultBins(n: number): number {
 
 /** @throws RangeOfParameterError unless bins is a positive integer */
 export function checkBins(bins: number): void {
-  if (!Number.isInteger(bins) || bins < 1) throw new RangeOfParameterError("bins", "an integer >= 1", String(bins));
+  if (!Number.isInteger(bins) || bins < 1)
+    throw new RangeOfParameterError("bins", "an integer >= 1", String(bins));
 }
 
 /** One bin of a reliability curve. */
@@ -158,7 +166,11 @@ export function expectedCalibrationError(sorted: Forecasts, bins: number, weight
  * predicted class counts too. Kull et al., NeurIPS 2019, with bins of equal mass.
  * @param classes forecasts of each class (sortByClass)   @returns 0..1
  */
-export function classwiseCalibrationError(classes: readonly Forecasts[], bins: number, weights?: Float64Array): number {
+export function classwiseCalibrationError(
+  classes: readonly Forecasts[],
+  bins: number,
+  weights?: Float64Array,
+): number {
   let sum = 0;
   for (const sorted of classes) sum += expectedCalibrationError(sorted, bins, weights);
   return sum / classes.length;

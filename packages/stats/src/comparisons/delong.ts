@@ -75,7 +75,11 @@ function checkSample(test: string, { scores, positive, subjects }: BinaryScores,
   checkLevel(level);
   for (const [name, values] of Object.entries({ scores, subjects }))
     if (values.length !== positive.length)
-      throw new ShapeError(`${test}: ${name}`, `${positive.length} values, as many as labels`, String(values.length));
+      throw new ShapeError(
+        `${test}: ${name}`,
+        `${positive.length} values, as many as labels`,
+        String(values.length),
+      );
   const bad = scores.findIndex((score) => Number.isNaN(score));
   if (bad >= 0) throw new RangeOfParameterError(`${test}: scores[${bad}]`, "a number", "NaN");
   checkIndependent(test, subjects);

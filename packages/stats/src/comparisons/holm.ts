@@ -12,7 +12,9 @@ export function holm(pValues: readonly number[]): number[] {
   pValues.forEach((p, i) => {
     if (p < 0 || p > 1) throw new RangeOfParameterError(`holm: pValues[${i}]`, "0..1 or NaN", String(p));
   });
-  const order = [...pValues.keys()].filter((i) => !Number.isNaN(pValues[i])).sort((a, b) => pValues[a]! - pValues[b]!);
+  const order = [...pValues.keys()]
+    .filter((i) => !Number.isNaN(pValues[i]))
+    .sort((a, b) => pValues[a]! - pValues[b]!);
   const adjusted = new Array<number>(pValues.length).fill(Number.NaN);
   let largest = 0;
   order.forEach((i, k) => {

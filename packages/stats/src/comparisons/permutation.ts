@@ -39,7 +39,8 @@ export function swapTest(
   for (let r = 1; r <= others; r++) {
     for (let s = 0; s < subjects; s++) swapped[s] = exact ? (r >> s) & 1 : random() < 0.5 ? 1 : 0;
     differences(swapped, out);
-    for (let k = 0; k < count; k++) if (!(Math.abs(out[k]!) < Math.abs(observed[k]!) - ROUNDING)) reached[k]! += 1;
+    for (let k = 0; k < count; k++)
+      if (!(Math.abs(out[k]!) < Math.abs(observed[k]!) - ROUNDING)) reached[k]! += 1;
   }
   const p = Array.from(reached, (n, k) => (Number.isNaN(observed[k]) ? Number.NaN : n / (others + 1)));
   return { p, arrangements: others + 1, exact };

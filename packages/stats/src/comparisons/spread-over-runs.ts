@@ -36,7 +36,9 @@ export function runSpread(values: readonly number[]): RunSpread {
 }
 
 /** The spread of every metric over runs. @throws ShapeError for no runs */
-export function metricSpread(runs: readonly Readonly<Record<MetricName, number>>[]): Record<MetricName, RunSpread> {
+export function metricSpread(
+  runs: readonly Readonly<Record<MetricName, number>>[],
+): Record<MetricName, RunSpread> {
   return Object.fromEntries(METRICS.map((name) => [name, runSpread(runs.map((run) => run[name]))])) as Record<
     MetricName,
     RunSpread
@@ -71,7 +73,11 @@ const NO_SPREAD = 1e-12;
  */
 export function correctedResampledTTest(
   differences: readonly number[],
-  { trainSubjects, testSubjects, level = 0.95 }: { trainSubjects: number; testSubjects: number; level?: number },
+  {
+    trainSubjects,
+    testSubjects,
+    level = 0.95,
+  }: { trainSubjects: number; testSubjects: number; level?: number },
 ): CorrectedTest {
   checkLevel(level);
   if (differences.length < 2)
@@ -84,7 +90,8 @@ export function correctedResampledTTest(
       String(differences[bad]),
     );
   for (const [name, size] of Object.entries({ trainSubjects, testSubjects }))
-    if (!(size > 0 && Number.isFinite(size))) throw new RangeOfParameterError(name, "a number > 0", String(size));
+    if (!(size > 0 && Number.isFinite(size)))
+      throw new RangeOfParameterError(name, "a number > 0", String(size));
   const folds = differences.length;
   const { mean, standardDeviation } = runSpread(differences);
   const degreesOfFreedom = folds - 1;
@@ -102,7 +109,10 @@ export function correctedResampledTTest(
   const t = mean / standardError;
   const half = tQuantile((1 + level) / 2, degreesOfFreedom) * standardError;
   return {
-    difference: { value: mean, interval: { low: mean - half, high: mean + half, level, method: "t, corrected" } },
+    difference: {
+      value: mean,
+      interval: { low: mean - half, high: mean + half, level, method: "t, corrected" },
+    },
     standardError,
     t,
     degreesOfFreedom,

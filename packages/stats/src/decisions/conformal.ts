@@ -64,7 +64,11 @@ export class ConformalPredictor implements Fitted<boolean[][], ConformalModel> {
   static fromJSON(kept: ConformalModel): ConformalPredictor {
     checkMiss(kept);
     if (kept.quantile_C.length < 2)
-      throw new ShapeError("quantile_C", "a quantile for each of 2 or more classes", String(kept.quantile_C.length));
+      throw new ShapeError(
+        "quantile_C",
+        "a quantile for each of 2 or more classes",
+        String(kept.quantile_C.length),
+      );
     return new ConformalPredictor({ ...kept });
   }
 
@@ -93,7 +97,8 @@ export class ConformalPredictor implements Fitted<boolean[][], ConformalModel> {
 }
 
 function checkMiss({ miss }: ConformalOptions): void {
-  if (!(miss > 0 && miss < 1)) throw new RangeOfParameterError("miss", "a number between 0 and 1", String(miss));
+  if (!(miss > 0 && miss < 1))
+    throw new RangeOfParameterError("miss", "a number between 0 and 1", String(miss));
 }
 
 function quantilesOf(val: PartScored, classes: number, options: ConformalOptions): ConformalModel {
@@ -104,7 +109,10 @@ function quantilesOf(val: PartScored, classes: number, options: ConformalOptions
     const strangeness = strangenessOf(val.probabilities[i]!, label, score);
     group.set(val.subjects[i]!, Math.max(strangeness, group.get(val.subjects[i]!) ?? 0));
   });
-  const fitted = strangest.map((group) => ({ quantile: quantileOf([...group.values()], miss), subjects: group.size }));
+  const fitted = strangest.map((group) => ({
+    quantile: quantileOf([...group.values()], miss),
+    subjects: group.size,
+  }));
   const of = (c: number) => fitted[byClass ? c : 0]!;
   return {
     ...options,
@@ -130,8 +138,13 @@ function strangenessOf(row: readonly number[], c: number, score: ConformalScore)
 export function checkSets(sets_NC: readonly (readonly boolean[])[], rows: number): number {
   const classes = sets_NC[0]?.length ?? 0;
   if (rows === 0 || sets_NC.length !== rows)
-    throw new ShapeError("prediction sets", `${Math.max(1, rows)} sets, one per label`, String(sets_NC.length));
+    throw new ShapeError(
+      "prediction sets",
+      `${Math.max(1, rows)} sets, one per label`,
+      String(sets_NC.length),
+    );
   const odd = sets_NC.findIndex((set) => set.length !== classes);
-  if (odd >= 0) throw new ShapeError(`prediction sets, row ${odd}`, `${classes} classes`, String(sets_NC[odd]!.length));
+  if (odd >= 0)
+    throw new ShapeError(`prediction sets, row ${odd}`, `${classes} classes`, String(sets_NC[odd]!.length));
   return classes;
 }

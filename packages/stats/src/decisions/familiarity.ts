@@ -37,7 +37,10 @@ export function fitFamiliarity(
   if (!(Number.isInteger(components) && components >= 1))
     throw new RangeOfParameterError("components", "a whole number, at least 1", String(components));
   embedding_NE.forEach((row, n) => checkRow(row, width, `row ${n}`));
-  const mean_E = Array.from({ length: width }, (_, e) => embedding_NE.reduce((sum, row) => sum + row[e]!, 0) / count);
+  const mean_E = Array.from(
+    { length: width },
+    (_, e) => embedding_NE.reduce((sum, row) => sum + row[e]!, 0) / count,
+  );
   const centred_NE = embedding_NE.map((row) => Float64Array.from(mean_E, (mean, e) => row[e]! - mean));
   // Rows are fewer than dimensions: the eigenvectors of their inner products give those of the covariance.
   const inner_NN = centred_NE.map((a) => centred_NE.map((b) => dot(a, b) / (count - 1)));
@@ -48,7 +51,10 @@ export function fitFamiliarity(
   const components_KE = Array.from({ length: kept }, (_, k) => unit(combine(centred_NE, vectors[k]!)));
   const variance_K = values.slice(0, kept);
   const rest = Math.max(0, total - variance_K.reduce((sum, value) => sum + value, 0));
-  const residualVariance = Math.max(rest / Math.max(1, width - kept), ROUNDING * Math.max(values[0]!, 1e-300));
+  const residualVariance = Math.max(
+    rest / Math.max(1, width - kept),
+    ROUNDING * Math.max(values[0]!, 1e-300),
+  );
   return { mean_E, components_KE, variance_K, residualVariance };
 }
 
@@ -78,13 +84,15 @@ export function familiarityDistance(model: FamiliarityModel, embedding_E: ArrayL
  * @throws RangeOfParameterError unless 0 < rate < 1
  */
 export function alarmLimit(values: readonly number[], rate: number): number | null {
-  if (!(rate > 0 && rate < 1)) throw new RangeOfParameterError("rate", "a number between 0 and 1", String(rate));
+  if (!(rate > 0 && rate < 1))
+    throw new RangeOfParameterError("rate", "a number between 0 and 1", String(rate));
   const rank = Math.ceil((values.length + 1) * (1 - rate) - 1e-9);
   return rank > values.length ? null : [...values].sort((a, b) => a - b)[rank - 1]!;
 }
 
 function checkRow(row: ArrayLike<number>, width: number, name: string): void {
-  if (row.length !== width) throw new ShapeError(`familiarity: ${name}`, `${width} values`, String(row.length));
+  if (row.length !== width)
+    throw new ShapeError(`familiarity: ${name}`, `${width} values`, String(row.length));
   for (let e = 0; e < width; e++)
     if (!Number.isFinite(row[e])) throw new PredictionsError(`familiarity: ${name}: value ${e} is ${row[e]}`);
 }

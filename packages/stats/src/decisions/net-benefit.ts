@@ -39,13 +39,20 @@ export const DEFAULT_THRESHOLDS: readonly number[] = Array.from({ length: 99 }, 
  */
 export function decisionCurve(
   scored: Scored,
-  options: { seed: number; positive?: 0 | 1; thresholds?: readonly number[]; resamples?: number; level?: number },
+  options: {
+    seed: number;
+    positive?: 0 | 1;
+    thresholds?: readonly number[];
+    resamples?: number;
+    level?: number;
+  },
 ): DecisionCurve {
   const { seed, positive = 1, thresholds = DEFAULT_THRESHOLDS, resamples, level = 0.95 } = options;
   const classes = checkScored(scored);
   if (classes !== 2) throw new ShapeError("decisionCurve", "2 classes", String(classes));
   const bad = thresholds.find((t) => !(t > 0 && t < 1));
-  if (bad !== undefined) throw new RangeOfParameterError("thresholds", "numbers between 0 and 1", String(bad));
+  if (bad !== undefined)
+    throw new RangeOfParameterError("thresholds", "numbers between 0 and 1", String(bad));
   const count = thresholds.length;
   const resampled = resampleSubjects(
     netBenefits(scored, positive, thresholds),
@@ -84,7 +91,8 @@ function netBenefits(
   return (weights, out) => {
     hits.fill(0);
     alarms.fill(0);
-    for (let i = 0; i < reached.length; i++) (labels[i] === positive ? hits : alarms)[reached[i]!]! += weights[i]!;
+    for (let i = 0; i < reached.length; i++)
+      (labels[i] === positive ? hits : alarms)[reached[i]!]! += weights[i]!;
     let positives = hits.reduce((a, b) => a + b, 0);
     let negatives = alarms.reduce((a, b) => a + b, 0);
     const [allPositives, total] = [positives, positives + negatives];

@@ -21,14 +21,21 @@ export interface RiskCoverage {
  * (Geifman & El-Yaniv, NeurIPS 2017). Volumes of equal confidence are answered together.
  * @throws the errors of checkScores
  */
-export function riskCoverage(labels: readonly number[], probabilities: readonly (readonly number[])[]): RiskCoverage {
+export function riskCoverage(
+  labels: readonly number[],
+  probabilities: readonly (readonly number[])[],
+): RiskCoverage {
   checkScores(labels, probabilities, probabilities[0]?.length ?? 0);
   const curve: RiskCoverage = { coverage: [], risk: [], confidence: [] };
-  fromSurest(sortConfidences(labels, probabilities), undefined, (answered, wrong, _tied, _tiedWrong, confidence) => {
-    curve.coverage.push(answered / labels.length);
-    curve.risk.push(wrong / answered);
-    curve.confidence.push(confidence);
-  });
+  fromSurest(
+    sortConfidences(labels, probabilities),
+    undefined,
+    (answered, wrong, _tied, _tiedWrong, confidence) => {
+      curve.coverage.push(answered / labels.length);
+      curve.risk.push(wrong / answered);
+      curve.confidence.push(confidence);
+    },
+  );
   return curve;
 }
 

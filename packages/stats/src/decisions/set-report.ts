@@ -43,7 +43,8 @@ export function reportSets(
   const groups = groupSubjects(subjects);
   const covered = labels.map((label, i) => sets_NC[i]![label]!);
   const sizes = sets_NC.map((set) => set.filter(Boolean).length);
-  const share = (rows: readonly number[]) => shareCovered(rows, covered, subjects, oneVolumeEach(groups), level);
+  const share = (rows: readonly number[]) =>
+    shareCovered(rows, covered, subjects, oneVolumeEach(groups), level);
   const everyRow = [...labels.keys()];
   const whole = [...rowsBySubject(subjects).values()].filter((rows) => rows.every((i) => covered[i])).length;
   const subjectCount = new Set(subjects).size;

@@ -6,11 +6,16 @@ const MOST_SWEEPS = 60;
  * @param matrix_NN symmetric
  * @returns values from the largest down, and for each its unit vector. Golub & Van Loan, Matrix Computations, 8.5
  */
-export function symmetricEigen(matrix_NN: readonly ArrayLike<number>[]): { values: number[]; vectors: number[][] } {
+export function symmetricEigen(matrix_NN: readonly ArrayLike<number>[]): {
+  values: number[];
+  vectors: number[][];
+} {
   const size = matrix_NN.length;
   const a = matrix_NN.map((row) => Float64Array.from(row));
   // Row n is the n-th eigenvector in the end: rows of one array are faster to rotate than columns.
-  const v = Array.from({ length: size }, (_, n) => Float64Array.from({ length: size }, (_, m) => (n === m ? 1 : 0)));
+  const v = Array.from({ length: size }, (_, n) =>
+    Float64Array.from({ length: size }, (_, m) => (n === m ? 1 : 0)),
+  );
   const scale = a.reduce((sum, row) => sum + row.reduce((part, value) => part + value * value, 0), 0);
   for (let sweep = 0; sweep < MOST_SWEEPS && offDiagonal(a) > 1e-22 * scale; sweep++)
     for (let p = 0; p < size; p++) for (let q = p + 1; q < size; q++) rotate(a, v, p, q);

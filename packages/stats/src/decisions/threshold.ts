@@ -91,7 +91,8 @@ function choose(val: PartScored, rule: ThresholdRule): FrozenThreshold {
     merit(rule, { truePositives, falsePositives, positives, negatives }),
   );
   const best = Math.max(...merits.map(([first]) => first));
-  const chosen = candidates[middleOfBest(merits.map(([first, then]) => (first >= best - 1e-12 ? then : -Infinity)))]!;
+  const chosen =
+    candidates[middleOfBest(merits.map(([first, then]) => (first >= best - 1e-12 ? then : -Infinity)))]!;
   return {
     threshold: chosen.threshold,
     rule: Object.freeze({ ...rule }),

@@ -72,7 +72,9 @@ export function groupSubjects(subjects: readonly string[]): SubjectGroups {
  * @throws ClusteredSubjectsError where a subject has several volumes
  */
 export function checkIndependent(test: string, subjects: readonly string[]): void {
-  const several = [...rowsBySubject(subjects)].filter(([, rows]) => rows.length > 1).map(([subject]) => subject);
+  const several = [...rowsBySubject(subjects)]
+    .filter(([, rows]) => rows.length > 1)
+    .map(([subject]) => subject);
   if (several.length > 0) throw new ClusteredSubjectsError(test, several);
 }
 
@@ -122,7 +124,13 @@ function draw({ subjects }: SubjectGroups, random: () => number, weights: Float6
  * @param smallest for a statistic that ranks the subjects of one class against others: the subjects of the smaller
  *   group. Where subjects have several volumes, the variance is known only as well as that between these
  */
-export function sampledOf(resampled: Resampled, k: number, range: Range, atBound?: number, smallest?: number): Sampled {
+export function sampledOf(
+  resampled: Resampled,
+  k: number,
+  range: Range,
+  atBound?: number,
+  smallest?: number,
+): Sampled {
   const value = resampled.estimate[k]!;
   const { independent } = resampled;
   const subjects = independent ? resampled.subjects : Math.min(resampled.subjects, smallest ?? Infinity);
@@ -135,7 +143,8 @@ export function sampledOf(resampled: Resampled, k: number, range: Range, atBound
   if (typeof range === "string") return { ...rest, trials: Number.NaN };
   const share = (value - range[0]) / (range[1] - range[0]);
   const perfect = Math.min(share, 1 - share) <= ROUNDING;
-  if (standardError === 0) return { ...rest, trials: perfect && atBound !== undefined ? atBound : Number.NaN };
+  if (standardError === 0)
+    return { ...rest, trials: perfect && atBound !== undefined ? atBound : Number.NaN };
   const variance = (standardError / (range[1] - range[0])) ** 2;
   return { ...rest, trials: (share * (1 - share)) / variance };
 }
@@ -200,5 +209,8 @@ export function pairedDifference(
   // If one model is always right and the other always wrong, neither varies, but each still has an interval.
   const neitherVaries = first.standardError === 0 && second.standardError === 0 && Math.abs(value) > ROUNDING;
   if (neitherVaries || deviation(differences) !== 0) return result;
-  return { difference: { value, interval: noInterval(level) }, p: Math.abs(value) <= ROUNDING ? 1 : Number.NaN };
+  return {
+    difference: { value, interval: noInterval(level) },
+    p: Math.abs(value) <= ROUNDING ? 1 : Number.NaN,
+  };
 }

@@ -35,5 +35,6 @@ export function noInterval(level: number): Interval {
 
 /** @throws RangeOfParameterError unless 0 < level < 1 */
 export function checkLevel(level: number): void {
-  if (!(level > 0 && level < 1)) throw new RangeOfParameterError("level", "a number between 0 and 1", String(level));
+  if (!(level > 0 && level < 1))
+    throw new RangeOfParameterError("level", "a number between 0 and 1", String(level));
 }

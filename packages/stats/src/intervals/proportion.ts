@@ -22,7 +22,12 @@ export function wilson(successes: number, trials: number, level = 0.95): Interva
   return intervalOf(shareOf(successes, trials, Infinity, "wilson"), level);
 }
 
-function shareOf(successes: number, trials: number, degreesOfFreedom: number, method: IntervalMethod): Sampled {
+function shareOf(
+  successes: number,
+  trials: number,
+  degreesOfFreedom: number,
+  method: IntervalMethod,
+): Sampled {
   const value = successes / trials;
   const standardError = Math.sqrt((value * (1 - value)) / trials);
   return { value, range: [0, 1], standardError, trials, degreesOfFreedom, method };
@@ -58,7 +63,11 @@ export function clopperPearson(successes: number, trials: number, level = 0.95):
  * @param independent true where no subject of the whole sample has several volumes
  * @throws ShapeError where lengths differ, RangeOfParameterError unless 0 <= successes <= trials
  */
-export function sampledShare(successes: ArrayLike<number>, trials: ArrayLike<number>, independent: boolean): Sampled {
+export function sampledShare(
+  successes: ArrayLike<number>,
+  trials: ArrayLike<number>,
+  independent: boolean,
+): Sampled {
   if (successes.length !== trials.length)
     throw new ShapeError("sampledShare: trials", `${successes.length} subjects`, String(trials.length));
   let [hits, volumes, subjects] = [0, 0, 0];
@@ -70,7 +79,8 @@ export function sampledShare(successes: ArrayLike<number>, trials: ArrayLike<num
   }
   if (independent || volumes === 0) return shareOf(hits, volumes, Infinity, "wilson");
   const p = hits / volumes;
-  const effective = p === 0 || p === 1 ? subjects : volumes / designEffect(successes, trials, p, volumes, subjects);
+  const effective =
+    p === 0 || p === 1 ? subjects : volumes / designEffect(successes, trials, p, volumes, subjects);
   return shareOf(p * effective, effective, Math.max(1, subjects - 1), "wilson, clustered");
 }
 
@@ -78,7 +88,11 @@ export function sampledShare(successes: ArrayLike<number>, trials: ArrayLike<num
  * Wilson's interval where subjects have several volumes: that of sampledShare.
  * @returns no interval where there are no trials   @throws the errors of sampledShare
  */
-export function clusteredWilson(successes: ArrayLike<number>, trials: ArrayLike<number>, level = 0.95): Interval {
+export function clusteredWilson(
+  successes: ArrayLike<number>,
+  trials: ArrayLike<number>,
+  level = 0.95,
+): Interval {
   return intervalOf(sampledShare(successes, trials, false), level);
 }
 

@@ -116,7 +116,8 @@ function pooledDegrees(shares: readonly Sampled[]): number {
 export function wilsonBounds(share: number, trials: number, z: number): Bounds {
   const spread = (z * z) / trials;
   const centre = (share + spread / 2) / (1 + spread);
-  const half = (z / (1 + spread)) * Math.sqrt(Math.max(0, share * (1 - share)) / trials + spread / (4 * trials));
+  const half =
+    (z / (1 + spread)) * Math.sqrt(Math.max(0, share * (1 - share)) / trials + spread / (4 * trials));
   return [share <= 0 ? 0 : Math.max(0, centre - half), share >= 1 ? 1 : Math.min(1, centre + half)];
 }
 
@@ -137,7 +138,12 @@ export interface SampledDifference {
  * @param correlation of the two statistics over samples of subjects; 0 for different subjects
  * @returns no interval where one of the two has no standard error; p NaN then
  */
-export function differenceOf(first: Sampled, second: Sampled, correlation: number, level: number): SampledDifference {
+export function differenceOf(
+  first: Sampled,
+  second: Sampled,
+  correlation: number,
+  level: number,
+): SampledDifference {
   checkLevel(level);
   const value = first.value - second.value;
   const degreesOfFreedom = Math.min(first.degreesOfFreedom, second.degreesOfFreedom);
@@ -150,13 +156,21 @@ export function differenceOf(first: Sampled, second: Sampled, correlation: numbe
   return { difference: { value, interval }, p: Math.min(1, 2 * tail) };
 }
 
-function differenceBounds(first: Sampled, second: Sampled, correlation: number, z: number): Bounds | undefined {
+function differenceBounds(
+  first: Sampled,
+  second: Sampled,
+  correlation: number,
+  z: number,
+): Bounds | undefined {
   const [firstBounds, secondBounds] = [boundsAt(first, z), boundsAt(second, z)];
   const [a, b] = [firstBounds ?? pointOf(first), secondBounds ?? pointOf(second)];
   if (a === undefined || b === undefined || (firstBounds ?? secondBounds) === undefined) return undefined;
   const value = first.value - second.value;
   const join = (x: number, y: number) => Math.sqrt(Math.max(0, x * x + y * y - 2 * correlation * x * y));
-  return [value - join(first.value - a[0], b[1] - second.value), value + join(a[1] - first.value, second.value - b[0])];
+  return [
+    value - join(first.value - a[0], b[1] - second.value),
+    value + join(a[1] - first.value, second.value - b[0]),
+  ];
 }
 
 /** A statistic that never varies equals its bounds. */

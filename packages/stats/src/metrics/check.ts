@@ -32,7 +32,11 @@ export function checkScores(
 ): void {
   if (labels.length === 0) throw new ShapeError("labels", "at least one row", "none");
   if (probabilities.length !== labels.length)
-    throw new ShapeError("probabilities", `${labels.length} rows, as many as labels`, `${probabilities.length}`);
+    throw new ShapeError(
+      "probabilities",
+      `${labels.length} rows, as many as labels`,
+      `${probabilities.length}`,
+    );
   checkProbabilities(probabilities, classes);
   checkLabels(labels, classes);
 }
@@ -83,6 +87,7 @@ export function checkFittedOnVal(what: string, scored: PartScored): number {
 /** @throws LabelError for anything but an integer 0..C-1 */
 export function checkLabels(labels: readonly number[], classes: number): void {
   labels.forEach((label, i) => {
-    if (!Number.isInteger(label) || label < 0 || label >= classes) throw new LabelError(i, classes, String(label));
+    if (!Number.isInteger(label) || label < 0 || label >= classes)
+      throw new LabelError(i, classes, String(label));
   });
 }

@@ -26,9 +26,17 @@ export function argmax(row: readonly number[]): number {
  * @param labels true class of each volume, 0..C-1   @param predictions predicted class, same length
  * @throws ShapeError where lengths differ, LabelError outside 0..C-1
  */
-export function confusionMatrix(labels: readonly number[], predictions: readonly number[], classes: number): Confusion {
+export function confusionMatrix(
+  labels: readonly number[],
+  predictions: readonly number[],
+  classes: number,
+): Confusion {
   if (labels.length !== predictions.length)
-    throw new ShapeError("predictions", `${labels.length} values, as many as labels`, `${predictions.length}`);
+    throw new ShapeError(
+      "predictions",
+      `${labels.length} values, as many as labels`,
+      `${predictions.length}`,
+    );
   checkLabels(labels, classes);
   checkLabels(predictions, classes);
   const confusion = { classes, counts: new Float64Array(classes * classes) };
@@ -38,7 +46,9 @@ export function confusionMatrix(labels: readonly number[], predictions: readonly
 
 /** The matrix as rows of counts. */
 export function confusionRows({ classes, counts }: Confusion): number[][] {
-  return Array.from({ length: classes }, (_, i) => Array.from(counts.subarray(i * classes, (i + 1) * classes)));
+  return Array.from({ length: classes }, (_, i) =>
+    Array.from(counts.subarray(i * classes, (i + 1) * classes)),
+  );
 }
 
 /**

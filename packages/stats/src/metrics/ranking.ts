@@ -15,7 +15,11 @@ export interface Ranking {
 /** @throws ShapeError where lengths differ, RangeOfParameterError for a NaN score */
 export function rank(scores: readonly number[], positive: readonly boolean[]): Ranking {
   if (scores.length !== positive.length)
-    throw new ShapeError("rank: positive", `${scores.length} values, as many as scores`, `${positive.length}`);
+    throw new ShapeError(
+      "rank: positive",
+      `${scores.length} values, as many as scores`,
+      `${positive.length}`,
+    );
   const bad = scores.findIndex((score) => Number.isNaN(score));
   if (bad >= 0) throw new RangeOfParameterError(`rank: scores[${bad}]`, "a number", "NaN");
   const index = Int32Array.from(scores.keys()).sort((a, b) => scores[b]! - scores[a]! || a - b);
@@ -97,7 +101,8 @@ export function aurocAgainstEach(
     for (let c = 0; c < out.length; c++) total[c]! += tied[c]!;
     tied.fill(0);
   }
-  for (let c = 0; c < out.length; c++) out[c] = c === positive ? Number.NaN : area[c]! / (total[c]! * total[positive]!);
+  for (let c = 0; c < out.length; c++)
+    out[c] = c === positive ? Number.NaN : area[c]! / (total[c]! * total[positive]!);
 }
 
 /**
@@ -127,8 +132,13 @@ export interface RocCurve {
 export function rocCurve(ranking: Ranking): RocCurve {
   const positives = ranking.positive.reduce((a, b) => a + b, 0);
   const negatives = ranking.positive.length - positives;
-  if (positives === 0 || negatives === 0) return { falsePositiveRate: [], truePositiveRate: [], threshold: [] };
-  const curve: RocCurve = { falsePositiveRate: [0], truePositiveRate: [0], threshold: [Number.POSITIVE_INFINITY] };
+  if (positives === 0 || negatives === 0)
+    return { falsePositiveRate: [], truePositiveRate: [], threshold: [] };
+  const curve: RocCurve = {
+    falsePositiveRate: [0],
+    truePositiveRate: [0],
+    threshold: [Number.POSITIVE_INFINITY],
+  };
   walk(ranking, undefined, (p, n, score) => {
     curve.falsePositiveRate.push(n / negatives);
     curve.truePositiveRate.push(p / positives);
@@ -208,6 +218,7 @@ export function precisionAt(
   let k = 0;
   walk(ranking, weights, (p, n) => {
     // Volumes of weight 0 are ignored. Rounding of p / total must not put a grid point beyond the last volume.
-    for (; k < grid.length && total > 0 && p + n > 0 && p / total >= grid[k]! - 1e-12; k++) out[k] = p / (p + n);
+    for (; k < grid.length && total > 0 && p + n > 0 && p / total >= grid[k]! - 1e-12; k++)
+      out[k] = p / (p + n);
   });
 }

@@ -153,7 +153,11 @@ export class Scorer {
     out[metricIndex("negativeLogLikelihood")] = weightedMean(this.surprise, weights);
     out[metricIndex("brierScore")] = weightedMean(this.squaredError, weights);
     out[metricIndex("calibrationError")] = expectedCalibrationError(this.confidences, this.bins, weights);
-    out[metricIndex("classwiseCalibrationError")] = classwiseCalibrationError(this.byClass, this.bins, weights);
+    out[metricIndex("classwiseCalibrationError")] = classwiseCalibrationError(
+      this.byClass,
+      this.bins,
+      weights,
+    );
     out[metricIndex("areaUnderRiskCoverage")] = areaUnderRiskCoverage(this.confidences, weights);
   }
 

@@ -52,7 +52,10 @@ function foreground({ counts_C, slices }: ClassCounts, background: number): Posi
 export function sweepClassVote(
   volumes: readonly ClassCounts[],
   labels: readonly number[],
-  { background = 0, criterion = "balancedAccuracy" }: { background?: number; criterion?: SweepCriterion } = {},
+  {
+    background = 0,
+    criterion = "balancedAccuracy",
+  }: { background?: number; criterion?: SweepCriterion } = {},
 ): Sweep {
   const classes = checkVolumes("sweepClassVote", volumes, labels);
   if (!Number.isInteger(background) || background < 0 || background >= classes)
@@ -114,6 +117,10 @@ function checkVolumes(name: string, volumes: readonly ClassCounts[], labels: rea
   const classes = volumes[0]!.counts_C.length;
   const ragged = volumes.findIndex(({ counts_C }) => counts_C.length !== classes);
   if (ragged >= 0)
-    throw new ShapeError(`${name}: volume ${ragged}`, `${classes} classes`, String(volumes[ragged]!.counts_C.length));
+    throw new ShapeError(
+      `${name}: volume ${ragged}`,
+      `${classes} classes`,
+      String(volumes[ragged]!.counts_C.length),
+    );
   return classes;
 }

@@ -26,7 +26,10 @@ export interface VoteThreshold {
 }
 
 /** Compared as whole numbers, so that 3 of 9 reaches one third. */
-export function isPositive({ positive, slices }: PositiveCount, { numerator, denominator }: VoteThreshold): boolean {
+export function isPositive(
+  { positive, slices }: PositiveCount,
+  { numerator, denominator }: VoteThreshold,
+): boolean {
   return positive * denominator >= numerator * slices;
 }
 
@@ -59,10 +62,18 @@ export function sweepThreshold(
   criterion: SweepCriterion = "balancedAccuracy",
 ): Sweep {
   if (volumes.length === 0 || volumes.length !== labels.length)
-    throw new ShapeError("sweepThreshold: labels", `${Math.max(1, volumes.length)} values`, String(labels.length));
+    throw new ShapeError(
+      "sweepThreshold: labels",
+      `${Math.max(1, volumes.length)} values`,
+      String(labels.length),
+    );
   for (const { positive, slices } of volumes)
     if (!(slices >= 1 && positive >= 0 && positive <= slices))
-      throw new RangeOfParameterError("positive slices", "0..slices, slices >= 1", `${positive} of ${slices}`);
+      throw new RangeOfParameterError(
+        "positive slices",
+        "0..slices, slices >= 1",
+        `${positive} of ${slices}`,
+      );
   const denominator = Math.max(...volumes.map(({ slices }) => slices));
   const steps = Array.from({ length: denominator + 1 }, (_, numerator) =>
     scoreThreshold(volumes, labels, { numerator, denominator }),

@@ -21,7 +21,8 @@ function classesOf(slices_SC: SliceProbabilities): number {
   slices_SC.forEach((row, s) => {
     // A NaN would count as a vote for class 0.
     for (let c = 0; c < classes; c++)
-      if (!(row[c]! >= 0 && row[c]! <= HIGHEST)) throw new ProbabilityError(s, "values in 0..1", String(row[c]));
+      if (!(row[c]! >= 0 && row[c]! <= HIGHEST))
+        throw new ProbabilityError(s, "values in 0..1", String(row[c]));
   });
   return classes;
 }
@@ -58,7 +59,8 @@ export function majorityVote(slices_SC: SliceProbabilities): number[] {
  * @returns C scores that sum to 1   @throws ShapeError for no slices or rows of different length, RangeOfParameterError
  */
 export function topKVote(slices_SC: SliceProbabilities, k: number): number[] {
-  if (!Number.isInteger(k) || k < 1) throw new RangeOfParameterError("topKVote: k", "an integer >= 1", String(k));
+  if (!Number.isInteger(k) || k < 1)
+    throw new RangeOfParameterError("topKVote: k", "an integer >= 1", String(k));
   const classes = classesOf(slices_SC);
   return shares(
     Array.from({ length: classes }, (_, c) => {

@@ -1,7 +1,13 @@
 /** The vote that a configuration selects; its threshold is chosen on the validation set alone. */
 import { argmax } from "../metrics/confusion.js";
 import { classVote, countClasses, sweepClassVote } from "./class-counts.js";
-import { countPositive, sweepThreshold, thresholdVote, type Sweep, type VoteThreshold } from "./count-threshold.js";
+import {
+  countPositive,
+  sweepThreshold,
+  thresholdVote,
+  type Sweep,
+  type VoteThreshold,
+} from "./count-threshold.js";
 import { majorityVote, meanVote, noisyOrVote, topKVote, type SliceProbabilities } from "./rules.js";
 
 export const VOTE_RULES = ["mean", "majority", "count", "topk", "noisy_or"] as const;

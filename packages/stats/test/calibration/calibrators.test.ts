@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { IsotonicRegression } from "../../src/calibration/isotonic.js";
 import { correctPriors, estimatePriors } from "../../src/calibration/prior-shift.js";
 import { TemperatureScaling } from "../../src/calibration/temperature.js";
-import { LabelError, PredictionsError, ProbabilityError, RangeOfParameterError, ShapeError } from "../../src/errors.js";
+import {
+  LabelError,
+  PredictionsError,
+  ProbabilityError,
+  RangeOfParameterError,
+  ShapeError,
+} from "../../src/errors.js";
 import { argmax } from "../../src/metrics/confusion.js";
 import { auroc, rank } from "../../src/metrics/ranking.js";
 import type { PartScored } from "../../src/metrics/check.js";
@@ -122,11 +128,15 @@ test("calibration is fitted on val alone: test is refused by name, and so are Na
       [0.2, 0.8],
     ],
   );
-  const fits = [TemperatureScaling, IsotonicRegression].map((calibrator) => (part: PartScored) => calibrator.fit(part));
+  const fits = [TemperatureScaling, IsotonicRegression].map(
+    (calibrator) => (part: PartScored) => calibrator.fit(part),
+  );
   for (const fit of fits) {
     assert.throws(
       () => fit({ ...scores, part: "test" }),
-      (error) => error instanceof PredictionsError && /fitted on the validation set.*received test/.test(error.message),
+      (error) =>
+        error instanceof PredictionsError &&
+        /fitted on the validation set.*received test/.test(error.message),
     );
     assert.throws(
       () =>
@@ -193,7 +203,10 @@ test("an invalid mix is refused, and so is a row without a class of the target m
   refused([0.5, 0.5], [-0.1, 1.1], RangeOfParameterError);
   refused([0.5, 0.5], [1], ShapeError);
   refused([Number.NaN, 1], [0.5, 0.5], RangeOfParameterError);
-  assert.throws(() => correctPriors([[0, 1]], { trained: [0.5, 0.5], target: [1, 0] }), RangeOfParameterError);
+  assert.throws(
+    () => correctPriors([[0, 1]], { trained: [0.5, 0.5], target: [1, 0] }),
+    RangeOfParameterError,
+  );
   assert.throws(() => estimatePriors([[0.5, 0.6]], [0.5, 0.5]), ProbabilityError);
 });
 

@@ -55,7 +55,11 @@ test("the parts add up to the Brier score exactly, with ties and with bins that 
   });
   for (const rows of [probabilities, coarse])
     for (const bins of [1, 3, 7]) {
-      const { brier, reliability, resolution, uncertainty, withinBins } = brierDecomposition(labels, rows, bins);
+      const { brier, reliability, resolution, uncertainty, withinBins } = brierDecomposition(
+        labels,
+        rows,
+        bins,
+      );
       close(brier, brierScore(labels, rows), 1e-15, "Brier");
       close(reliability - resolution + uncertainty + withinBins, brier, 1e-12, `sum with ${bins} bins`);
     }
@@ -102,7 +106,8 @@ test("reliability curve and reliability bins agree, ties shared alike, whatever 
       const curve = reliabilityCurve({ labels, probabilities: rows, subjects }, { bins });
       assert.equal(curve.length, expected.length);
       expected.forEach((bin, b) => {
-        for (const key of ["count", "confidence", "accuracy"] as const) close(curve[b]![key], bin[key], 1e-9, key);
+        for (const key of ["count", "confidence", "accuracy"] as const)
+          close(curve[b]![key], bin[key], 1e-9, key);
       });
     }
 });
@@ -110,7 +115,10 @@ test("reliability curve and reliability bins agree, ties shared alike, whatever 
 test("reliability of one class; subjects with several volumes widen the interval (by hand)", () => {
   const labels = [0, 0, 1, 1];
   const probabilities = [0.1, 0.1, 0.9, 0.9].map((p) => [1 - p, p]);
-  const [low, high] = reliabilityCurve({ labels, probabilities, subjects: ["a", "a", "b", "c"] }, { bins: 2, of: 1 });
+  const [low, high] = reliabilityCurve(
+    { labels, probabilities, subjects: ["a", "a", "b", "c"] },
+    { bins: 2, of: 1 },
+  );
   assert.deepEqual([low!.confidence, low!.accuracy, low!.subjects, high!.subjects], [0.1, 0, 1, 2]);
   assert.deepEqual(low!.interval, clusteredWilson([0], [2]));
   assert.throws(() => reliabilityCurve({ labels, probabilities, subjects: ["a"] }, { bins: 2 }), ShapeError);

@@ -18,7 +18,15 @@ import { close, fixture } from "../fixture.js";
 interface Reference {
   mcnemar: { cells: [number, number, number, number]; p: number; midP: number }[];
   holm: { p: number[]; adjusted: number[] }[];
-  correctedT: { differences: number[]; train: number; test: number; t: number; p: number; low: number; high: number }[];
+  correctedT: {
+    differences: number[];
+    train: number;
+    test: number;
+    t: number;
+    p: number;
+    low: number;
+    high: number;
+  }[];
 }
 
 const reference = fixture<Reference>("compare");
@@ -83,7 +91,10 @@ test("corrected t-test at its edges: no difference p = 1, the same difference in
   assert.ok(Number.isNaN(correctedResampledTTest([0.1, 0.1, 0.1], sizes).p));
   assert.throws(() => correctedResampledTTest([0.1], sizes), ShapeError);
   assert.throws(() => correctedResampledTTest([0.1, Number.NaN], sizes), RangeOfParameterError);
-  assert.throws(() => correctedResampledTTest([0.1, 0.2], { ...sizes, testSubjects: 0 }), RangeOfParameterError);
+  assert.throws(
+    () => correctedResampledTTest([0.1, 0.2], { ...sizes, testSubjects: 0 }),
+    RangeOfParameterError,
+  );
 });
 
 test("spread over runs: mean, sample SD, extremes; NaN where a run has no value (by hand)", () => {
@@ -91,7 +102,9 @@ test("spread over runs: mean, sample SD, extremes; NaN where a run has no value 
   const one = runSpread([0.5]);
   assert.equal(one.mean, 0.5);
   assert.ok(Number.isNaN(one.standardDeviation));
-  assert.ok(Number.isNaN(runSpread([0.5, Number.NaN]).mean) && Number.isNaN(runSpread([0.5, Number.NaN]).highest));
+  assert.ok(
+    Number.isNaN(runSpread([0.5, Number.NaN]).mean) && Number.isNaN(runSpread([0.5, Number.NaN]).highest),
+  );
   assert.throws(() => runSpread([]), ShapeError);
   const run = (value: number) =>
     Object.fromEntries(METRICS.map((name) => [name, value])) as Parameters<typeof metricSpread>[0][0];
@@ -127,6 +140,11 @@ test("swap test: all arrangements are examined where there are few, by hand for 
   assert.equal(drawn.exact, false);
   assert.equal(drawn.arrangements, 6);
   assert.ok(drawn.p[0]! >= 1 / 6, "p is never 0, because the observed arrangement counts");
-  assert.ok(Number.isNaN(swapTest((_, out) => (out[0] = Number.NaN), 1, 3, { random: seededRandom(1) }).p[0]));
-  assert.throws(() => swapTest(sum, 1, 3, { permutations: 0, random: seededRandom(1) }), RangeOfParameterError);
+  assert.ok(
+    Number.isNaN(swapTest((_, out) => (out[0] = Number.NaN), 1, 3, { random: seededRandom(1) }).p[0]),
+  );
+  assert.throws(
+    () => swapTest(sum, 1, 3, { permutations: 0, random: seededRandom(1) }),
+    RangeOfParameterError,
+  );
 });

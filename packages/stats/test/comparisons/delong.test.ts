@@ -79,15 +79,22 @@ test("an absent class: AUROC undefined; one positive: AUROC defined, its standar
   assert.equal(one.value, 0.5);
   assert.ok(Number.isNaN(one.standardError) && one.interval.method === "none");
   assert.ok(
-    Number.isNaN(delongTest({ scores: [3, 2, 1], positive: [false, true, false], subjects: names(3) }, [1, 2, 3]).p),
+    Number.isNaN(
+      delongTest({ scores: [3, 2, 1], positive: [false, true, false], subjects: names(3) }, [1, 2, 3]).p,
+    ),
   );
 });
 
 test("several volumes of a subject are refused, naming subject and remedy; NaN and lengths are refused", () => {
-  const sample = { scores: [1, 2, 3, 4], positive: [true, false, true, false], subjects: ["a", "a", "b", "c"] };
+  const sample = {
+    scores: [1, 2, 3, 4],
+    positive: [true, false, true, false],
+    subjects: ["a", "a", "b", "c"],
+  };
   assert.throws(
     () => delongTest(sample, sample.scores),
-    (error) => error instanceof ClusteredSubjectsError && /DeLong's test.*\(a\).*paired bootstrap/.test(error.message),
+    (error) =>
+      error instanceof ClusteredSubjectsError && /DeLong's test.*\(a\).*paired bootstrap/.test(error.message),
   );
   assert.throws(() => delongAuroc(sample), ClusteredSubjectsError);
   const alone = { ...sample, subjects: names(4) };

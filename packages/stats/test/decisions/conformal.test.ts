@@ -2,7 +2,13 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { ConformalPredictor, type ConformalScore } from "../../src/decisions/conformal.js";
 import { reportSets } from "../../src/decisions/set-report.js";
-import { LabelError, PredictionsError, ProbabilityError, RangeOfParameterError, ShapeError } from "../../src/errors.js";
+import {
+  LabelError,
+  PredictionsError,
+  ProbabilityError,
+  RangeOfParameterError,
+  ShapeError,
+} from "../../src/errors.js";
 import type { PartScored, Scored } from "../../src/metrics/check.js";
 import { clusteredWilson, wilson } from "../../src/intervals/proportion.js";
 import { Random } from "../../src/random.js";
@@ -125,7 +131,11 @@ function coverageAfterChoice(epochs: number, valSubjects: number, trainings: num
       return scoreAll({ labels: own, probabilities }, 2, 1).macroF1;
     };
     const chosen = runs.reduce((best, run) => (score(run) > score(best) ? run : best));
-    const model = ConformalPredictor.fit(part(chosen, 0, valSubjects), { miss: 0.1, score: "lac", byClass: false });
+    const model = ConformalPredictor.fit(part(chosen, 0, valSubjects), {
+      miss: 0.1,
+      score: "lac",
+      byClass: false,
+    });
     const { labels: own, probabilities } = part(chosen, valSubjects, labels.length);
     covered += model.apply(probabilities).filter((set, i) => set[own[i]!]).length;
   }
@@ -159,7 +169,9 @@ test("lac may return an empty set for a scan unlike all of val, aps never does (
     subjects: ["a", "b", "c", "d"],
   };
   const options = { miss: 0.4, byClass: false };
-  assert.deepEqual(ConformalPredictor.fit(val, { ...options, score: "lac" }).apply([[0.5, 0.5]]), [[false, false]]);
+  assert.deepEqual(ConformalPredictor.fit(val, { ...options, score: "lac" }).apply([[0.5, 0.5]]), [
+    [false, false],
+  ]);
   const [aps] = ConformalPredictor.fit(val, { ...options, score: "aps" }).apply([[0.97, 0.03]]);
   assert.deepEqual(aps, [true, false]);
 });
@@ -195,6 +207,9 @@ test("prediction sets are fitted on val alone, and invalid input is refused", ()
   const model = ConformalPredictor.fit(val, options);
   assert.throws(() => model.apply([[Number.NaN, 1]]), ProbabilityError);
   assert.throws(() => model.apply([[0.2, 0.3, 0.5]]), ShapeError);
-  assert.throws(() => reportSets([[true, false]], { labels: [0, 1], subjects: ["a", "b"] }, { seed: 1 }), ShapeError);
+  assert.throws(
+    () => reportSets([[true, false]], { labels: [0, 1], subjects: ["a", "b"] }, { seed: 1 }),
+    ShapeError,
+  );
   assert.throws(() => reportSets([[true, false]], { labels: [2], subjects: ["a"] }, { seed: 1 }), LabelError);
 });

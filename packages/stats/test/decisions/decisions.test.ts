@@ -42,7 +42,9 @@ test("risk-coverage curve equals counting at every confidence, with ties (fixtur
     for (const key of ["coverage", "risk", "confidence"] as const)
       c[key].forEach((value, k) => close(curve[key][k]!, value, 1e-12, `${key} ${k}`));
     const sorted = sortConfidences(c.labels, c.probabilities);
-    c.coverage.forEach((coverage, k) => close(riskAt(sorted, coverage), c.risk[k]!, 1e-9, `risk at ${coverage}`));
+    c.coverage.forEach((coverage, k) =>
+      close(riskAt(sorted, coverage), c.risk[k]!, 1e-9, `risk at ${coverage}`),
+    );
   }
 });
 
@@ -122,7 +124,8 @@ test("net benefit: a perfect model has the prevalence at every threshold; one th
   const three = { labels: [0], probabilities: [[0.2, 0.3, 0.5]], subjects: ["a"] };
   assert.throws(() => decisionCurve(three, { seed: 1 }), ShapeError);
   assert.throws(
-    () => decisionCurve({ labels, probabilities: rows([1, 0, 0, 0]), subjects }, { seed: 1, thresholds: [1] }),
+    () =>
+      decisionCurve({ labels, probabilities: rows([1, 0, 0, 0]), subjects }, { seed: 1, thresholds: [1] }),
     RangeOfParameterError,
   );
 });
@@ -196,8 +199,14 @@ test("a threshold is chosen on val alone, of two classes that both occur; wrong 
   const { labels, probabilities, subjects } = simulate({ model: "m", seed: 1, counts: [5, 5], signal: 1 });
   const val: PartScored = { part: "val", labels, probabilities, subjects };
   assert.throws(() => DecisionThreshold.fit({ ...val, part: "test" }, { kind: "youden" }), PredictionsError);
-  assert.throws(() => DecisionThreshold.fit({ ...val, labels: labels.map(() => 1) }, { kind: "youden" }), ShapeError);
+  assert.throws(
+    () => DecisionThreshold.fit({ ...val, labels: labels.map(() => 1) }, { kind: "youden" }),
+    ShapeError,
+  );
   assert.throws(() => DecisionThreshold.fit(val, { kind: "sensitivity", atLeast: 0 }), RangeOfParameterError);
-  assert.throws(() => DecisionThreshold.fit(val, { kind: "cost", miss: -1, falseAlarm: 1 }), RangeOfParameterError);
+  assert.throws(
+    () => DecisionThreshold.fit(val, { kind: "cost", miss: -1, falseAlarm: 1 }),
+    RangeOfParameterError,
+  );
   assert.throws(() => DecisionThreshold.fit(val, { kind: "f1" }).apply([[Number.NaN, 1]]), ProbabilityError);
 });

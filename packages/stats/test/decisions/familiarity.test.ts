@@ -10,7 +10,8 @@ import {
 } from "../../src/index.js";
 import { symmetricEigen } from "../../src/decisions/symmetric-eigen.js";
 
-const normals = (random: Random, count: number): number[] => Array.from({ length: count }, () => random.normal());
+const normals = (random: Random, count: number): number[] =>
+  Array.from({ length: count }, () => random.normal());
 
 test("eigenvectors of a symmetric matrix: A v = λ v, unit length, the largest first", () => {
   const random = new Random(3);
@@ -35,7 +36,10 @@ test("with a component for each dimension the distance is Mahalanobis' own (inve
     return [3 * a + 1, a + 0.5 * b - 2];
   });
   const model = fitFamiliarity(rows, { components: 2 });
-  const mean = [0, 1].map((e) => rows.reduce((sum, row) => sum + row[e]!, 0) / rows.length) as [number, number];
+  const mean = [0, 1].map((e) => rows.reduce((sum, row) => sum + row[e]!, 0) / rows.length) as [
+    number,
+    number,
+  ];
   const covariance = (i: number, j: number) =>
     rows.reduce((sum, row) => sum + (row[i]! - mean[i]!) * (row[j]! - mean[j]!), 0) / (rows.length - 1);
   const [xx, xy, yy] = [covariance(0, 0), covariance(0, 1), covariance(1, 1)];

@@ -118,7 +118,10 @@ test("Newcombe's interval of paired shares, from resamples with their correlatio
     const [a, b] = [
       [1, 1, 0, 0],
       [1, 0, 1, 0],
-    ].map((hit) => counts.flatMap((count, cell) => new Array<number>(count).fill(hit[cell]!))) as [number[], number[]];
+    ].map((hit) => counts.flatMap((count, cell) => new Array<number>(count).fill(hit[cell]!))) as [
+      number[],
+      number[],
+    ];
     const n = a.length;
     const resampled = resampleSubjects(
       (weights, out) => {
@@ -167,7 +170,10 @@ test("test and interval of a difference agree: the bound has p = 1 - level", () 
 });
 
 test("a mean of shares combines their intervals: a share of 1 widens it, too (by hand)", () => {
-  const [all, most] = [sampledShare([1, 1, 1, 1], [1, 1, 1, 1], true), sampledShare([1, 1, 1, 0], [1, 1, 1, 1], true)];
+  const [all, most] = [
+    sampledShare([1, 1, 1, 1], [1, 1, 1, 1], true),
+    sampledShare([1, 1, 1, 0], [1, 1, 1, 1], true),
+  ];
   const mean = sampledMeanOfShares([all, most]);
   const interval = intervalOf(mean, 0.95);
   const [first, second] = [wilson(4, 4), wilson(3, 4)];
@@ -190,11 +196,19 @@ test("where subjects have several volumes, a ranking is known as well as its sma
   const [all, few] = [sampledOf(resampled, 0, [0, 1]), sampledOf(resampled, 0, [0, 1], undefined, 10)];
   assert.deepEqual([all.degreesOfFreedom, few.degreesOfFreedom], [49, 9]);
   close(few.standardError / all.standardError, Math.sqrt(10 / 9 / (50 / 49)), 1e-12, "n / (n - 1)");
-  assert.deepEqual(sampledOf({ ...resampled, independent: true }, 0, [0, 1], undefined, 10).degreesOfFreedom, 49);
+  assert.deepEqual(
+    sampledOf({ ...resampled, independent: true }, 0, [0, 1], undefined, 10).degreesOfFreedom,
+    49,
+  );
 });
 
 test("ranges: kappa is Wilson's on -1..1, a loss has a log t interval, anything else a t interval (by hand)", () => {
-  const base = { standardError: 0.1, degreesOfFreedom: Infinity, trials: 10, method: "wilson, bootstrap" } as const;
+  const base = {
+    standardError: 0.1,
+    degreesOfFreedom: Infinity,
+    trials: 10,
+    method: "wilson, bootstrap",
+  } as const;
   const share = intervalOf({ ...base, value: 0.8, range: [0, 1] }, 0.95);
   const kappa = intervalOf({ ...base, value: 0.6, range: [-1, 1] }, 0.95);
   close(kappa.low, 2 * share.low - 1, 1e-12, "low");

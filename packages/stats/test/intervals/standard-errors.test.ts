@@ -103,7 +103,12 @@ test("no interval where every resample is equal or too many are NaN; a perfect s
   assert.equal(method(0.4, [0.3, Number.NaN, 0.5, 0.4]), "none");
   assert.equal(method(Number.NaN, [0.3, 0.5]), "none");
   const perfect = intervalOf(sampledOf(of(1, [1, 1, 1]), 0, [0, 1], 8), 0.95);
-  close(perfect.low, 8 / (8 + 2.3646242515927844 ** 2), 1e-9, "Wilson's with t's quantile, 7 degrees of freedom");
+  close(
+    perfect.low,
+    8 / (8 + 2.3646242515927844 ** 2),
+    1e-9,
+    "Wilson's with t's quantile, 7 degrees of freedom",
+  );
   assert.equal(perfect.high, 1);
   // The number of trials of a share with this standard error: 0.3 · 0.7 / 0.1².
   close(sampledOf(of(0.3, [0.2, 0.3, 0.4]), 0, [0, 1]).trials, 21, 1e-9, "trials");

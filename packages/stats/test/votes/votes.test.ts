@@ -1,7 +1,13 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { LabelError, ProbabilityError, RangeOfParameterError, ShapeError } from "../../src/errors.js";
-import { classVote, countClasses, gradeVote, sweepClassVote, sweepGrades } from "../../src/votes/class-counts.js";
+import {
+  classVote,
+  countClasses,
+  gradeVote,
+  sweepClassVote,
+  sweepGrades,
+} from "../../src/votes/class-counts.js";
 import { countPositive, isPositive, sweepThreshold } from "../../src/votes/count-threshold.js";
 import { meanVote, noisyOrVote, topKVote } from "../../src/votes/rules.js";
 import { close, fixture } from "../fixture.js";
@@ -123,7 +129,9 @@ test("votes at their edges: one slice is itself, certainty decides a noisy or, k
     [0.1, 0.9],
   ];
   topKVote(slices, 10).forEach((p, c) => close(p, meanVote(slices)[c]!, 1e-15, `class ${c}`));
-  topKVote(slices, 1).forEach((p, c) => close(p, [0.6 / 1.5, 0.9 / 1.5][c]!, 1e-15, "the maximum of each class"));
+  topKVote(slices, 1).forEach((p, c) =>
+    close(p, [0.6 / 1.5, 0.9 / 1.5][c]!, 1e-15, "the maximum of each class"),
+  );
 });
 
 test("a class absent from val leaves the sweeps defined; wrong input is refused", () => {

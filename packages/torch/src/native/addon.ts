@@ -17,7 +17,12 @@ type Convolution = (
   dilation: number | number[],
   groups: number,
 ) => Handle;
-type Pool = (x: Handle, kernel: number | number[], stride: number | number[], padding: number | number[]) => Handle;
+type Pool = (
+  x: Handle,
+  kernel: number | number[],
+  stride: number | number[],
+  padding: number | number[],
+) => Handle;
 type AveragePool = (
   x: Handle,
   kernel: number | number[],
@@ -30,7 +35,13 @@ type AdaptivePool = (x: Handle, outputSize: number | number[]) => Handle;
 export interface Addon {
   setMemoryProbe(probe: () => number): void;
   setErrorClasses(
-    ...classes: (new (message: string, op?: string, shapes?: string, rank?: number, worldSize?: number) => Error)[]
+    ...classes: (new (
+      message: string,
+      op?: string,
+      shapes?: string,
+      rank?: number,
+      worldSize?: number,
+    ) => Error)[]
   ): void;
 
   dispose(handles: Handle[]): void;
@@ -219,7 +230,13 @@ export interface Addon {
   leakyRelu(x: Handle, negativeSlope: number): Handle;
   softplus: Unary;
   silu: Unary;
-  interpolate(x: Handle, size: number | number[], mode: string, alignCorners: boolean, antialias: boolean): Handle;
+  interpolate(
+    x: Handle,
+    size: number | number[],
+    mode: string,
+    alignCorners: boolean,
+    antialias: boolean,
+  ): Handle;
   scaledDotProductAttention(
     query: Handle,
     key: Handle,
@@ -265,7 +282,9 @@ export interface Addon {
   isGradEnabled(): boolean;
   backward(x: Handle, gradient: Maybe, retainGraph: boolean): void;
   grad(outputs: Handle[], inputs: Handle[], retainGraph: boolean, createGraph: boolean): (Handle | null)[];
-  setFunctionCaller(caller: (id: number, gradients: (Handle | null)[], saved: Handle[]) => (Handle | null)[]): void;
+  setFunctionCaller(
+    caller: (id: number, gradients: (Handle | null)[], saved: Handle[]) => (Handle | null)[],
+  ): void;
   /** Numbers of the functions whose graphs were freed since the last call. */
   takeReleasedFunctions(): number[];
   attachFunction(id: number, inputs: Handle[], outputs: Handle[], saved: Handle[]): Handle[];

@@ -21,7 +21,10 @@ const sourceFolder = join(packageFolder, "native");
 
 function compilerFlags(libtorch: Libtorch, compiler: string): string[] {
   const [major = 0, minor = 0] = libtorch.version.split(".").map(Number);
-  const headers = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
+  const headers = join(
+    dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")),
+    "include",
+  );
   return [
     major > 2 || (major === 2 && minor >= 10) ? "-std=c++20" : "-std=c++17",
     "-O2",
@@ -88,7 +91,8 @@ export async function buildAddon(): Promise<string> {
   const flags = compilerFlags(libtorch, compiler);
   const files = readdirSync(sourceFolder).sort();
   const contents = new Map(files.map((file) => [file, readFileSync(join(sourceFolder, file), "utf8")]));
-  const digest = (...parts: string[]) => createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
+  const digest = (...parts: string[]) =>
+    createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
   const headerDigest = digest(
     ...files.filter((f) => f.endsWith(".h")).map((f) => contents.get(f) ?? ""),
     compiler,

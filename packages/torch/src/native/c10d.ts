@@ -29,7 +29,9 @@ export function defaultPlaces(libtorch: Libtorch, env: Record<string, string | u
   const cuda = env["CUDA_HOME"] ?? "/usr/local/cuda";
   // pip installs the headers with which its torch was built in neighbouring packages.
   const beside = join(dirname(dirname(libtorch.libraryPath)), "nvidia");
-  const pip = ["nccl", "cuda_runtime", "cublas", "cusparse", "cusolver"].map((name) => join(beside, name, "include"));
+  const pip = ["nccl", "cuda_runtime", "cublas", "cusparse", "cusolver"].map((name) =>
+    join(beside, name, "include"),
+  );
   const named = (env["CPATH"] ?? "").split(":").filter((folder) => folder !== "");
   return { folders: [...named, "/usr/include", "/usr/local/include", join(cuda, "include"), ...pip] };
 }
@@ -59,7 +61,9 @@ export function c10dFlags(backends: readonly Backend[], { folders }: C10dPlaces)
   const include = (...files: string[]) => {
     const found = new Set(files.map((file) => locate(file, folders)));
     // /usr/include as -isystem would hide libc's headers from libstdc++.
-    return [...found].flatMap((path) => (path === undefined || path === "/usr/include" ? [] : ["-isystem", path]));
+    return [...found].flatMap((path) =>
+      path === undefined || path === "/usr/include" ? [] : ["-isystem", path],
+    );
   };
   return [
     ...(backends.includes("gloo") ? ["-DUSE_C10D_GLOO", ...include("gloo/algorithm.h")] : []),
@@ -95,7 +99,12 @@ export interface Toolchain {
 }
 
 /** @param key names the cached answer in the build folder, because the check takes a few seconds */
-export async function findC10d(libtorch: Libtorch, places: C10dPlaces, key: string, tools: Toolchain): Promise<C10d> {
+export async function findC10d(
+  libtorch: Libtorch,
+  places: C10dPlaces,
+  key: string,
+  tools: Toolchain,
+): Promise<C10d> {
   const kept = join(tools.folder, `c10d-${key}.json`);
   if (existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8")) as C10d;
   const found = await ask(libtorch, places, tools);
@@ -129,7 +138,11 @@ async function ask(libtorch: Libtorch, places: C10dPlaces, tools: Toolchain): Pr
 async function refusal(backend: Backend, places: C10dPlaces, tools: Toolchain): Promise<string | undefined> {
   try {
     const backends: Backend[] = backend === "gloo" ? ["gloo"] : ["gloo", backend];
-    await tools.tryProgram(programs[backend], join(tools.folder, `c10d-${backend}`), c10dFlags(backends, places));
+    await tools.tryProgram(
+      programs[backend],
+      join(tools.folder, `c10d-${backend}`),
+      c10dFlags(backends, places),
+    );
     return undefined;
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);

@@ -24,7 +24,10 @@ export function parseCgroups(text: string): CgroupEntry[] {
     .split("\n")
     .map((line) => /^\d+:([^:]*):(\/.*)$/.exec(line))
     .filter((match) => match !== null)
-    .map(([, controllers = "", path = "/"]) => ({ controllers: controllers.split(",").filter(Boolean), path }));
+    .map(([, controllers = "", path = "/"]) => ({
+      controllers: controllers.split(",").filter(Boolean),
+      path,
+    }));
 }
 
 /** Number of cores that the CPU quota allows (possibly a fraction), or null without a quota. */
@@ -54,12 +57,16 @@ export function memoryLimit(read: Read): { limit: number; available: number } | 
   const levels = directories(read, "memory").map(({ directory, version }) => {
     const limit = parseBytes(read(`${directory}/${version === 2 ? "memory.max" : "memory.limit_in_bytes"}`));
     if (limit === null) return null;
-    const used = parseBytes(read(`${directory}/${version === 2 ? "memory.current" : "memory.usage_in_bytes"}`)) ?? 0;
+    const used =
+      parseBytes(read(`${directory}/${version === 2 ? "memory.current" : "memory.usage_in_bytes"}`)) ?? 0;
     const cached = cachedBytes(read(`${directory}/memory.stat`) ?? "");
     return { limit, available: Math.max(0, Math.min(limit, limit - used + cached)) };
   });
   const limits = levels.filter((level) => level !== null);
-  return limits.reduce<(typeof limits)[number] | null>((a, b) => (a && a.available <= b.available ? a : b), null);
+  return limits.reduce<(typeof limits)[number] | null>(
+    (a, b) => (a && a.available <= b.available ? a : b),
+    null,
+  );
 }
 
 /**
@@ -111,7 +118,9 @@ function directories(read: Read, controller: "cpu" | "memory"): { directory: str
     const version = controllers.length === 0 ? 2 : 1;
     if (version === 1 && !controllers.includes(controller)) return [];
     const mounts =
-      version === 2 ? [MOUNT, `${MOUNT}/unified`] : [`${MOUNT}/${controllers.join(",")}`, `${MOUNT}/${controller}`];
+      version === 2
+        ? [MOUNT, `${MOUNT}/unified`]
+        : [`${MOUNT}/${controllers.join(",")}`, `${MOUNT}/${controller}`];
     return [...new Set(mounts)].flatMap((mount) =>
       ancestors(path).map((group) => ({ directory: mount + group, version })),
     );

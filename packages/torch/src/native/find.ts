@@ -84,12 +84,15 @@ function inspectRoot(root: string, how: string, platform: NodeJS.Platform): Libt
   const include = join(root, "include");
   if (!existsSync(join(include, "ATen", "ATen.h"))) return "no include/ATen/ATen.h";
   const name = platform === "darwin" ? "libtorch_cpu.dylib" : "libtorch_cpu.so";
-  const folders = ["lib", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64"].map((folder) => join(root, folder));
+  const folders = ["lib", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64"].map((folder) =>
+    join(root, folder),
+  );
   const libraryPath = folders.find((folder) => existsSync(join(folder, name)));
   if (libraryPath === undefined) return `headers, but no ${name} in ${folders.join(", ")}`;
   const api = join(include, "torch/csrc/api/include");
   // Since 2.10, torch/version.h only includes the other file.
-  const version = readVersion(join(api, "torch/version.h")) ?? readVersion(join(include, "torch/headeronly/version.h"));
+  const version =
+    readVersion(join(api, "torch/version.h")) ?? readVersion(join(include, "torch/headeronly/version.h"));
   if (version === null) return "headers, but no torch/version.h with a version";
   const cuda = existsSync(join(libraryPath, "libtorch_cuda.so"));
   return { version, libraryPath, includePaths: [include, api], how, cxx11Abi: null, cuda };
@@ -104,7 +107,10 @@ function readVersion(path: string): string | null {
 }
 
 /** A text that changes when the library on disk changes: path, version, size, time. */
-export function libtorchFingerprint(libtorch: Libtorch, platform: NodeJS.Platform = process.platform): string {
+export function libtorchFingerprint(
+  libtorch: Libtorch,
+  platform: NodeJS.Platform = process.platform,
+): string {
   const file = join(libtorch.libraryPath, platform === "darwin" ? "libtorch_cpu.dylib" : "libtorch_cpu.so");
   if (!existsSync(file)) return `${file} does not exist`;
   const { size, mtimeMs } = statSync(file);

@@ -36,7 +36,10 @@ function load(): Addon {
   record = JSON.parse(readFileSync(recordPath, "utf8")) as BuildRecord;
   const now = libtorchFingerprint(record.libtorch);
   if (now !== record.fingerprint) {
-    throw new LibtorchNotFoundError([`the addon was built for ${record.fingerprint}`, `now: ${now}`], buildHelp);
+    throw new LibtorchNotFoundError(
+      [`the addon was built for ${record.fingerprint}`, `now: ${now}`],
+      buildHelp,
+    );
   }
   const path = join(buildFolder, record.addon);
   try {

@@ -17,5 +17,6 @@ export interface BuildRecord {
 }
 
 export const buildFolder =
-  process.env["SLICESTACK_TORCH_BUILD"] ?? join(fileURLToPath(new URL("../../../", import.meta.url)), "build");
+  process.env["SLICESTACK_TORCH_BUILD"] ??
+  join(fileURLToPath(new URL("../../../", import.meta.url)), "build");
 export const recordPath = join(buildFolder, "record.json");

@@ -36,7 +36,10 @@ export class MultiheadAttention extends Module {
   ) {
     super();
     if (width % heads !== 0)
-      throw new ArgumentError(`heads: expected a divisor of width ${width}, received ${heads}`, "MultiheadAttention");
+      throw new ArgumentError(
+        `heads: expected a divisor of width ${width}, received ${heads}`,
+        "MultiheadAttention",
+      );
     this.dropout = p;
     this.in_proj_weight = new Parameter(empty([3 * width, width]));
     this.in_proj_bias = new Parameter(zeros([3 * width]));

@@ -32,9 +32,13 @@ abstract class Conv extends Module {
         `Conv${dims}d`,
       );
     }
-    const kernel = typeof kernelSize === "number" ? Array.from({ length: dims }, () => kernelSize) : kernelSize;
+    const kernel =
+      typeof kernelSize === "number" ? Array.from({ length: dims }, () => kernelSize) : kernelSize;
     if (kernel.length !== dims)
-      throw new ArgumentError(`kernelSize: expected ${dims} sizes, received ${kernel.length}`, `Conv${dims}d`);
+      throw new ArgumentError(
+        `kernelSize: expected ${dims} sizes, received ${kernel.length}`,
+        `Conv${dims}d`,
+      );
     this.options = options;
     this.weight = new Parameter(empty([outChannels, inChannels / groups, ...kernel]));
     this.bias = bias ? new Parameter(empty([outChannels])) : null;

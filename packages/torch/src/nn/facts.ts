@@ -10,8 +10,10 @@ export function factsOf(fields: Iterable<[string, unknown]>): string[] {
 
 function factOf(name: string, value: unknown): string[] {
   if (value instanceof Tensor) return [`${name} ${value.isDisposed ? "disposed" : listText(value.shape)}`];
-  if (typeof value === "number" || typeof value === "boolean" || typeof value === "string") return [`${name}=${value}`];
-  if (Array.isArray(value) && value.every((item) => typeof item === "number")) return [`${name}=${listText(value)}`];
+  if (typeof value === "number" || typeof value === "boolean" || typeof value === "string")
+    return [`${name}=${value}`];
+  if (Array.isArray(value) && value.every((item) => typeof item === "number"))
+    return [`${name}=${listText(value)}`];
   if (isPlain(value)) return factsOf(Object.entries(value));
   return [];
 }

@@ -55,7 +55,10 @@ export class GRU extends Module {
     const directions = this.#directions.length;
     const start =
       hidden_LBH ??
-      zeros([this.layers * directions, x_BSI.size(0), this.hiddenSize], { dtype: x_BSI.dtype, device: x_BSI.device });
+      zeros([this.layers * directions, x_BSI.size(0), this.hiddenSize], {
+        dtype: x_BSI.dtype,
+        device: x_BSI.device,
+      });
     const last: Tensor[] = [];
     let output = x_BSI;
     for (let layer = 0; layer < this.layers; layer++) {

@@ -4,7 +4,10 @@ import { ArgumentError } from "../errors.js";
 /** Called after each `forward` of a module M; what it returns, if anything, replaces the output. */
 export type ForwardHook<M = object> = (module: M, inputs: readonly unknown[], output: unknown) => unknown;
 /** Called before each `forward` of a module M; the list that it returns, if any, replaces the inputs. */
-export type ForwardPreHook<M = object> = (module: M, inputs: readonly unknown[]) => readonly unknown[] | undefined;
+export type ForwardPreHook<M = object> = (
+  module: M,
+  inputs: readonly unknown[],
+) => readonly unknown[] | undefined;
 
 interface Hooks {
   before: Set<ForwardPreHook>;
@@ -52,6 +55,11 @@ function wrapForward(module: object, name: string): Hooks {
     return output;
   };
   // Not enumerable, so that it is not listed among the settings of the module.
-  Object.defineProperty(module, "forward", { value: hooked, configurable: true, writable: true, enumerable: false });
+  Object.defineProperty(module, "forward", {
+    value: hooked,
+    configurable: true,
+    writable: true,
+    enumerable: false,
+  });
   return hooks;
 }

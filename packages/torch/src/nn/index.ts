@@ -1,7 +1,13 @@
 /** @slicestack/torch/nn: modules and layers with PyTorch's names, state dicts and initialisation. */
 export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh } from "./activation.js";
 export { MultiheadAttention, type AttentionOptions } from "./attention.js";
-export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNorm, type BatchNormLayerOptions } from "./batch-norm.js";
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  type BatchNorm,
+  type BatchNormLayerOptions,
+} from "./batch-norm.js";
 export { Conv1d, Conv2d, Conv3d, type ConvOptions } from "./conv.js";
 export { Dropout, Dropout2d, Dropout3d } from "./dropout.js";
 export { Embedding } from "./embedding.js";

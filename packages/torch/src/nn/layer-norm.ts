@@ -15,7 +15,9 @@ export class LayerNorm extends Module {
   constructor(normalizedShape: number | number[], { eps = 1e-5, elementwiseAffine = true } = {}) {
     super();
     this.normalizedShape =
-      typeof normalizedShape === "number" ? [normalizedShape] : listed("normalizedShape", normalizedShape, "LayerNorm");
+      typeof normalizedShape === "number"
+        ? [normalizedShape]
+        : listed("normalizedShape", normalizedShape, "LayerNorm");
     this.eps = eps;
     this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null;
     this.bias = elementwiseAffine ? new Parameter(zeros(this.normalizedShape)) : null;

@@ -48,7 +48,8 @@ export abstract class Module implements Disposable {
    * child
    */
   replaceChild(name: string, module: Module): void {
-    if (!this.children.has(name)) throw new ArgumentError(`name: there is no child '${name}'`, this.constructor.name);
+    if (!this.children.has(name))
+      throw new ArgumentError(`name: there is no child '${name}'`, this.constructor.name);
     this.setChild(name, module);
   }
 
@@ -138,7 +139,8 @@ export abstract class Module implements Disposable {
       .map(([name]) => name);
     if (strict && missing.length + unexpected.length + misshapen.length > 0) {
       const shapes = misshapen.map(
-        (name) => `${name} (expected ${shapeText(current.get(name))}, received ${shapeText(state.get(name))})`,
+        (name) =>
+          `${name} (expected ${shapeText(current.get(name))}, received ${shapeText(state.get(name))})`,
       );
       throw new StateDictError(missing, unexpected, shapes);
     }
@@ -193,7 +195,9 @@ export abstract class Module implements Disposable {
 
   /** The tree of modules, each with its settings and the shapes of its tensors. */
   toString(): string {
-    const children = [...this.children].map(([name, child]) => `(${name}): ${String(child)}`.replaceAll("\n", "\n  "));
+    const children = [...this.children].map(([name, child]) =>
+      `(${name}): ${String(child)}`.replaceAll("\n", "\n  "),
+    );
     const facts = factsOf(new Map([...Object.entries(this), ...this.registry()])).join(", ");
     const name = this.constructor.name;
     return children.length === 0 ? `${name}(${facts})` : `${name}(${facts}\n  ${children.join("\n  ")}\n)`;

@@ -13,7 +13,10 @@ export class ModuleList<T extends Module = Module> extends Module implements Ite
     this.#items = listed("items", items, new.target.name);
     this.#items.forEach((item: unknown, k) => {
       if (!(item instanceof Module))
-        throw new ArgumentError(`items: expected a Module at index ${k}, received ${typeof item}`, new.target.name);
+        throw new ArgumentError(
+          `items: expected a Module at index ${k}, received ${typeof item}`,
+          new.target.name,
+        );
     });
   }
   get length(): number {
@@ -42,7 +45,9 @@ export class Sequential extends ModuleList<Layer> {
   /** @param layers as separate arguments, or as a single list */
   constructor(...layers: Layer[] | [Iterable<Layer>]) {
     const [first] = layers;
-    super(layers.length === 1 && first !== undefined && !(first instanceof Module) ? first : (layers as Layer[]));
+    super(
+      layers.length === 1 && first !== undefined && !(first instanceof Module) ? first : (layers as Layer[]),
+    );
     for (const [k, layer] of [...this].entries())
       if (typeof (layer as Partial<Layer>).forward !== "function")
         throw new ArgumentError(

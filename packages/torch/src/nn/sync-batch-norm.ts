@@ -16,7 +16,8 @@ export class SyncBatchNorm extends BatchNorm {
 
   /** A layer with the same parameters and buffers as `layer`, which must not be used any more. */
   static from(layer: BatchNorm): SyncBatchNorm {
-    if (!(layer instanceof BatchNorm)) throw new ArgumentError("layer: expected a BatchNorm", "SyncBatchNorm");
+    if (!(layer instanceof BatchNorm))
+      throw new ArgumentError("layer: expected a BatchNorm", "SyncBatchNorm");
     const { channels, eps, momentum } = layer;
     const made = new SyncBatchNorm(channels, { eps, momentum, affine: false, trackRunningStats: false });
     const { weight, bias, running_mean, running_var, num_batches_tracked, training } = layer;
@@ -38,7 +39,8 @@ export class SyncBatchNorm extends BatchNorm {
  * @returns the module itself; where it is a BatchNorm, its replacement
  */
 export function convertSyncBatchNorm<T extends Module>(module: T): T | SyncBatchNorm {
-  if (module instanceof BatchNorm) return module instanceof SyncBatchNorm ? module : SyncBatchNorm.from(module);
+  if (module instanceof BatchNorm)
+    return module instanceof SyncBatchNorm ? module : SyncBatchNorm.from(module);
   const made = new Map<Module, SyncBatchNorm>(); // a layer that is used twice remains shared
   for (const inner of module.namedModules().values()) {
     for (const [name, child] of inner.children) {

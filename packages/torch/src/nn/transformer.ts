@@ -103,7 +103,9 @@ export class TransformerEncoder extends Module {
       this.layers.push(new TransformerEncoderLayer(layer));
     }
     draws.dispose();
-    this.norm = finalNorm ? new LayerNorm(layer.width, layer.eps === undefined ? {} : { eps: layer.eps }) : null;
+    this.norm = finalNorm
+      ? new LayerNorm(layer.width, layer.eps === undefined ? {} : { eps: layer.eps })
+      : null;
   }
 
   /** x_BSE → the same shape */

@@ -21,7 +21,8 @@ export function sizedTensor(all: readonly TensorFacts[], sizes: readonly Sizes[]
     one.value.name === first.value.name &&
     one.dtype === first.dtype &&
     one.shape.length === first.shape.length;
-  if (first === undefined || !all.every(same)) throw new OnnxError("takes different tensors at another size", op);
+  if (first === undefined || !all.every(same))
+    throw new OnnxError("takes different tensors at another size", op);
   const shape = first.shape.map((_, axis) =>
     fitSize(
       all.map((one) => one.shape[axis] ?? 0),
@@ -54,7 +55,9 @@ export class Call {
 
   /** All tensors that it takes. */
   get inputs(): SizedTensor[] {
-    return (this.#calls[0]?.arguments ?? []).flatMap((argument, k) => ("tensors" in argument ? this.tensors(k) : []));
+    return (this.#calls[0]?.arguments ?? []).flatMap((argument, k) =>
+      "tensors" in argument ? this.tensors(k) : [],
+    );
   }
 
   /** The tensors of argument k: those of a list, one, or none. */
@@ -102,7 +105,9 @@ export class Call {
   /** A number that is the same at all sizes. */
   number(k: number): number {
     const size = this.size(k);
-    return typeof size === "number" ? size : this.refuse(`argument ${k}: expected one number, received several`);
+    return typeof size === "number"
+      ? size
+      : this.refuse(`argument ${k}: expected one number, received several`);
   }
 
   /** Several numbers that are the same at all sizes. */
@@ -115,7 +120,8 @@ export class Call {
   /** A number, string or boolean that is the same at all sizes; undefined if it was not given. */
   setting(k: number): string | number | boolean | undefined {
     const [first, ...others] = this.#plain(k);
-    if (others.some((other) => !Object.is(other, first))) this.refuse(`argument ${k}: differs with the sizes`);
+    if (others.some((other) => !Object.is(other, first)))
+      this.refuse(`argument ${k}: differs with the sizes`);
     return first as string | number | boolean | undefined;
   }
 
@@ -125,7 +131,9 @@ export class Call {
     const same = (other: TypedArray) =>
       first?.length === other.length && first.every((value, j) => Object.is(value, other[j]));
     if (first === undefined || !others.every(same))
-      this.refuse("its values are computed in JavaScript from the size of the input; compute them with tensors");
+      this.refuse(
+        "its values are computed in JavaScript from the size of the input; compute them with tensors",
+      );
     return first;
   }
 

@@ -2,7 +2,13 @@
 import type { Tensor } from "../tensor.js";
 import type { DType, TypedArray } from "../types.js";
 import type { SizedTensor } from "./call.js";
-import { ELEMENT_TYPES, type Attribute, type ElementType, type Initializer, type Node } from "./model-proto.js";
+import {
+  ELEMENT_TYPES,
+  type Attribute,
+  type ElementType,
+  type Initializer,
+  type Node,
+} from "./model-proto.js";
 import { OnnxError } from "./onnx-error.js";
 import type { Size } from "./size.js";
 import type { Value } from "./values.js";
@@ -55,7 +61,12 @@ export class GraphWriter {
   }
 
   /** A node with several outputs. */
-  nodeOutputs(type: string, inputs: readonly string[], attributes: Record<string, Attribute>, count: number): string[] {
+  nodeOutputs(
+    type: string,
+    inputs: readonly string[],
+    attributes: Record<string, Attribute>,
+    count: number,
+  ): string[] {
     const name = `${type}_${this.#count++}`;
     const outputs = Array.from({ length: count }, (_, k) => (count === 1 ? name : `${name}_${k}`));
     this.nodes.push({ type, name: `node_${name}`, inputs, outputs, attributes });

@@ -66,7 +66,8 @@ export function modelProto({ opset, producer, description, metadata, graph }: Mo
   const model = new Message().integer(1, IR_VERSION).text(2, producer.name).text(3, producer.version);
   model.text(6, description).message(7, graphProto(graph));
   model.message(8, new Message().text(1, "").integer(2, opset));
-  for (const [key, value] of Object.entries(metadata)) model.message(14, new Message().text(1, key).text(2, value));
+  for (const [key, value] of Object.entries(metadata))
+    model.message(14, new Message().text(1, key).text(2, value));
   return model;
 }
 
@@ -104,7 +105,10 @@ function tensorProto({ name, type, shape, data }: Initializer): Message {
 function infoProto({ name, type, shape, description }: TensorInfo): Message {
   const dimensions = new Message();
   for (const size of shape)
-    dimensions.message(1, typeof size === "number" ? new Message().integer(1, size) : new Message().text(2, size));
+    dimensions.message(
+      1,
+      typeof size === "number" ? new Message().integer(1, size) : new Message().text(2, size),
+    );
   const tensor = new Message().integer(1, ELEMENT_TYPES[type]).message(2, dimensions);
   const info = new Message().text(1, name).message(2, new Message().message(1, tensor));
   return description === undefined ? info : info.text(3, description);

@@ -48,7 +48,9 @@ export function onnxModel(programs: readonly Program[], options: OnnxOptions): O
   const results = new Map<string, TensorInfo>();
   programs.forEach((program, k) => {
     const nameOf = (name: string) => program.names?.get(name) ?? name;
-    const names = new Map(program.inputs.map(({ name }) => [name, results.get(nameOf(name))?.name ?? nameOf(name)]));
+    const names = new Map(
+      program.inputs.map(({ name }) => [name, results.get(nameOf(name))?.name ?? nameOf(name)]),
+    );
     for (const { name, ...input } of program.inputs.map((one) => ({ ...one, name: nameOf(one.name) })))
       if (!results.has(name) && !inputs.some((known) => known.name === name))
         inputs.push(infoOf({ name, ...input }, options.inputs?.[name]));
@@ -61,7 +63,8 @@ export function onnxModel(programs: readonly Program[], options: OnnxOptions): O
   });
   const outputs = options.outputs.map((output) => {
     const found = results.get(output.name);
-    if (found === undefined) throw new OnnxError(`no computation gives an output ${output.name}`, "onnxModel");
+    if (found === undefined)
+      throw new OnnxError(`no computation gives an output ${output.name}`, "onnxModel");
     graph.nodes.push({
       type: "Identity",
       name: `output_${output.name}`,
@@ -78,7 +81,13 @@ export function onnxModel(programs: readonly Program[], options: OnnxOptions): O
     producer: { name: "slicestack", version: options.producerVersion ?? "" },
     description: options.description ?? "",
     metadata: options.metadata ?? {},
-    graph: { name: options.name, nodes: [...halved(graph, half), ...graph.nodes], initializers, inputs, outputs },
+    graph: {
+      name: options.name,
+      nodes: [...halved(graph, half), ...graph.nodes],
+      initializers,
+      inputs,
+      outputs,
+    },
   });
   if (message.size > MOST_BYTES)
     throw new OnnxError(

@@ -32,7 +32,10 @@ const PRIMES = [
 export function defaultSizes(inputs: readonly ProgramInput[]): Sizes[] {
   const names = [...new Set(inputs.flatMap(({ shape }) => shape.filter((size) => typeof size === "string")))];
   if (names.length > PRIMES.length)
-    throw new OnnxError(`expected at most ${PRIMES.length} sizes that may be any, received ${names.length}`, "record");
+    throw new OnnxError(
+      `expected at most ${PRIMES.length} sizes that may be any, received ${names.length}`,
+      "record",
+    );
   if (names.length === 0) return [{}];
   return [0, 1, 2, 3].map((k) => Object.fromEntries(names.map((name, row) => [name, PRIMES[row]![k]!])));
 }

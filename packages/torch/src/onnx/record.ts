@@ -62,14 +62,18 @@ const READING: ReadonlySet<string> = new Set<keyof Addon>(["item", "toTypedArray
 export function record({ inputs, run, parameters }: Recordable, sizes: Sizes): Recording {
   return scope(() =>
     noGrad(() => {
-      const given = new Map(inputs.map((input) => [input.name, ones(shapeAt(input, sizes), { dtype: input.dtype })]));
+      const given = new Map(
+        inputs.map((input) => [input.name, ones(shapeAt(input, sizes), { dtype: input.dtype })]),
+      );
       const recorder = new Recorder(native(), given, parameters);
       const result = withAddon(recorder.addon, () => run(Object.fromEntries(given)));
       if (result instanceof Promise) {
         result.catch(() => undefined);
         throw new ArgumentError("expected a synchronous computation, received a Promise", "record");
       }
-      const outputs = new Map(Object.entries(result).map(([name, tensor]) => [name, recorder.facts(tensor.handle)]));
+      const outputs = new Map(
+        Object.entries(result).map(([name, tensor]) => [name, recorder.facts(tensor.handle)]),
+      );
       return { sizes, calls: recorder.calls, outputs };
     }),
   );
@@ -78,7 +82,8 @@ export function record({ inputs, run, parameters }: Recordable, sizes: Sizes): R
 function shapeAt({ name, shape }: ProgramInput, sizes: Sizes): number[] {
   return shape.map((size) => {
     const value = typeof size === "number" ? size : sizes[size];
-    if (value === undefined) throw new OnnxError(`input ${name}: no value is given for the size ${String(size)}`);
+    if (value === undefined)
+      throw new OnnxError(`input ${name}: no value is given for the size ${String(size)}`);
     return value;
   });
 }
@@ -100,7 +105,8 @@ class Recorder {
   /** @throws OnnxError for a tensor that is neither an input, nor a parameter, nor made within the recording */
   facts(handle: Handle, op = "record"): TensorFacts {
     const value = this.#values.get(handle);
-    if (value !== undefined) return { value, shape: this.#real.shapeOf(handle), dtype: this.#real.dtypeOf(handle) };
+    if (value !== undefined)
+      return { value, shape: this.#real.shapeOf(handle), dtype: this.#real.dtypeOf(handle) };
     const shape = `[${this.#real.shapeOf(handle).join(", ")}]`;
     throw new OnnxError(
       `a tensor of shape ${shape} is neither an input nor a parameter; name it among the parameters`,
@@ -119,7 +125,9 @@ class Recorder {
       };
     return (...given: unknown[]) => {
       const positions = ruleOf(op).tensors(given);
-      const received = given.map((value, k) => (positions.includes(k) ? this.#tensors(value, op) : { plain: value }));
+      const received = given.map((value, k) =>
+        positions.includes(k) ? this.#tensors(value, op) : { plain: value },
+      );
       const returned = call(...given);
       const outputs = [returned].flat().map((handle) => this.#output(handle as Handle));
       this.calls.push({ op, arguments: received, outputs });

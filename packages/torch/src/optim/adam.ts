@@ -19,9 +19,16 @@ abstract class AdamBase extends Optimizer {
   readonly eps: number;
   protected abstract readonly decoupled: boolean;
 
-  protected constructor(parameters: Iterable<Tensor> | ParameterGroup[], options: AdamOptions, weightDecay: number) {
+  protected constructor(
+    parameters: Iterable<Tensor> | ParameterGroup[],
+    options: AdamOptions,
+    weightDecay: number,
+  ) {
     const { learningRate = 1e-3, betas = [0.9, 0.999], eps = 1e-8 } = options;
-    super(parameters, { learningRate, weightDecay: options.weightDecay ?? weightDecay }, ["exp_avg", "exp_avg_sq"]);
+    super(parameters, { learningRate, weightDecay: options.weightDecay ?? weightDecay }, [
+      "exp_avg",
+      "exp_avg_sq",
+    ]);
     atLeastZero({ eps }, ["eps"]);
     if (!betas.every((beta) => beta >= 0 && beta < 1)) {
       throw new ArgumentError(

@@ -162,7 +162,8 @@ export abstract class Optimizer implements Disposable {
 
   #prepare(slots: Slot[]): void {
     for (const slot of slots) {
-      if (slot.tensors.length === 0) slot.tensors = this.#stateNames.map(() => zerosLaidOutAs(slot.parameter));
+      if (slot.tensors.length === 0)
+        slot.tensors = this.#stateNames.map(() => zerosLaidOutAs(slot.parameter));
     }
   }
 
@@ -182,7 +183,8 @@ export abstract class Optimizer implements Disposable {
         const expected = `[${parameter.shape.join(", ")}]`;
         const shape = tensors.get(`${index}.${name}`)?.shape;
         const received = shape === undefined ? "none" : `[${shape.join(", ")}]`;
-        if (received !== expected) problems.push(`${index}.${name}: expected shape ${expected}, received ${received}`);
+        if (received !== expected)
+          problems.push(`${index}.${name}: expected shape ${expected}, received ${received}`);
       }
     }
     for (const key of [...tensors.keys(), ...Object.keys(numbers)])
@@ -209,13 +211,20 @@ export function atLeastZero<K extends string>(options: Record<K, number>, names:
 }
 
 function asGroups(parameters: Iterable<Tensor> | ParameterGroup[]): ParameterGroup[] {
-  const given: (Tensor | ParameterGroup)[] = listed<Tensor | ParameterGroup>("parameters", parameters, "Optimizer");
+  const given: (Tensor | ParameterGroup)[] = listed<Tensor | ParameterGroup>(
+    "parameters",
+    parameters,
+    "Optimizer",
+  );
   const groups = given.filter((item): item is ParameterGroup => "parameters" in item);
   if (groups.length !== 0 && groups.length !== given.length) {
     throw new ArgumentError("parameters: expected tensors or groups, received a mixture", "Optimizer");
   }
   const found = groups.length > 0 ? groups : [{ parameters: given as Tensor[] }];
-  const held = found.map((group) => ({ ...group, parameters: listed("parameters", group.parameters, "Optimizer") }));
+  const held = found.map((group) => ({
+    ...group,
+    parameters: listed("parameters", group.parameters, "Optimizer"),
+  }));
   if (held.every((group) => group.parameters.length === 0))
     throw new ArgumentError("parameters: expected at least one, received none", "Optimizer");
   return held;
@@ -224,7 +233,10 @@ function asGroups(parameters: Iterable<Tensor> | ParameterGroup[]): ParameterGro
 function rateFactor(own: number, base: number): number {
   if (own === base) return 1;
   if (base === 0)
-    throw new ArgumentError("learningRate: expected a rate above 0 where groups have separate rates", "Optimizer");
+    throw new ArgumentError(
+      "learningRate: expected a rate above 0 where groups have separate rates",
+      "Optimizer",
+    );
   return own / base;
 }
 

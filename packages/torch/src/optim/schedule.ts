@@ -84,9 +84,17 @@ export class CosineSchedule extends TimedSchedule {
     super();
     notNegative("learningRate", learningRate);
     notNegative("minimum", minimum);
-    this.#options = { learningRate, total: whole("total", total, 1), warmup: whole("warmup", warmup), minimum };
+    this.#options = {
+      learningRate,
+      total: whole("total", total, 1),
+      warmup: whole("warmup", warmup),
+      minimum,
+    };
     if (warmup >= total)
-      throw new ArgumentError(`warmup: expected less than total ${total}, received ${warmup}`, "CosineSchedule");
+      throw new ArgumentError(
+        `warmup: expected less than total ${total}, received ${warmup}`,
+        "CosineSchedule",
+      );
   }
   learningRate(t: number): number {
     const { learningRate, total, warmup, minimum } = this.#options;
@@ -166,9 +174,13 @@ export class PlateauSchedule implements Schedule {
       cooldown = 0,
       minimum = 0,
     } = options;
-    for (const [name, value] of Object.entries({ learningRate, threshold, minimum })) notNegative(name, value);
+    for (const [name, value] of Object.entries({ learningRate, threshold, minimum }))
+      notNegative(name, value);
     if (!(factor > 0 && factor < 1))
-      throw new ArgumentError(`factor: expected a number between 0 and 1, received ${factor}`, "PlateauSchedule");
+      throw new ArgumentError(
+        `factor: expected a number between 0 and 1, received ${factor}`,
+        "PlateauSchedule",
+      );
     this.#options = {
       learningRate,
       mode,
@@ -209,7 +221,12 @@ export class PlateauSchedule implements Schedule {
 
   restore(state: ScheduleState): void {
     const { rate, best, bad, cooldown } = state;
-    if (typeof rate !== "number" || best === undefined || typeof bad !== "number" || typeof cooldown !== "number") {
+    if (
+      typeof rate !== "number" ||
+      best === undefined ||
+      typeof bad !== "number" ||
+      typeof cooldown !== "number"
+    ) {
       throw new ArgumentError(
         `state: expected rate, best, bad and cooldown, received ${Object.keys(state).join(", ")}`,
         "PlateauSchedule",

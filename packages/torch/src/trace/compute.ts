@@ -14,7 +14,10 @@ export function broadcast(a: readonly number[], b: readonly number[]): number[] 
   return Array.from({ length: dims }, (_, dim) => {
     const [one, other] = [a[dim - dims + a.length] ?? 1, b[dim - dims + b.length] ?? 1];
     if (one !== other && one !== 1 && other !== 1)
-      throw new ArgumentError(`shapes [${a.join(", ")}] and [${b.join(", ")}] cannot be broadcast`, "traceShapes");
+      throw new ArgumentError(
+        `shapes [${a.join(", ")}] and [${b.join(", ")}] cannot be broadcast`,
+        "traceShapes",
+      );
     return one === 1 ? other : one;
   });
 }
@@ -86,7 +89,10 @@ const comparisonNames = ["eq", "ne", "lt", "le", "gt", "ge"] as const;
 const reductionNames = ["sum", "mean", "amax", "amin", "logsumexp", "variance", "std", "norm"] as const;
 const oneDimNames = ["prod", "any", "all", "argmax", "argmin"] as const;
 
-function table<Name extends keyof Addon>(names: readonly Name[], rule: (name: Name) => Addon[Name]): Partial<Addon> {
+function table<Name extends keyof Addon>(
+  names: readonly Name[],
+  rule: (name: Name) => Addon[Name],
+): Partial<Addon> {
   const rules: Partial<Addon> = {};
   for (const name of names) Object.assign(rules, { [name]: rule(name) });
   return rules;
@@ -103,7 +109,8 @@ export function valueRules(engine: GhostEngine): Partial<Addon> {
   const plain = (x: Handle): Handle => engine.fresh(of(x).shape, of(x).dtype);
   const reduced = (x: Handle, dims: Sizes | undefined, keepdim: boolean, dtype: DType): Handle => {
     const { shape } = of(x);
-    const gone = dims === undefined ? shape.map((_, dim) => dim) : [dims].flat().map((dim) => dimOf(of(x), dim));
+    const gone =
+      dims === undefined ? shape.map((_, dim) => dim) : [dims].flat().map((dim) => dimOf(of(x), dim));
     const left = shape.map((size, dim) => (gone.includes(dim) ? 1 : size));
     return engine.fresh(keepdim ? left : left.filter((_, dim) => !gone.includes(dim)), dtype);
   };
@@ -118,7 +125,8 @@ export function valueRules(engine: GhostEngine): Partial<Addon> {
     if (scalar) return like(of(x), wanted(Number.isInteger(other) ? of(x).dtype : floating(of(x).dtype)));
     return joined(of(x), of(other), wanted(promoted(of(x), of(other))));
   };
-  const unlessOff = (x: Handle, p: number, train: boolean) => (p === 0 || !train ? engine.view(of(x)) : like(of(x)));
+  const unlessOff = (x: Handle, p: number, train: boolean) =>
+    p === 0 || !train ? engine.view(of(x)) : like(of(x));
   return {
     ...table(unaryNames, () => (x: Handle) => like(of(x))),
     ...table(binaryNames, binary),
@@ -187,14 +195,20 @@ export function layerRules(engine: GhostEngine): Partial<Addon> {
     const [outputs = 0, inputs = 0, ...kernel] = of(weight).shape;
     const [, channels] = of(x).shape;
     if (channels !== inputs * groups)
-      throw new ArgumentError(`expected ${inputs * groups} channels, received ${channels ?? 0}`, "traceShapes");
+      throw new ArgumentError(
+        `expected ${inputs * groups} channels, received ${channels ?? 0}`,
+        "traceShapes",
+      );
     return spatial(x, outputs, (input, dim) =>
       windows(input, kernel[dim] ?? 1, at(stride, dim), at(padding, dim), at(dilation, dim)),
     );
   };
   const pool = (x: Handle, kernel: Sizes, stride: Sizes, padding: Sizes): Handle =>
-    spatial(x, of(x).shape[1] ?? 1, (input, dim) => windows(input, at(kernel, dim), at(stride, dim), at(padding, dim)));
-  const adaptive = (x: Handle, size: Sizes): Handle => spatial(x, of(x).shape[1] ?? 1, (_, dim) => at(size, dim));
+    spatial(x, of(x).shape[1] ?? 1, (input, dim) =>
+      windows(input, at(kernel, dim), at(stride, dim), at(padding, dim)),
+    );
+  const adaptive = (x: Handle, size: Sizes): Handle =>
+    spatial(x, of(x).shape[1] ?? 1, (_, dim) => at(size, dim));
   const loss = (x: Handle, shape: readonly number[], reduction: string): Handle =>
     engine.fresh(reduction === "none" ? shape : [], of(x).dtype);
   const matmul = (x: Handle, other: Handle): Handle => {
@@ -236,7 +250,8 @@ export function layerRules(engine: GhostEngine): Partial<Addon> {
     adaptiveMaxPool2d: adaptive,
     adaptiveMaxPool3d: adaptive,
     interpolate: adaptive,
-    embedding: (weight, index) => engine.fresh([...of(index).shape, of(weight).shape[1] ?? 0], of(weight).dtype),
+    embedding: (weight, index) =>
+      engine.fresh([...of(index).shape, of(weight).shape[1] ?? 0], of(weight).dtype),
     crossEntropy: (logits, _target, _weight, reduction) =>
       loss(logits, withAt(of(logits).shape, of(logits).shape.length > 1 ? 1 : 0), reduction),
     binaryCrossEntropyWithLogits: (logits, _target, _weight, _positive, reduction) =>

@@ -79,7 +79,10 @@ export class GhostEngine {
     const ghost = this.#ghosts.get(handle);
     if (ghost !== undefined) return ghost;
     if (handle < firstHandle)
-      throw new ArgumentError("expected a tensor created within the trace, received one with values", "traceShapes");
+      throw new ArgumentError(
+        "expected a tensor created within the trace, received one with values",
+        "traceShapes",
+      );
     throw new TensorDisposedError(
       "this tensor was disposed, by dispose() or at the end of the scope that created it",
       "traceShapes",
@@ -116,7 +119,8 @@ export class GhostEngine {
 
   endScope(id: number, survivors: readonly Handle[]): void {
     const scope = this.#scopes.pop();
-    if (scope?.id !== id) throw new ArgumentError("scopes must end in the reverse order of their creation", "endScope");
+    if (scope?.id !== id)
+      throw new ArgumentError("scopes must end in the reverse order of their creation", "endScope");
     for (const handle of survivors) {
       const ghost = this.#ghosts.get(handle);
       if (ghost?.scope === id) this.#own(handle, ghost);

@@ -6,7 +6,8 @@ import { ArgumentError } from "../errors.js";
 import type { Addon, Handle } from "../native/addon.js";
 import { contiguousStride, isContiguous, product, type Ghost, type GhostEngine } from "./engine.js";
 
-export const dimOf = ({ shape }: { shape: number[] }, dim: number): number => (dim < 0 ? dim + shape.length : dim);
+export const dimOf = ({ shape }: { shape: number[] }, dim: number): number =>
+  dim < 0 ? dim + shape.length : dim;
 
 /** A list with one entry replaced. */
 export const withAt = (sizes: readonly number[], dim: number, ...entries: number[]): number[] => [
@@ -118,7 +119,11 @@ export function viewRules(engine: GhostEngine): Partial<Addon> {
     flatten: (x, startDim, endDim) => {
       const { shape } = of(x);
       const [start, end] = [dimOf(of(x), startDim), dimOf(of(x), endDim)];
-      return reshape(x, [...shape.slice(0, start), product(shape.slice(start, end + 1)), ...shape.slice(end + 1)]);
+      return reshape(x, [
+        ...shape.slice(0, start),
+        product(shape.slice(start, end + 1)),
+        ...shape.slice(end + 1),
+      ]);
     },
     expand: (x, wanted) => {
       const ghost = of(x);
@@ -166,7 +171,10 @@ export function viewRules(engine: GhostEngine): Partial<Addon> {
     stack: (tensors, dim) => {
       const first = of(tensors[0] ?? -1);
       const at = dim < 0 ? dim + first.shape.length + 1 : dim;
-      return engine.fresh([...first.shape.slice(0, at), tensors.length, ...first.shape.slice(at)], first.dtype);
+      return engine.fresh(
+        [...first.shape.slice(0, at), tensors.length, ...first.shape.slice(at)],
+        first.dtype,
+      );
     },
     indexSelect: (x, dim, index) =>
       engine.fresh(withAt(of(x).shape, dimOf(of(x), dim), product(of(index).shape)), of(x).dtype),

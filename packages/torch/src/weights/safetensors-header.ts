@@ -31,7 +31,8 @@ export function readHeader(file: WeightsFile): {
 } {
   if (file.size < 8) throw file.fault(`expected a header, the file has ${file.size} bytes`);
   const length = Number(new DataView(file.read(0, 8).buffer).getBigUint64(0, true));
-  if (length > file.size - 8) throw file.fault(`expected a header of ${length} bytes, the file has ${file.size}`);
+  if (length > file.size - 8)
+    throw file.fault(`expected a header of ${length} bytes, the file has ${file.size}`);
   if (length > mostHeaderBytes)
     throw file.fault(`has a header of ${length} bytes, at most ${mostHeaderBytes} are supported`);
   const header = parsed(file, file.read(8, length));
@@ -83,7 +84,8 @@ function checkedTensor(file: WeightsFile, name: string, entry: unknown, start: n
   const [from, to] = offsets ?? [];
   if (shape === null || from === undefined || to === undefined || offsets?.length !== 2)
     throw file.fault(`${name} has no shape and data_offsets of whole numbers`);
-  if (!(from <= to && to <= file.size - start)) throw file.fault(`${name} has data_offsets outside of the file`);
+  if (!(from <= to && to <= file.size - start))
+    throw file.fault(`${name} has data_offsets outside of the file`);
   const numel = shape.reduce((product, size) => product * size, 1);
   if (to - from !== numel * itemBytes[dtype])
     throw file.fault(
@@ -106,7 +108,11 @@ function wholeNumbers(value: unknown): number[] | null {
 
 /** Checks that every byte after the header belongs to exactly one tensor. */
 function refuseGaps(file: WeightsFile, stored: ReadonlyMap<string, StoredTensor>, start: number): void {
-  const ranges = [...stored].map(([name, { storage }]) => ({ name, at: storage.place?.at ?? 0, bytes: storage.bytes }));
+  const ranges = [...stored].map(([name, { storage }]) => ({
+    name,
+    at: storage.place?.at ?? 0,
+    bytes: storage.bytes,
+  }));
   ranges.sort((a, b) => a.at - b.at || a.bytes - b.bytes);
   let end = start;
   for (const { name, at, bytes } of ranges) {

@@ -79,7 +79,8 @@ const mostDimensions = 32;
 /** What is wrong with the view that a file describes; null where it lies within its storage. */
 export function viewProblem({ storage, offset, shape, stride }: StoredTensor): string | null {
   const whole = (n: number) => Number.isSafeInteger(n) && n >= 0;
-  if (shape.length > mostDimensions) return `has ${shape.length} dimensions, at most ${mostDimensions} are supported`;
+  if (shape.length > mostDimensions)
+    return `has ${shape.length} dimensions, at most ${mostDimensions} are supported`;
   const impossible = `has an invalid size, stride or offset: [${shape.join(", ")}], [${stride.join(", ")}], ${offset}`;
   if (![offset, ...shape].every(whole)) return impossible;
   // libtorch multiplies all sizes, even where one of them is 0.
@@ -99,7 +100,10 @@ export function viewProblem({ storage, offset, shape, stride }: StoredTensor): s
  * are in memory. The same view under two names is read once. @returns tensors that belong to the enclosing scope
  * @throws CheckpointError where a checksum differs
  */
-export function readTensors(file: WeightsFile, stored: ReadonlyMap<string, StoredTensor>): Map<string, Tensor> {
+export function readTensors(
+  file: WeightsFile,
+  stored: ReadonlyMap<string, StoredTensor>,
+): Map<string, Tensor> {
   refuseManyfold(file, stored.values());
   return scope(() => {
     const views = new Map<Storage, Map<string, StoredTensor>>();
@@ -138,14 +142,17 @@ function refuseManyfold(file: WeightsFile, stored: Iterable<StoredTensor>): void
     );
 }
 
-const viewKey = ({ offset, shape, stride }: StoredTensor) => `${offset} ${shape.join(",")} ${stride.join(",")}`;
+const viewKey = ({ offset, shape, stride }: StoredTensor) =>
+  `${offset} ${shape.join(",")} ${stride.join(",")}`;
 
 function storageBytes(file: WeightsFile, storage: Storage): Uint8Array<ArrayBuffer> {
   if (storage.place === null) throw new Error(`storage ${storage.name} has no offset`);
   const { at, isIntact } = storage.place;
   const bytes = file.read(at, storage.bytes);
   if (isIntact !== null && !isIntact(bytes))
-    throw file.fault(`the values of storage ${storage.name} do not have the checksum that was saved with them`);
+    throw file.fault(
+      `the values of storage ${storage.name} do not have the checksum that was saved with them`,
+    );
   return bytes;
 }
 

@@ -38,7 +38,13 @@ export class WeightsFile implements Disposable {
     this.#refuseBeyond(at, bytes);
     const buffer = new Uint8Array(bytes);
     for (let done = 0; done < bytes;) {
-      const came = readSync(this.#descriptor, buffer, done, Math.min(bytes - done, mostBytesARead), at + done);
+      const came = readSync(
+        this.#descriptor,
+        buffer,
+        done,
+        Math.min(bytes - done, mostBytesARead),
+        at + done,
+      );
       if (came === 0) throw this.fault("was truncated while it was read");
       done += came;
     }
@@ -55,7 +61,8 @@ export class WeightsFile implements Disposable {
   /** A range in chunks, for checksums over more than should be in memory. */
   *pieces(at: number, bytes: number): Iterable<Uint8Array> {
     this.#refuseBeyond(at, bytes);
-    for (let done = 0; done < bytes; done += pieceBytes) yield this.read(at + done, Math.min(pieceBytes, bytes - done));
+    for (let done = 0; done < bytes; done += pieceBytes)
+      yield this.read(at + done, Math.min(pieceBytes, bytes - done));
   }
 
   /** @param remedy what to do where the file was damaged in transfer, unless another remedy is given */
@@ -68,7 +75,13 @@ export class WeightsFile implements Disposable {
   }
 
   #refuseBeyond(at: number, bytes: number): void {
-    if (Number.isSafeInteger(at) && Number.isSafeInteger(bytes) && at >= 0 && bytes >= 0 && at + bytes <= this.size)
+    if (
+      Number.isSafeInteger(at) &&
+      Number.isSafeInteger(bytes) &&
+      at >= 0 &&
+      bytes >= 0 &&
+      at + bytes <= this.size
+    )
       return;
     throw this.fault(`expected ${bytes} bytes from byte ${at}, the file ends at ${this.size}`);
   }

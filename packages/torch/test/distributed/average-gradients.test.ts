@@ -8,7 +8,10 @@ function expected(weights: number[]): (number[] | null)[] {
   return [6, 4, 6, 5, 1].map((length, k) => {
     if (k === 4) return null;
     return Array.from({ length }, (_, j) =>
-      weights.reduce((total, weight, r) => total + (k === 3 && r > 0 ? 0 : (weight / sum) * gradientValue(r, k, j)), 0),
+      weights.reduce(
+        (total, weight, r) => total + (k === 3 && r > 0 ? 0 : (weight / sum) * gradientValue(r, k, j)),
+        0,
+      ),
     );
   });
 }
@@ -26,7 +29,8 @@ for (const { weights, bucketBytes } of [
       for (const result of results) assert.deepEqual(result, results[0]);
       const tolerances = [1e-7, 1e-15, 2 ** -8, 1e-7]; // float32, float64, bfloat16, float32
       expected(weights).forEach((values, k) => {
-        if (values === null) return assert.equal(results[0]?.[k], null, "no rank has a gradient, so none is created");
+        if (values === null)
+          return assert.equal(results[0]?.[k], null, "no rank has a gradient, so none is created");
         const found = results[0]?.[k] ?? [];
         assert.equal(found.length, values.length);
         values.forEach((value, j) =>

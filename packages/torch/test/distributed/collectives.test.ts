@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { getNumThreads, liveTensors } from "../../src/index.js";
-import { availability, available, destroyProcessGroup, isInitialized, rank, worldSize } from "../../src/distributed.js";
+import {
+  availability,
+  available,
+  destroyProcessGroup,
+  isInitialized,
+  rank,
+  worldSize,
+} from "../../src/distributed.js";
 import { groupTest, runRanks } from "./ranks.js";
 import { all, numbers, reductions, valuesOf } from "./scenarios.js";
 
@@ -22,7 +29,11 @@ groupTest(
     const results = await runRanks<[string, (typeof reductions)[number], number[]][]>(RANKS, "allReduce");
     assert.deepEqual(results[1], results[0]);
     assert.deepEqual(results[2], results[0]);
-    assert.equal(results[0]?.length, numbers.length * reductions.length - 5, "the five integer dtypes have no mean");
+    assert.equal(
+      results[0]?.length,
+      numbers.length * reductions.length - 5,
+      "the five integer dtypes have no mean",
+    );
     for (const [dtype, reduction, values] of results[0] ?? []) {
       values.forEach((value, k) => {
         const expected = joined[reduction](columns[k] ?? []);
@@ -36,7 +47,9 @@ groupTest(
 );
 
 groupTest("broadcast: all ranks have the values of the source, in every dtype including bool", async () => {
-  const expected = all.map((dtype) => valuesOf(RANKS - 1).map((x) => (dtype === "bool" ? Number(x !== 0) : x)));
+  const expected = all.map((dtype) =>
+    valuesOf(RANKS - 1).map((x) => (dtype === "bool" ? Number(x !== 0) : x)),
+  );
   for (const values of await runRanks(RANKS, "broadcast")) assert.deepEqual(values, expected);
 });
 
@@ -51,21 +64,31 @@ groupTest("allGather: every rank's tensor, by rank, in every dtype", async () =>
   for (const parts of await runRanks(RANKS, "allGather")) assert.deepEqual(parts, expected);
 });
 
-groupTest("views, channels_last, single values and empty tensors give the same as dense tensors", async () => {
-  const [first, second] = await runRanks<[string, number[], number[], number[][], number[]][]>(2, "layouts");
-  assert.deepEqual(second, first);
-  for (const [name, sum, copy, parts] of first ?? []) {
-    const [a = [], b = []] = parts;
-    assert.deepEqual(
-      sum,
-      a.map((x, k) => x + (b[k] ?? NaN)),
-      name,
+groupTest(
+  "views, channels_last, single values and empty tensors give the same as dense tensors",
+  async () => {
+    const [first, second] = await runRanks<[string, number[], number[], number[][], number[]][]>(
+      2,
+      "layouts",
     );
-    assert.deepEqual(copy, b, name);
-    assert.equal(a.length, { transposed: 16, narrowed: 8, "channels last": 16, "one value": 1, empty: 0 }[name], name);
-  }
-  assert.deepEqual(first?.[0]?.[3][0], [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15]);
-});
+    assert.deepEqual(second, first);
+    for (const [name, sum, copy, parts] of first ?? []) {
+      const [a = [], b = []] = parts;
+      assert.deepEqual(
+        sum,
+        a.map((x, k) => x + (b[k] ?? NaN)),
+        name,
+      );
+      assert.deepEqual(copy, b, name);
+      assert.equal(
+        a.length,
+        { transposed: 16, narrowed: 8, "channels last": 16, "one value": 1, empty: 0 }[name],
+        name,
+      );
+    }
+    assert.deepEqual(first?.[0]?.[3][0], [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15]);
+  },
+);
 
 groupTest(
   "ranks that make different calls all get a DistributedError that names both, and the group remains usable",
@@ -84,7 +107,10 @@ groupTest(
       results[0]?.errors[0]?.message ?? "",
       /^allReduce: rank 0 of 2: .*this one calls allReduce sum float32 \[2\], rank 1 calls allReduce sum float32 \[3\]\n.*same order/,
     );
-    assert.match(results[0]?.errors[4]?.message ?? "", /this one calls allGather float32 \[2\], rank 1 calls barrier/);
+    assert.match(
+      results[0]?.errors[4]?.message ?? "",
+      /this one calls allGather float32 \[2\], rank 1 calls barrier/,
+    );
     assert.match(
       results[1]?.errors[5]?.message ?? "",
       /averageGradients of 0 parameters.*rank 0 calls averageGradients of 1 parameters, 6 values/,

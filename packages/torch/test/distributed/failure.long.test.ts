@@ -16,7 +16,14 @@ for (let round = 0; round < 30; round++) {
     async () => {
       const port = await freePort();
       const ranks = Array.from({ length: RANKS }, (_, rank) =>
-        spawnRank({ scenario: "peer", rank, worldSize: RANKS, port, timeoutSeconds: 3, detail: `run ${operation}` }),
+        spawnRank({
+          scenario: "peer",
+          rank,
+          worldSize: RANKS,
+          port,
+          timeoutSeconds: 3,
+          detail: `run ${operation}`,
+        }),
       );
       if (!meeting) await ranks.at(-1)?.line("here");
       await sleep(delay);

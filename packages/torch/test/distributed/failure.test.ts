@@ -4,7 +4,12 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { DistributedError, destroyProcessGroup, initProcessGroup, isInitialized } from "../../src/distributed.js";
+import {
+  DistributedError,
+  destroyProcessGroup,
+  initProcessGroup,
+  isInitialized,
+} from "../../src/distributed.js";
 import { native } from "../../src/native/load.js";
 import { freePort, groupTest, spawnRank, startRank, type Place } from "./ranks.js";
 
@@ -56,7 +61,10 @@ groupTest(
   async () => {
     const { told, end } = await lose("exit backward", 2);
     assert.equal(end, 3);
-    assert.match(told[0]?.first.message ?? "", /^backward: rank 0 of 2: syncBatchNormBackward lost the connection/);
+    assert.match(
+      told[0]?.first.message ?? "",
+      /^backward: rank 0 of 2: syncBatchNormBackward lost the connection/,
+    );
   },
 );
 
@@ -117,7 +125,9 @@ async function withStranger(body: (port: number) => void): Promise<void> {
 
 groupTest("a port that is in use is reported with a remedy", () =>
   withStranger((masterPort) => {
-    const remedy = new RegExp(`\\n {2}Port ${masterPort} is already in use on this host: choose another masterPort`);
+    const remedy = new RegExp(
+      `\\n {2}Port ${masterPort} is already in use on this host: choose another masterPort`,
+    );
     assert.match(refusal({ masterPort }).message, remedy);
   }),
 );
@@ -145,29 +155,32 @@ async function reach(port: number): Promise<Socket> {
   }
 }
 
-groupTest("garbage, half questions and silence at rank 0's port do not keep the ranks from meeting", async () => {
-  const port = await freePort();
-  const place = (rank: number): Place => ({
-    scenario: "facts",
-    rank,
-    worldSize: 2,
-    port,
-    timeoutSeconds: 20,
-    detail: "",
-  });
-  const first = startRank(place(0));
-  const magic = Buffer.from("lstacks1");
-  const hostile = [
-    "",
-    "GET / HTTP/1.1\r\n\r\n",
-    Buffer.alloc(64, 255),
-    Buffer.concat([magic, Buffer.alloc(16, 255)]),
-    magic,
-  ];
-  for (const bytes of hostile) (await reach(port)).on("error", () => undefined).write(bytes);
-  const [zero, one] = await Promise.all([first, startRank(place(1))]);
-  assert.deepEqual([(zero as unknown[])[0], (one as unknown[])[0]], [0, 1]);
-});
+groupTest(
+  "garbage, half questions and silence at rank 0's port do not keep the ranks from meeting",
+  async () => {
+    const port = await freePort();
+    const place = (rank: number): Place => ({
+      scenario: "facts",
+      rank,
+      worldSize: 2,
+      port,
+      timeoutSeconds: 20,
+      detail: "",
+    });
+    const first = startRank(place(0));
+    const magic = Buffer.from("lstacks1");
+    const hostile = [
+      "",
+      "GET / HTTP/1.1\r\n\r\n",
+      Buffer.alloc(64, 255),
+      Buffer.concat([magic, Buffer.alloc(16, 255)]),
+      magic,
+    ];
+    for (const bytes of hostile) (await reach(port)).on("error", () => undefined).write(bytes);
+    const [zero, one] = await Promise.all([first, startRank(place(1))]);
+    assert.deepEqual([(zero as unknown[])[0], (one as unknown[])[0]], [0, 1]);
+  },
+);
 
 groupTest("an unknown host is reported at once", () => {
   const { message } = refusal({ rank: 1, masterAddress: "no-such-host.invalid", timeoutSeconds: 60 });
@@ -183,7 +196,13 @@ groupTest("a worker that is terminated while it waits for another leaves the pro
   });
   await new Promise((done) => setTimeout(done, 700));
   await Promise.all(ranks.map((worker) => worker.terminate()));
-  initProcessGroup({ rank: 0, worldSize: 1, masterAddress: "127.0.0.1", masterPort: port, timeoutSeconds: 5 });
+  initProcessGroup({
+    rank: 0,
+    worldSize: 1,
+    masterAddress: "127.0.0.1",
+    masterPort: port,
+    timeoutSeconds: 5,
+  });
   destroyProcessGroup();
 });
 

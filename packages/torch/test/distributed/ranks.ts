@@ -43,7 +43,11 @@ interface Options {
 }
 
 /** @returns what the scenario returned, by rank; a rank that throws fails the test */
-export async function runRanks<T>(worldSize: number, scenario: ScenarioName, options: Options = {}): Promise<T[]> {
+export async function runRanks<T>(
+  worldSize: number,
+  scenario: ScenarioName,
+  options: Options = {},
+): Promise<T[]> {
   const { detail = "", timeoutSeconds = 60 } = options;
   const port = await freePort();
   return Promise.all(

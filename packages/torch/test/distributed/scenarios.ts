@@ -33,7 +33,9 @@ function thrown(body: () => unknown): { name: string; message: string; rank?: nu
       const { name, message, rank, worldSize } = error;
       return { name, message, rank, worldSize };
     }
-    return error instanceof Error ? { name: error.name, message: error.message } : { name: "none", message: "" };
+    return error instanceof Error
+      ? { name: error.name, message: error.message }
+      : { name: "none", message: "" };
   }
   return { name: "none", message: "" };
 }
@@ -54,7 +56,8 @@ const gradientOf = (rank: number, k: number, shape: number[], dtype: DType) =>
     Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, j) => gradientValue(rank, k, j)),
     { dtype },
   ).reshape(...shape);
-export const gradientValue = (rank: number, parameter: number, index: number) => (rank + 1) * 8 + parameter * 2 + index;
+export const gradientValue = (rank: number, parameter: number, index: number) =>
+  (rank + 1) * 8 + parameter * 2 + index;
 
 const say = (text: string) => writeSync(1, `${text}\n`); // past Node's buffers: the process may be killed next
 
@@ -63,7 +66,11 @@ export const scenarios = {
     numbers.flatMap((dtype) =>
       reductions
         .filter((reduction) => reduction !== "mean" || dtype.includes("float"))
-        .map((reduction) => [dtype, reduction, distributed.allReduce(made(rank, dtype), reduction).toArray()]),
+        .map((reduction) => [
+          dtype,
+          reduction,
+          distributed.allReduce(made(rank, dtype), reduction).toArray(),
+        ]),
     ),
 
   broadcast: ({ rank, worldSize }: Place) =>
@@ -134,7 +141,13 @@ export const scenarios = {
     distributed.worldSize(),
     distributed.isInitialized(),
     thrown(() =>
-      distributed.initProcessGroup({ rank, worldSize, masterAddress: "127.0.0.1", masterPort: port, timeoutSeconds }),
+      distributed.initProcessGroup({
+        rank,
+        worldSize,
+        masterAddress: "127.0.0.1",
+        masterPort: port,
+        timeoutSeconds,
+      }),
     ).name,
     thrown(() => distributed.allReduce(tensor([1, 0], { dtype: "bool" }))).name,
     thrown(() => distributed.allReduce(zeros([1]).expand(3))).name,
@@ -195,7 +208,11 @@ export const scenarios = {
       for (let step = 0; step < 2; step++)
         layer.forward(tensor(Array.from({ length: 8 }, (_, k) => k * (rank + 1) + step)).reshape(1, 2, 2, 2));
     });
-    const result = [layer.running_mean?.toArray(), layer.running_var?.toArray(), layer.num_batches_tracked?.item()];
+    const result = [
+      layer.running_mean?.toArray(),
+      layer.running_var?.toArray(),
+      layer.num_batches_tracked?.item(),
+    ];
     layer.dispose();
     return result;
   },

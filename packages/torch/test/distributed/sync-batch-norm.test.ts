@@ -41,7 +41,10 @@ function close(found: number[], expected: number[], tolerance: number, what: str
   assert.equal(found.length, expected.length, what);
   expected.forEach((value, k) => {
     const difference = Math.abs((found[k] ?? NaN) - value);
-    assert.ok(difference <= tolerance * (1 + Math.abs(value)), `${what} at ${k}: ${found[k]}, expected ${value}`);
+    assert.ok(
+      difference <= tolerance * (1 + Math.abs(value)),
+      `${what} at ${k}: ${found[k]}, expected ${value}`,
+    );
   });
 }
 const summed = (parts: (number[] | null)[]): number[] =>
@@ -53,7 +56,9 @@ for (const { name, norm } of cases) {
     `SyncBatchNorm, ${name}: outputs, gradients and running statistics equal BatchNorm's over the whole batch to ${tolerance}`,
     async () => {
       const whole = scope(() => normaliseWhole(norm));
-      const parts = await runRanks<NormResult>(norm.rows.length, "syncBatchNorm", { detail: JSON.stringify(norm) });
+      const parts = await runRanks<NormResult>(norm.rows.length, "syncBatchNorm", {
+        detail: JSON.stringify(norm),
+      });
       close(
         parts.flatMap(({ y }) => y),
         whole.y,
@@ -114,7 +119,11 @@ scopedTest(
     );
     assert.equal(layers.length, 2);
     for (const layer of layers) assert.ok(layer instanceof SyncBatchNorm && !layer.training);
-    assert.equal(convertSyncBatchNorm(model).parameters()[2], parameters[2], "a second conversion changes nothing");
+    assert.equal(
+      convertSyncBatchNorm(model).parameters()[2],
+      parameters[2],
+      "a second conversion changes nothing",
+    );
     model.dispose();
 
     const alone = new BatchNorm1d(3, { eps: 0.1, momentum: 0.2 });

@@ -81,12 +81,15 @@ leakTest("Scope: a survivor that was disposed meanwhile does not keep the scope 
   assert.equal(native().scopeDepth(), 0);
 });
 
-leakTest("Scope: a tensor of the outer scope that passes through the inner one still belongs to the outer one", () => {
-  scope(() => {
-    const x = zeros([1]);
-    assert.equal(scope(() => x).isDisposed, false);
-  });
-});
+leakTest(
+  "Scope: a tensor of the outer scope that passes through the inner one still belongs to the outer one",
+  () => {
+    scope(() => {
+      const x = zeros([1]);
+      assert.equal(scope(() => x).isDisposed, false);
+    });
+  },
+);
 
 leakTest("Scope: 100,000 tensors in one scope are freed", () => {
   scope(() => {

@@ -33,7 +33,12 @@ const libtorch = (includePath: string, withCuda = false): Libtorch => ({
 });
 
 /** What is found where the compiler takes all programs but those that `refuses` names. @returns also what it was asked */
-async function find(found: Libtorch, places: C10dPlaces, refuses: RegExp | null = null, key = `${Math.random()}`) {
+async function find(
+  found: Libtorch,
+  places: C10dPlaces,
+  refuses: RegExp | null = null,
+  key = `${Math.random()}`,
+) {
   const asked: string[][] = [];
   const tryProgram = (source: string, _output: string, flags: string[]) => {
     asked.push(flags);
@@ -60,7 +65,10 @@ test("c10d: a program is compiled and linked before a backend counts; the reason
   assert.deepEqual(fits.asked, [["-DUSE_C10D_GLOO", "-isystem", gloo]]);
   const refused = await find(libtorch(torch), { folders: [gloo] }, /ProcessGroupGloo/);
   assert.deepEqual(refused.backends, []);
-  assert.match(refused.reason, /gloo's headers do not match libtorch 2\.6\.0: x\.hpp:3: error: no such thing/);
+  assert.match(
+    refused.reason,
+    /gloo's headers do not match libtorch 2\.6\.0: x\.hpp:3: error: no such thing/,
+  );
 });
 
 test("c10d: NCCL needs a libtorch with CUDA, its headers, and a program too; Gloo stays without it", async () => {

@@ -9,7 +9,8 @@ import { findLibtorch, libtorchFingerprint, type SearchPlaces } from "../../src/
 const folder = mkdtempSync(join(tmpdir(), "slicestack-find-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const versionHeader = "#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 6\n#define TORCH_VERSION_PATCH 0\n";
+const versionHeader =
+  "#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 6\n#define TORCH_VERSION_PATCH 0\n";
 /** A folder that looks like libtorch, from the files named. */
 function makeRoot(name: string, files: Record<string, string>): string {
   const root = join(folder, name);
@@ -19,7 +20,10 @@ function makeRoot(name: string, files: Record<string, string>): string {
   }
   return root;
 }
-const headers = { "include/ATen/ATen.h": "", "include/torch/csrc/api/include/torch/version.h": versionHeader };
+const headers = {
+  "include/ATen/ATen.h": "",
+  "include/torch/csrc/api/include/torch/version.h": versionHeader,
+};
 const whole = { ...headers, "lib/libtorch_cpu.so": "library" };
 
 const noPython = () => {
@@ -79,7 +83,10 @@ test("find: a LIBTORCH that is wrong is an error, not a hint", () => {
 
 test("find: without libtorch, the error lists every location in order and says what to do", () => {
   const bare = makeRoot("bare", headers);
-  const unversioned = makeRoot("unversioned", { ...whole, "include/torch/csrc/api/include/torch/version.h": "" });
+  const unversioned = makeRoot("unversioned", {
+    ...whole,
+    "include/torch/csrc/api/include/torch/version.h": "",
+  });
   const absent = join(folder, "absent");
   const error = refused(places({ askPython: () => absent, roots: [bare, unversioned] }));
   assert.equal(error.tried.length, 4);

@@ -104,7 +104,10 @@ const layers: Record<string, { options: unknown[]; input: number[][] }> = {
   MaxPool3d: { options: [2, { padding: 1 }], input: [[1, 2, 4, 4, 4]] },
   ModuleList: { options: [[]], input: [] },
   Sequential: { options: [], input: [[2, 3]] },
-  TransformerEncoderLayer: { options: [{ width: 8, heads: 2, feedForward: 16, dropout: 0.1 }], input: [[2, 3, 8]] },
+  TransformerEncoderLayer: {
+    options: [{ width: 8, heads: 2, feedForward: 16, dropout: 0.1 }],
+    input: [[2, 3, 8]],
+  },
   TransformerEncoder: { options: [{ width: 8, heads: 2, feedForward: 16, depth: 2 }], input: [[2, 3, 8]] },
 };
 
@@ -116,7 +119,11 @@ function moduleTargets(): Target[] {
   for (const [name, value] of exported(nn)) {
     if (typeof value !== "function" || elsewhere.has(name)) continue;
     if (name === "convertSyncBatchNorm") {
-      found.push({ name: `nn.${name}`, valid: [[new nn.Sequential(new nn.BatchNorm1d(2))]], call: value as Callable });
+      found.push({
+        name: `nn.${name}`,
+        valid: [[new nn.Sequential(new nn.BatchNorm1d(2))]],
+        call: value as Callable,
+      });
       continue;
     }
     const known = layers[name];
@@ -135,7 +142,11 @@ function moduleTargets(): Target[] {
     for (const [method, valid] of methods) {
       const callable = (layer as unknown as Record<string, Callable | undefined>)[method];
       if (callable !== undefined)
-        found.push({ name: `nn.${name}.${method}`, valid: [valid], call: (...args) => callable.apply(layer, args) });
+        found.push({
+          name: `nn.${name}.${method}`,
+          valid: [valid],
+          call: (...args) => callable.apply(layer, args),
+        });
     }
   }
   for (const [name, value] of exported(nn.init))
@@ -191,8 +202,16 @@ function moduleTargets(): Target[] {
           call: (...args) => Reflect.apply(schedule[method] as Callable, schedule, args),
         });
   }
-  found.push({ name: "optim.clipGradNorm", valid: [[parameters(), 1]], call: optim.clipGradNorm as Callable });
-  found.push({ name: "optim.clipGradValue", valid: [[parameters(), 1]], call: optim.clipGradValue as Callable });
+  found.push({
+    name: "optim.clipGradNorm",
+    valid: [[parameters(), 1]],
+    call: optim.clipGradNorm as Callable,
+  });
+  found.push({
+    name: "optim.clipGradValue",
+    valid: [[parameters(), 1]],
+    call: optim.clipGradValue as Callable,
+  });
   return [...found, ...groupTargets()];
 }
 
@@ -206,7 +225,10 @@ function groupTargets(): Target[] {
     timeoutSeconds: 0.05,
     backend: "gloo",
   };
-  const parameters = [torch.zeros([2, 3]).requiresGrad_(), torch.zeros([3], { dtype: "float64" }).requiresGrad_()];
+  const parameters = [
+    torch.zeros([2, 3]).requiresGrad_(),
+    torch.zeros([3], { dtype: "float64" }).requiresGrad_(),
+  ];
   for (const parameter of parameters) parameter.grad = torch.onesLike(parameter);
   const x = torch.randn([2, 3, 4]);
   const valid: Record<string, unknown[][]> = {
@@ -235,7 +257,9 @@ function groupTargets(): Target[] {
   }
   const layer = new nn.SyncBatchNorm(3);
   const addon = native() as unknown as Record<"syncBatchNorm", Callable>;
-  const handles = [x, layer.weight, layer.bias, layer.running_mean, layer.running_var].map((t) => t?.handle ?? null);
+  const handles = [x, layer.weight, layer.bias, layer.running_mean, layer.running_var].map(
+    (t) => t?.handle ?? null,
+  );
   targets.push({ name: "syncBatchNorm", valid: [[...handles, 0.1, 1e-5]], call: addon.syncBatchNorm });
   return targets;
 }
@@ -251,7 +275,11 @@ function targets(): Target[] {
     );
     entries.sort(([a], [b]) => Number(last.has(a)) - Number(last.has(b)));
     const scopes: Record<string, Callable> = { beginScope: balancedScope, endScope: balancedScope };
-    return entries.map(([name, call]) => ({ name, call: scopes[name] ?? call, valid: valid.addon.get(name) ?? [] }));
+    return entries.map(([name, call]) => ({
+      name,
+      call: scopes[name] ?? call,
+      valid: valid.addon.get(name) ?? [],
+    }));
   }
   const found: Target[] = [];
   const { prototype } = torch.Tensor;
@@ -270,9 +298,14 @@ function targets(): Target[] {
         call: (self, ...args) => method.apply(self, args),
       });
     }
-    if (accessor.get) found.push({ name: `get Tensor.${name}`, valid: [], call: (self) => accessor.get?.call(self) });
+    if (accessor.get)
+      found.push({ name: `get Tensor.${name}`, valid: [], call: (self) => accessor.get?.call(self) });
     if (accessor.set)
-      found.push({ name: `set Tensor.${name}`, valid: [], call: (self, value) => accessor.set?.call(self, value) });
+      found.push({
+        name: `set Tensor.${name}`,
+        valid: [],
+        call: (self, value) => accessor.set?.call(self, value),
+      });
   }
   const modules: [string, object][] = [
     ["", torch],

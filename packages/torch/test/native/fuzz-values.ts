@@ -33,9 +33,9 @@ export function awkwardTensors(): Tensor[] {
       .reshape(...shape);
   return [
     disposed,
-    ...(["float32", "float64", "bfloat16", "float16", "int64", "int32", "int16", "int8", "uint8"] as const).map(
-      (dtype) => ramp([2, 3], dtype),
-    ),
+    ...(
+      ["float32", "float64", "bfloat16", "float16", "int64", "int32", "int16", "int8", "uint8"] as const
+    ).map((dtype) => ramp([2, 3], dtype)),
     tensor([1, 0, 1], { dtype: "bool" }),
     tensor(3),
     tensor(NaN),
@@ -180,7 +180,12 @@ function objects(random: () => number, tensors: readonly Tensor[]): unknown[] {
 }
 
 /** @param asHandles the addon wants numbers where the public functions want Tensors */
-export function wrongValue(random: () => number, tensors: readonly Tensor[], asHandles: boolean, depth = 0): unknown {
+export function wrongValue(
+  random: () => number,
+  tensors: readonly Tensor[],
+  asHandles: boolean,
+  depth = 0,
+): unknown {
   const pick = picker(random);
   const kind = random();
   if (kind < 0.3) {

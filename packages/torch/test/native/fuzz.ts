@@ -27,7 +27,11 @@ export interface FuzzResult {
 }
 
 /** @param what the addon's own functions, the package's exports and Tensor's methods, or nn and optim */
-export async function fuzz(what: "addon" | "public" | "modules", calls: number, seed: number): Promise<FuzzResult> {
+export async function fuzz(
+  what: "addon" | "public" | "modules",
+  calls: number,
+  seed: number,
+): Promise<FuzzResult> {
   const folder = mkdtempSync(join(tmpdir(), "slicestack-fuzz-"));
   const log = join(folder, "call");
   try {

@@ -22,7 +22,10 @@ function firstUse(
     let said = { imported: true, name: "none", message: "" };
     try { torch.zeros([1]).dispose(); } catch (error) { said = { imported: true, name: error.name, message: error.message }; }
     console.log(JSON.stringify(said));`;
-  const options = { encoding: "utf8", env: { ...process.env, SLICESTACK_TORCH_BUILD: build, ...env } } as const;
+  const options = {
+    encoding: "utf8",
+    env: { ...process.env, SLICESTACK_TORCH_BUILD: build, ...env },
+  } as const;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], options);
   assert.notEqual(stdout, "", stderr);
   return JSON.parse(stdout) as ReturnType<typeof firstUse>;
@@ -58,7 +61,9 @@ test("load: a built addon loads from any folder", () => {
 });
 
 test("load: a library that changed since the build asks for a new build", () => {
-  const { name, message } = firstUse(buildWith("changed", (record) => ({ ...record, fingerprint: "another library" })));
+  const { name, message } = firstUse(
+    buildWith("changed", (record) => ({ ...record, fingerprint: "another library" })),
+  );
   assert.equal(name, "LibtorchNotFoundError");
   assert.match(message, /the addon was built for another library/);
   assert.match(message, /npx slicestack-torch-build/);
@@ -96,10 +101,14 @@ test("build: `--optional` ends with 0 where libtorch is missing, and without it 
     [["--optional"], 0],
     [[], 5],
   ] as const) {
-    const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL(`file://${tool}`)), ...flags], {
-      encoding: "utf8",
-      env,
-    });
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [fileURLToPath(new URL(`file://${tool}`)), ...flags],
+      {
+        encoding: "utf8",
+        env,
+      },
+    );
     assert.equal(status, code);
     assert.match(stderr, /LIBTORCH=\/nonexistent.*apt-get install libtorch-dev/s);
   }

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { ArgumentError, cat, full, getNumThreads, rand, setNumThreads, type Tensor } from "../../src/index.js";
+import {
+  ArgumentError,
+  cat,
+  full,
+  getNumThreads,
+  rand,
+  setNumThreads,
+  type Tensor,
+} from "../../src/index.js";
 import { native } from "../../src/native/load.js";
 import { leakTest } from "../support.js";
 import { trainSmall } from "./train-small.js";
@@ -33,30 +41,33 @@ leakTest(
   },
 );
 
-leakTest("a handle of another thread is refused by name, and never means a tensor of this thread", async () => {
-  // Both threads make as many tensors, so that places and generations are the same.
-  const code = `
+leakTest(
+  "a handle of another thread is refused by name, and never means a tensor of this thread",
+  async () => {
+    // Both threads make as many tensors, so that places and generations are the same.
+    const code = `
     import { parentPort } from "node:worker_threads";
     import { full } from "${new URL("../../src/index.js", import.meta.url).href}";
     const made = Array.from({ length: 500 }, (_, k) => full([1], k));
     parentPort.postMessage(made.map((x) => ({ ...x })));
     setInterval(() => made.length, 1000);`;
-  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
-  const [posted] = (await once(worker, "message")) as [Tensor[]];
-  const own = Array.from({ length: 500 }, (_, k) => full([1], -k));
-  assert.equal(posted.length, 500);
-  for (const foreign of posted) {
-    assert.throws(() => cat([foreign]), {
-      name: "ArgumentError",
-      message: /a Tensor of this thread, received one of another thread.*toTypedArray/,
-    });
-    assert.equal(native().isAlive(foreign.handle), false);
-    assert.throws(() => native().dispose([foreign.handle]), ArgumentError);
-  }
-  assert.ok(own.every((x, k) => x.item() === -k));
-  for (const x of own) x.dispose();
-  await worker.terminate();
-});
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+    const [posted] = (await once(worker, "message")) as [Tensor[]];
+    const own = Array.from({ length: 500 }, (_, k) => full([1], -k));
+    assert.equal(posted.length, 500);
+    for (const foreign of posted) {
+      assert.throws(() => cat([foreign]), {
+        name: "ArgumentError",
+        message: /a Tensor of this thread, received one of another thread.*toTypedArray/,
+      });
+      assert.equal(native().isAlive(foreign.handle), false);
+      assert.throws(() => native().dispose([foreign.handle]), ArgumentError);
+    }
+    assert.ok(own.every((x, k) => x.item() === -k));
+    for (const x of own) x.dispose();
+    await worker.terminate();
+  },
+);
 
 test("workers that are terminated in the middle of an op leave the process usable", async () => {
   for (let k = 0; k < 5; k++) {

@@ -3,7 +3,15 @@
  * made before a step has the old values: neither may be used for what comes after it in the same region.
  */
 import assert from "node:assert/strict";
-import { autocast, noGrad, randn, scope, setConvolutionKernels, manualSeed, type Tensor } from "../../src/index.js";
+import {
+  autocast,
+  noGrad,
+  randn,
+  scope,
+  setConvolutionKernels,
+  manualSeed,
+  type Tensor,
+} from "../../src/index.js";
 import { enableGrad, grad, onesLike, zeros } from "../../src/index.js";
 import * as nn from "../../src/nn/index.js";
 import { AdamW, SGD } from "../../src/optim/index.js";
@@ -105,7 +113,10 @@ const kernels = ["auto", "libtorch", "tiles"] as const;
 const between: [what: string, first: (loss: () => Tensor, all: Tensor[]) => void][] = [
   ["a pass under noGrad", (loss) => noGrad(loss)],
   ["a pass under noGrad in an inner autocast", (loss) => noGrad(() => autocast({}, loss))],
-  ["a pass under noGrad, and one that records within it", (loss) => noGrad(() => [loss(), enableGrad(loss), loss()])],
+  [
+    "a pass under noGrad, and one that records within it",
+    (loss) => noGrad(() => [loss(), enableGrad(loss), loss()]),
+  ],
   ["gradients of a first pass", (loss, all) => grad([loss()], all)],
   [
     "a pass with frozen parameters",
@@ -164,18 +175,21 @@ function stepOf(optimizer: SGD | AdamW, weight: Tensor): void {
 
 for (const [name, change] of steps)
   for (const recorded of [true, false])
-    scopedTest(`${name}: what follows in the same autocast sees the new values (recorded: ${recorded})`, () => {
-      const weight = randn([5, 3]).requiresGrad_();
-      const x = fixed([4, 5]);
-      const run = <T>(body: () => T): T => (recorded ? body() : noGrad(body));
-      const [old, found] = autocast({}, () =>
-        run(() => {
-          const first = x.matmul(weight);
-          change(weight);
-          return [first, x.matmul(weight)];
-        }),
-      );
-      const wanted = autocast({}, () => x.matmul(weight));
-      expectClose(found, wanted, 0, name);
-      assert.notDeepEqual(found.toArray(), old.toArray());
-    });
+    scopedTest(
+      `${name}: what follows in the same autocast sees the new values (recorded: ${recorded})`,
+      () => {
+        const weight = randn([5, 3]).requiresGrad_();
+        const x = fixed([4, 5]);
+        const run = <T>(body: () => T): T => (recorded ? body() : noGrad(body));
+        const [old, found] = autocast({}, () =>
+          run(() => {
+            const first = x.matmul(weight);
+            change(weight);
+            return [first, x.matmul(weight)];
+          }),
+        );
+        const wanted = autocast({}, () => x.matmul(weight));
+        expectClose(found, wanted, 0, name);
+        assert.notDeepEqual(found.toArray(), old.toArray());
+      },
+    );

@@ -5,21 +5,24 @@ import { ArgumentError, ones, type Tensor } from "../../src/index.js";
 import { Linear, Module, MultiheadAttention, Sequential } from "../../src/nn/index.js";
 import { scopedTest } from "../support.js";
 
-scopedTest("hooks run before and after every forward, in the order of registration, even inside a model", () => {
-  using first = new Linear(3, 2);
-  using model = new Sequential(first, new Linear(2, 1));
-  const told: string[] = [];
-  using _a = first.registerForwardHook((module, [x], y) => {
-    assert.equal(module, first);
-    told.push(`a ${(x as Tensor).shape.join()} to ${(y as Tensor).shape.join()}`);
-  });
-  using _b = first.registerForwardHook(() => void told.push("b"));
-  using _before = first.registerForwardPreHook(
-    (_module, [x]) => void told.push(`before ${(x as Tensor).shape.join()}`),
-  );
-  model.forward(ones([4, 3]));
-  assert.deepEqual(told, ["before 4,3", "a 4,3 to 4,2", "b"]);
-});
+scopedTest(
+  "hooks run before and after every forward, in the order of registration, even inside a model",
+  () => {
+    using first = new Linear(3, 2);
+    using model = new Sequential(first, new Linear(2, 1));
+    const told: string[] = [];
+    using _a = first.registerForwardHook((module, [x], y) => {
+      assert.equal(module, first);
+      told.push(`a ${(x as Tensor).shape.join()} to ${(y as Tensor).shape.join()}`);
+    });
+    using _b = first.registerForwardHook(() => void told.push("b"));
+    using _before = first.registerForwardPreHook(
+      (_module, [x]) => void told.push(`before ${(x as Tensor).shape.join()}`),
+    );
+    model.forward(ones([4, 3]));
+    assert.deepEqual(told, ["before 4,3", "a 4,3 to 4,2", "b"]);
+  },
+);
 
 scopedTest("what a hook returns replaces the inputs or the output", () => {
   using layer = new Linear(2, 2);

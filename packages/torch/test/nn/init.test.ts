@@ -48,18 +48,21 @@ for (const { name, state, after } of loadFixture<InitCase[]>("nn/init")) {
   );
 }
 
-leakTest("kaimingNormal_ and xavierUniform_ have the spread of He et al. 2015 and Glorot and Bengio 2010", () => {
-  scope(() => {
-    manualSeed(3);
-    const weight = rand([64, 32, 3, 3]);
-    nn.init.kaimingNormal_(weight, "fanOut");
-    assert.ok(Math.abs(weight.std().item() / Math.sqrt(2 / (64 * 9)) - 1) < 0.02);
-    nn.init.xavierUniform_(weight);
-    const bound = Math.sqrt(6 / ((64 + 32) * 9));
-    assert.ok(weight.abs().max().item() <= bound);
-    assert.ok(Math.abs(weight.std().item() / (bound / Math.sqrt(3)) - 1) < 0.02);
-    nn.init.kaimingUniform_(weight);
-    assert.ok(Math.abs(weight.std().item() / Math.sqrt(2 / (32 * 9)) - 1) < 0.02);
-    assert.throws(() => nn.init.fans(rand([3])), /at least 2 dimensions/);
-  });
-});
+leakTest(
+  "kaimingNormal_ and xavierUniform_ have the spread of He et al. 2015 and Glorot and Bengio 2010",
+  () => {
+    scope(() => {
+      manualSeed(3);
+      const weight = rand([64, 32, 3, 3]);
+      nn.init.kaimingNormal_(weight, "fanOut");
+      assert.ok(Math.abs(weight.std().item() / Math.sqrt(2 / (64 * 9)) - 1) < 0.02);
+      nn.init.xavierUniform_(weight);
+      const bound = Math.sqrt(6 / ((64 + 32) * 9));
+      assert.ok(weight.abs().max().item() <= bound);
+      assert.ok(Math.abs(weight.std().item() / (bound / Math.sqrt(3)) - 1) < 0.02);
+      nn.init.kaimingUniform_(weight);
+      assert.ok(Math.abs(weight.std().item() / Math.sqrt(2 / (32 * 9)) - 1) < 0.02);
+      assert.throws(() => nn.init.fans(rand([3])), /at least 2 dimensions/);
+    });
+  },
+);

@@ -27,7 +27,10 @@ function at(inputs: Tensor[], index: number): Tensor {
   return input;
 }
 
-const layer = (module: nn.Layer): Called => ({ module, forward: (inputs) => [module.forward(at(inputs, 0))] });
+const layer = (module: nn.Layer): Called => ({
+  module,
+  forward: (inputs) => [module.forward(at(inputs, 0))],
+});
 
 function list(): Called {
   const first = new nn.Linear(2, 3);
@@ -65,7 +68,10 @@ function encoder(
   module: nn.TransformerEncoderLayer | nn.TransformerEncoder,
   mask: (() => Tensor) | null = null,
 ): Called {
-  return { module, forward: (inputs) => [module.forward(at(inputs, 0), { keyPaddingMask: mask?.() ?? null })] };
+  return {
+    module,
+    forward: (inputs) => [module.forward(at(inputs, 0), { keyPaddingMask: mask?.() ?? null })],
+  };
 }
 
 const block = { width: 4, heads: 2, feedForward: 6 };
@@ -78,7 +84,15 @@ export function layerTable(padding: () => Tensor): Record<string, () => Called> 
     Conv1d: () => layer(new nn.Conv1d(2, 3, 3, { stride: 2, padding: 1 })),
     Conv2d: () => layer(new nn.Conv2d(2, 3, 3, { padding: 1 })),
     "Conv2d, stride, dilation, groups, no bias": () =>
-      layer(new nn.Conv2d(4, 4, [3, 2], { stride: [2, 1], padding: [2, 0], dilation: [2, 1], groups: 2, bias: false })),
+      layer(
+        new nn.Conv2d(4, 4, [3, 2], {
+          stride: [2, 1],
+          padding: [2, 0],
+          dilation: [2, 1],
+          groups: 2,
+          bias: false,
+        }),
+      ),
     Conv3d: () => layer(new nn.Conv3d(2, 2, [2, 3, 3], { stride: [1, 2, 2], padding: [0, 1, 1] })),
     BatchNorm1d: () => layer(new nn.BatchNorm1d(3)),
     "BatchNorm1d of 3 dimensions": () => layer(new nn.BatchNorm1d(3, { momentum: 0.3, eps: 1e-3 })),
@@ -86,7 +100,8 @@ export function layerTable(padding: () => Tensor): Record<string, () => Called> 
     "BatchNorm2d without momentum": () => layer(new nn.BatchNorm2d(2, { momentum: null })),
     BatchNorm3d: () => layer(new nn.BatchNorm3d(2)),
     "BatchNorm3d, not affine": () => layer(new nn.BatchNorm3d(2, { affine: false })),
-    "BatchNorm2d without running statistics": () => layer(new nn.BatchNorm2d(2, { trackRunningStats: false })),
+    "BatchNorm2d without running statistics": () =>
+      layer(new nn.BatchNorm2d(2, { trackRunningStats: false })),
     LayerNorm: () => layer(new nn.LayerNorm(5)),
     "LayerNorm of 2 dimensions, not affine": () =>
       layer(new nn.LayerNorm([2, 3], { eps: 1e-3, elementwiseAffine: false })),
@@ -130,13 +145,23 @@ export function layerTable(padding: () => Tensor): Record<string, () => Called> 
     MultiheadAttention: () => attention(6, 3, null),
     "MultiheadAttention to another": () => attention(4, 2, null),
     GRU: () => recurrent(new nn.GRU(3, 2)),
-    "GRU, 2 layers, both directions, started": () => recurrent(new nn.GRU(3, 2, { layers: 2, bidirectional: true })),
+    "GRU, 2 layers, both directions, started": () =>
+      recurrent(new nn.GRU(3, 2, { layers: 2, bidirectional: true })),
     "GRU, 2 layers with dropout": () => recurrent(new nn.GRU(3, 2, { layers: 2, dropout: 0.5 })),
     "TransformerEncoderLayer, relu, masked": () =>
       encoder(new nn.TransformerEncoderLayer({ ...block, dropout: 0 }), padding),
     "TransformerEncoderLayer, gelu, norm first": () =>
-      encoder(new nn.TransformerEncoderLayer({ ...block, dropout: 0, activation: "gelu", normFirst: true, eps: 1e-4 })),
+      encoder(
+        new nn.TransformerEncoderLayer({
+          ...block,
+          dropout: 0,
+          activation: "gelu",
+          normFirst: true,
+          eps: 1e-4,
+        }),
+      ),
     TransformerEncoderLayer: () => encoder(new nn.TransformerEncoderLayer(block)),
-    TransformerEncoder: () => encoder(new nn.TransformerEncoder({ ...block, dropout: 0, depth: 2, finalNorm: true })),
+    TransformerEncoder: () =>
+      encoder(new nn.TransformerEncoder({ ...block, dropout: 0, depth: 2, finalNorm: true })),
   };
 }

@@ -52,7 +52,9 @@ function check(layerCase: LayerCase): void {
   others.reduce((sum, more) => sum.add(more), first ?? tensor(0)).backward();
 
   assert.equal(outputs.length, layerCase.outputs.length);
-  layerCase.outputs.forEach((json, k) => expectClose(outputs[k] ?? tensor(0), json, TOLERANCE, `output ${k}`));
+  layerCase.outputs.forEach((json, k) =>
+    expectClose(outputs[k] ?? tensor(0), json, TOLERANCE, `output ${k}`),
+  );
   layerCase.inputGradients.forEach((json, k) => expectGradient(inputs[k], json, `gradient of input ${k}`));
   const parameters = module.namedParameters();
   assert.deepEqual([...parameters.keys()], Object.keys(layerCase.parameterGradients));
@@ -61,7 +63,12 @@ function check(layerCase: LayerCase): void {
   const buffers = module.namedBuffers();
   assert.deepEqual([...buffers.keys()], Object.keys(layerCase.buffers));
   for (const [name, buffer] of buffers)
-    expectClose(buffer, layerCase.buffers[name] ?? { shape: [], data: [], dtype: "float64" }, TOLERANCE, name);
+    expectClose(
+      buffer,
+      layerCase.buffers[name] ?? { shape: [], data: [], dtype: "float64" },
+      TOLERANCE,
+      name,
+    );
   module.dispose();
 }
 

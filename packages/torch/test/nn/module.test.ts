@@ -35,19 +35,29 @@ class Pair extends Module {
 }
 
 const names = ["scale", "count", "first.0.weight", "first.0.bias", "second.weight"];
-const copyOf = (state: Map<string, Tensor>) => new Map([...state].map(([name, tensor]) => [name, tensor.clone()]));
+const copyOf = (state: Map<string, Tensor>) =>
+  new Map([...state].map(([name, tensor]) => [name, tensor.clone()]));
 
-scopedTest("fields are the registry: own parameters, own buffers, then modules in order, as PyTorch lists them", () => {
-  using pair = new Pair();
-  assert.deepEqual([...pair.stateDict().keys()], names);
-  assert.deepEqual([...pair.namedParameters().keys()], ["scale", "first.0.weight", "first.0.bias", "second.weight"]);
-  assert.deepEqual([...pair.namedBuffers().keys()], ["count"]);
-  assert.deepEqual([...pair.namedModules().keys()], ["", "first", "first.0", "first.1", "first.2", "second"]);
-  assert.deepEqual([...pair.children.keys()], ["first", "second"]);
-  assert.equal(pair.parameterCount(), 1 + 6 + 3 + 3);
-  pair.second.requiresGrad_(false);
-  assert.equal(pair.parameterCount({ trainableOnly: true }), 1 + 6 + 3);
-});
+scopedTest(
+  "fields are the registry: own parameters, own buffers, then modules in order, as PyTorch lists them",
+  () => {
+    using pair = new Pair();
+    assert.deepEqual([...pair.stateDict().keys()], names);
+    assert.deepEqual(
+      [...pair.namedParameters().keys()],
+      ["scale", "first.0.weight", "first.0.bias", "second.weight"],
+    );
+    assert.deepEqual([...pair.namedBuffers().keys()], ["count"]);
+    assert.deepEqual(
+      [...pair.namedModules().keys()],
+      ["", "first", "first.0", "first.1", "first.2", "second"],
+    );
+    assert.deepEqual([...pair.children.keys()], ["first", "second"]);
+    assert.equal(pair.parameterCount(), 1 + 6 + 3 + 3);
+    pair.second.requiresGrad_(false);
+    assert.equal(pair.parameterCount({ trainableOnly: true }), 1 + 6 + 3);
+  },
+);
 
 scopedTest("a module used twice has its parameters once, and in the state dict under both names", () => {
   const shared = new Linear(2, 2);
@@ -104,32 +114,41 @@ scopedTest("loadStateDict copies the values, in the parameter's own dtype", () =
   assert.ok(into.scale.requiresGrad && into.scale.isLeaf);
 });
 
-scopedTest("a strict load that does not match lists missing, unexpected and misshapen keys and changes nothing", () => {
-  using pair = new Pair();
-  const before = copyOf(pair.stateDict());
-  const wrong = new Map([...before].map(([name]) => [name, zeros(name === "second.weight" ? [2, 3] : [1])]));
-  wrong
-    .set("scale", zeros([1]))
-    .set("count", zeros([]))
-    .set("first.0.bias", zeros([3]))
-    .set("head.weight", zeros([1]));
-  wrong.delete("first.0.weight");
-  assert.throws(
-    () => pair.loadStateDict(wrong),
-    (error: unknown) => {
-      assert.ok(error instanceof StateDictError);
-      assert.deepEqual(error.missing, ["first.0.weight"]);
-      assert.deepEqual(error.unexpected, ["head.weight"]);
-      assert.deepEqual(error.misshapen, ["second.weight (expected [1, 3], received [2, 3])"]);
-      assert.match(error.message, /missing: first\.0\.weight/);
-      return true;
-    },
-  );
-  for (const [name, tensor] of pair.stateDict()) expectClose(tensor, before.get(name) ?? tensor, 0, name);
-  const found = pair.loadStateDict(wrong, { strict: false });
-  assert.deepEqual(found, { missing: ["first.0.weight"], unexpected: ["head.weight"], misshapen: ["second.weight"] });
-  assert.deepEqual(pair.scale.toArray(), [0]);
-});
+scopedTest(
+  "a strict load that does not match lists missing, unexpected and misshapen keys and changes nothing",
+  () => {
+    using pair = new Pair();
+    const before = copyOf(pair.stateDict());
+    const wrong = new Map(
+      [...before].map(([name]) => [name, zeros(name === "second.weight" ? [2, 3] : [1])]),
+    );
+    wrong
+      .set("scale", zeros([1]))
+      .set("count", zeros([]))
+      .set("first.0.bias", zeros([3]))
+      .set("head.weight", zeros([1]));
+    wrong.delete("first.0.weight");
+    assert.throws(
+      () => pair.loadStateDict(wrong),
+      (error: unknown) => {
+        assert.ok(error instanceof StateDictError);
+        assert.deepEqual(error.missing, ["first.0.weight"]);
+        assert.deepEqual(error.unexpected, ["head.weight"]);
+        assert.deepEqual(error.misshapen, ["second.weight (expected [1, 3], received [2, 3])"]);
+        assert.match(error.message, /missing: first\.0\.weight/);
+        return true;
+      },
+    );
+    for (const [name, tensor] of pair.stateDict()) expectClose(tensor, before.get(name) ?? tensor, 0, name);
+    const found = pair.loadStateDict(wrong, { strict: false });
+    assert.deepEqual(found, {
+      missing: ["first.0.weight"],
+      unexpected: ["head.weight"],
+      misshapen: ["second.weight"],
+    });
+    assert.deepEqual(pair.scale.toArray(), [0]);
+  },
+);
 
 scopedTest("a state dict from before num_batches_tracked still loads strictly, as in PyTorch", () => {
   using norm = new BatchNorm2d(2);
@@ -170,22 +189,28 @@ scopedTest("to() converts floating values only, lays out kernels only, and keeps
   assert.ok(parameters.every(({ grad }) => grad === null));
 });
 
-scopedTest("a frozen module in evaluation mode does not change by a bit while a head is trained on it", () => {
-  using trunk = new Sequential(new Conv2d(1, 2, 3), new BatchNorm2d(2)).eval().requiresGrad_(false);
-  const before = copyOf(trunk.stateDict());
-  using head = new Linear(8, 1);
-  head
-    .forward(trunk.forward(rand([2, 1, 4, 4])).flatten(1))
-    .sum()
-    .backward();
-  for (const [name, tensor] of trunk.stateDict()) expectClose(tensor, before.get(name) ?? tensor, 0, name);
-  assert.ok(trunk.parameters().every(({ grad }) => grad === null));
-  assert.ok(head.weight.grad !== null);
-});
+scopedTest(
+  "a frozen module in evaluation mode does not change by a bit while a head is trained on it",
+  () => {
+    using trunk = new Sequential(new Conv2d(1, 2, 3), new BatchNorm2d(2)).eval().requiresGrad_(false);
+    const before = copyOf(trunk.stateDict());
+    using head = new Linear(8, 1);
+    head
+      .forward(trunk.forward(rand([2, 1, 4, 4])).flatten(1))
+      .sum()
+      .backward();
+    for (const [name, tensor] of trunk.stateDict()) expectClose(tensor, before.get(name) ?? tensor, 0, name);
+    assert.ok(trunk.parameters().every(({ grad }) => grad === null));
+    assert.ok(head.weight.grad !== null);
+  },
+);
 
 scopedTest("wrong layer arguments are named", () => {
   using norm = new BatchNorm2d(2);
-  assert.throws(() => norm.forward(rand([2, 2])), /BatchNorm2d: x: expected 4 dimensions, received shape \[2, 2\]/);
+  assert.throws(
+    () => norm.forward(rand([2, 2])),
+    /BatchNorm2d: x: expected 4 dimensions, received shape \[2, 2\]/,
+  );
   assert.throws(() => new Dropout(1.5), /p: expected a probability/);
   assert.throws(() => new Conv2d(3, 4, 3, { groups: 2 }), /groups: expected a divisor/);
   assert.throws(() => new Conv2d(3, 4, [3]), /kernelSize: expected 2 sizes/);

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { fromTypedArray, functional, getNumThreads, scope, setNumThreads, type DType } from "../../src/index.js";
+import {
+  fromTypedArray,
+  functional,
+  getNumThreads,
+  scope,
+  setNumThreads,
+  type DType,
+} from "../../src/index.js";
 import { Adam } from "../../src/optim/index.js";
 import { leakTest, loadFixture, scopedTest } from "../support.js";
 import { fill, ResNet18, scatter } from "./resnet18.js";
@@ -24,9 +31,13 @@ function losses(dtype: DType, steps: number): number[] {
   fill(model);
   using optimizer = new Adam(model.parameters(), { learningRate: rate });
   const train = (step: number) => {
-    const x_NCHW = fromTypedArray(scatter(batch * 3 * size * size, 1000 + (step % 4)), [batch, 3, size, size], {
-      dtype,
-    });
+    const x_NCHW = fromTypedArray(
+      scatter(batch * 3 * size * size, 1000 + (step % 4)),
+      [batch, 3, size, size],
+      {
+        dtype,
+      },
+    );
     const target_N = fromTypedArray(
       BigInt64Array.from({ length: batch }, (_, i) => BigInt((i * 3 + (step % 4)) % classes)),
     );

@@ -74,7 +74,12 @@ function valuesOf(c: Case): Values {
     randn(shape).mul(scale).to({ dtype: "bfloat16" }).to({ dtype: "float32" });
   const taps = c.weight.slice(1).reduce((a, b) => a * b, 1);
   const outputs = c.weight[0] ?? 0;
-  return { x: exact(c.x), weight: exact(c.weight, taps ** -0.5), bias: c.bias ? exact([outputs]) : null, dy: null };
+  return {
+    x: exact(c.x),
+    weight: exact(c.weight, taps ** -0.5),
+    bias: c.bias ? exact([outputs]) : null,
+    dy: null,
+  };
 }
 
 type Layout = "contiguous" | "last";
@@ -214,7 +219,9 @@ scopedTest("only what is asked for has a gradient", () => {
       if (own !== null && wanted !== null) assert.ok(same(own, wanted));
     }
   }
-  const silent = torch.noGrad(() => withKernels("tiles", () => conv2d(narrow(values.x), narrow(values.weight), null)));
+  const silent = torch.noGrad(() =>
+    withKernels("tiles", () => conv2d(narrow(values.x), narrow(values.weight), null)),
+  );
   assert.equal(silent.requiresGrad, false);
 });
 

@@ -55,12 +55,21 @@ const cases: OpCase[] = [
   { ops: "remainder", body: (x) => x.sub(5).remainder(3), dtypes: ["int64", "int64"] },
   { ops: "eq ne lt", body: (x, y) => [x.eq(y), x.ne(1), x.lt(0.5)], dtypes: ["int64", "bool"] },
   { ops: "le gt ge", body: (x, y) => [x.le(y), x.gt(0), x.ge(y)] },
-  { ops: "maximum minimum clamp", body: (x, y) => [x.maximum(y).minimum(y.mul(2)).clamp(-0.5), x.clamp(-1, 0.5)] },
+  {
+    ops: "maximum minimum clamp",
+    body: (x, y) => [x.maximum(y).minimum(y.mul(2)).clamp(-0.5), x.clamp(-1, 0.5)],
+  },
   { ops: "clamp", body: (x) => x.clamp(0, x.size(1) - 1), dtypes: ["int64", "int64"] },
   { ops: "neg abs exp log", body: (x) => x.neg().abs().add(0.1).log().exp() },
   { ops: "sqrt rsqrt square reciprocal", body: (x) => x.square().add(1).sqrt().rsqrt().reciprocal() },
-  { ops: "floor ceil round sign", body: (x) => [x.mul(3).floor(), x.mul(3).ceil(), x.mul(3).round(), x.sign()] },
-  { ops: "sin cos erf tanh sigmoid relu", body: (x) => x.sin().add(x.cos()).erf().tanh().sigmoid().sub(0.5).relu() },
+  {
+    ops: "floor ceil round sign",
+    body: (x) => [x.mul(3).floor(), x.mul(3).ceil(), x.mul(3).round(), x.sign()],
+  },
+  {
+    ops: "sin cos erf tanh sigmoid relu",
+    body: (x) => x.sin().add(x.cos()).erf().tanh().sigmoid().sub(0.5).relu(),
+  },
   { ops: "gelu", body: (x) => [x.gelu(), x.gelu("tanh")] },
   { ops: "silu softplus leakyRelu", body: (x) => [F.silu(x), F.softplus(x.mul(5)), F.leakyRelu(x, 0.2)] },
   { ops: "softmax logSoftmax", body: (x) => [x.softmax(1), x.logSoftmax(-1)] },
@@ -72,16 +81,26 @@ const cases: OpCase[] = [
     dtypes: ["bool", "bool"],
   },
   { ops: "maskedFill where", body: (x, y) => where(y.gt(0), x.maskedFill(y.lt(-0.5), -Infinity), y) },
-  { ops: "toDtype", body: (x) => x.mul(9).to({ dtype: "int32" }).to({ dtype: "float64" }).to({ dtype: "float32" }) },
+  {
+    ops: "toDtype",
+    body: (x) => x.mul(9).to({ dtype: "int32" }).to({ dtype: "float64" }).to({ dtype: "float32" }),
+  },
   {
     ops: "alias detach clone contiguous toMemoryFormat toDevice",
     body: (x) =>
-      x.alias().detach().clone().transpose(0, 1).contiguous().to({ device: "cpu", memoryFormat: "contiguous" }),
+      x
+        .alias()
+        .detach()
+        .clone()
+        .transpose(0, 1)
+        .contiguous()
+        .to({ device: "cpu", memoryFormat: "contiguous" }),
   },
   { ops: "dropout featureDropout", body: (x) => F.featureDropout(F.dropout(x, 0.5, false), 0.5, false) },
   {
     ops: "binaryCrossEntropyWithLogits",
-    body: (x, y) => F.binaryCrossEntropyWithLogits(x.mul(20), y.gt(0).to({ dtype: "float32" }), { reduction: "none" }),
+    body: (x, y) =>
+      F.binaryCrossEntropyWithLogits(x.mul(20), y.gt(0).to({ dtype: "float32" }), { reduction: "none" }),
   },
   {
     ops: "view reshape flatten",
@@ -114,7 +133,13 @@ const cases: OpCase[] = [
   { ops: "tril triu", body: (x) => x.tril(1).add(x.triu(-1)) },
   {
     ops: "narrow slice select",
-    body: (x) => [x.narrow(2, 1, 3), x.slice(1, 0, undefined, 2), x.slice(2, 1, -1), x.select(1, 0), x.select(2, -1)],
+    body: (x) => [
+      x.narrow(2, 1, 3),
+      x.slice(1, 0, undefined, 2),
+      x.slice(2, 1, -1),
+      x.select(1, 0),
+      x.select(2, -1),
+    ],
   },
   { ops: "narrow", body: (x) => cat([x, x, x], 1).narrow(1, 1, x.size(1)) },
   {
@@ -167,7 +192,8 @@ const cases: OpCase[] = [
   { ops: "matmul bmm", body: (x, y) => [x.matmul(y.transpose(1, 2)), x.bmm(y.transpose(1, 2))] },
   {
     ops: "conv1d",
-    body: (x) => F.conv1d(x.transpose(1, 2), parameter("kernel1", [4, 3, 3]), null, { padding: 1, groups: 2 }),
+    body: (x) =>
+      F.conv1d(x.transpose(1, 2), parameter("kernel1", [4, 3, 3]), null, { padding: 1, groups: 2 }),
   },
   {
     ops: "conv2d batchNorm maxPool2d",
@@ -193,7 +219,8 @@ const cases: OpCase[] = [
   {
     ops: "conv3d maxPool3d",
     x: volume,
-    body: (x) => F.maxPool3d(F.conv3d(x, parameter("kernel3", [3, 2, 3, 1, 3]), null, { padding: [1, 0, 1] }), 2),
+    body: (x) =>
+      F.maxPool3d(F.conv3d(x, parameter("kernel3", [3, 2, 3, 1, 3]), null, { padding: [1, 0, 1] }), 2),
   },
   { ops: "maxPool1d", body: (x) => F.maxPool1d(x, 3, { stride: 1, padding: 1 }) },
   {
@@ -258,7 +285,11 @@ const cases: OpCase[] = [
           ["bh", [12]],
         ].map(([name, shape]) => parameter(`${name as string}${side}`, shape as number[])),
       );
-      const two = F.gru(x, zeros([2, x.size(0), 4]), cells, { layers: 1, training: false, bidirectional: true });
+      const two = F.gru(x, zeros([2, x.size(0), 4]), cells, {
+        layers: 1,
+        training: false,
+        bidirectional: true,
+      });
       const one = F.gru(x, ones([1, x.size(0), 4]), cells.slice(0, 4), {
         layers: 1,
         training: false,
@@ -287,7 +318,11 @@ const cases: OpCase[] = [
   },
 ];
 
-const of = (name: string, shape: (number | string)[] = ["B", "S", 6], dtype: DType = "float32"): ProgramInput => ({
+const of = (
+  name: string,
+  shape: (number | string)[] = ["B", "S", 6],
+  dtype: DType = "float32",
+): ProgramInput => ({
   name,
   shape,
   dtype,
@@ -309,7 +344,11 @@ for (const { ops, body, x, y, dtypes = floats, tolerance = 2e-5 } of cases)
     body(valuesOf(inputs[0]!, { B: 2, S: 3 }), valuesOf(inputs[1]!, { B: 2, S: 3 }));
     const named = (found: Tensor | Tensor[]) =>
       Object.fromEntries([found].flat().map((tensor, k) => [`out${k}`, tensor]));
-    const program = recordProgram({ inputs, parameters, run: (given) => named(body(given["x"]!, given["y"]!)) });
+    const program = recordProgram({
+      inputs,
+      parameters,
+      run: (given) => named(body(given["x"]!, given["y"]!)),
+    });
     const outputs = [...program.outputs.keys()].map((name) => ({ name }));
     await using runtime = await Runtime.open(onnxModel([program], { name: "op", outputs }).parts);
     for (const sizes of [
@@ -319,7 +358,9 @@ for (const { ops, body, x, y, dtypes = floats, tolerance = 2e-5 } of cases)
     ]) {
       const given = { x: valuesOf(inputs[0]!, sizes), y: valuesOf(inputs[1]!, sizes) };
       const wanted = named(body(given.x, given.y));
-      const used = Object.fromEntries(Object.entries(given).filter(([name]) => runtime.inputNames.includes(name)));
+      const used = Object.fromEntries(
+        Object.entries(given).filter(([name]) => runtime.inputNames.includes(name)),
+      );
       const found = await runtime.run(used);
       for (const [name, tensor] of Object.entries(wanted)) {
         assert.equal(found[name]!.dtype, tensor.dtype, `${name}: dtype`);

@@ -47,7 +47,10 @@ leakTest("what the values decide, and what another size would change, is refused
 leakTest("modules in training mode are refused with what to do", () => {
   using drop = new Sequential(new Linear(8, 8), new BatchNorm1d(8));
   const parameters = new Map([...drop.namedParameters(), ...drop.namedBuffers()]);
-  assert.throws(() => record((x) => drop.forward(x.select(1, 0)), parameters), /^OnnxError: (batchNorm|add_): /);
+  assert.throws(
+    () => record((x) => drop.forward(x.select(1, 0)), parameters),
+    /^OnnxError: (batchNorm|add_): /,
+  );
   refused((x) => F.dropout(x, 0.5, true), /^dropout: is on; put the module into evaluation mode first/);
 });
 
@@ -131,6 +134,8 @@ test("a transformer of two layers at a length that was not recorded; in half pre
 
 test("a wrong size is an error of the runtime that names the input", async () => {
   const program = record((x) => x.sum(1));
-  await using runtime = await Runtime.open(onnxModel([program], { name: "sum", outputs: [{ name: "y" }] }).parts);
+  await using runtime = await Runtime.open(
+    onnxModel([program], { name: "sum", outputs: [{ name: "y" }] }).parts,
+  );
   await assert.rejects(runtime.run({ x: ones([2, 3, 9]) }), /invalid dimensions for input: x/i);
 });

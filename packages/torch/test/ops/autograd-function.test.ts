@@ -58,37 +58,43 @@ scopedTest("gradients of gradients: backward is recorded where createGraph asks 
   }
 });
 
-scopedTest("several inputs and outputs; null where there is no gradient; needsInputGrad says who wants one", () => {
-  const asked: (readonly boolean[])[] = [];
-  const given: (number[] | null)[] = [];
-  const sumAndProduct = autogradFunction<Tensor[]>({
-    name: "sumAndProduct",
-    forward: (context, a, b) => {
-      context.saveForBackward(a, b);
-      return [a.add(b), a.mul(b)];
-    },
-    backward: ({ saved: [a, b], needsInputGrad }, ofSum, ofProduct) => {
-      asked.push(needsInputGrad);
-      given.push(ofSum?.toArray() ?? null, ofProduct?.toArray() ?? null);
-      assert.ok(a !== undefined);
-      return [needsInputGrad[0] === true ? ofProduct!.mul(b!) : null, null];
-    },
-  });
-  const [a, b] = [tensor([2, 3]).requiresGrad_(), tensor([5, 7])];
-  const [, product] = sumAndProduct(a, b);
-  product!.sum().backward();
-  assert.deepEqual(gradientOf(a), [5, 7]);
-  assert.equal(b.grad, null);
-  assert.deepEqual(asked, [[true, false]]);
-  assert.deepEqual(given, [null, [1, 1]]); // nothing used the sum
-});
+scopedTest(
+  "several inputs and outputs; null where there is no gradient; needsInputGrad says who wants one",
+  () => {
+    const asked: (readonly boolean[])[] = [];
+    const given: (number[] | null)[] = [];
+    const sumAndProduct = autogradFunction<Tensor[]>({
+      name: "sumAndProduct",
+      forward: (context, a, b) => {
+        context.saveForBackward(a, b);
+        return [a.add(b), a.mul(b)];
+      },
+      backward: ({ saved: [a, b], needsInputGrad }, ofSum, ofProduct) => {
+        asked.push(needsInputGrad);
+        given.push(ofSum?.toArray() ?? null, ofProduct?.toArray() ?? null);
+        assert.ok(a !== undefined);
+        return [needsInputGrad[0] === true ? ofProduct!.mul(b!) : null, null];
+      },
+    });
+    const [a, b] = [tensor([2, 3]).requiresGrad_(), tensor([5, 7])];
+    const [, product] = sumAndProduct(a, b);
+    product!.sum().backward();
+    assert.deepEqual(gradientOf(a), [5, 7]);
+    assert.equal(b.grad, null);
+    assert.deepEqual(asked, [[true, false]]);
+    assert.deepEqual(given, [null, [1, 1]]); // nothing used the sum
+  },
+);
 
-scopedTest("without a graph it is forward alone: under noGrad, and where no input requires a gradient", () => {
-  const x = tensor([3]).requiresGrad_();
-  assert.equal(noGrad(() => square(x)).requiresGrad, false);
-  assert.equal(square(tensor([3])).requiresGrad, false);
-  assert.equal(square(x).requiresGrad, true);
-});
+scopedTest(
+  "without a graph it is forward alone: under noGrad, and where no input requires a gradient",
+  () => {
+    const x = tensor([3]).requiresGrad_();
+    assert.equal(noGrad(() => square(x)).requiresGrad, false);
+    assert.equal(square(tensor([3])).requiresGrad, false);
+    assert.equal(square(x).requiresGrad, true);
+  },
+);
 
 leakTest("what was saved is freed with the graph, after a thousand passes too", () => {
   const count = liveTensors();
@@ -109,34 +115,41 @@ scopedTest("a graph runs backwards once, or as often as it was kept", () => {
   assert.throws(() => y.backward(), TorchError);
 });
 
-leakTest("what backward throws is what its caller catches, whatever it is, and the next pass is whole", () => {
-  scope(() => {
-    const own = new RangeError("my own");
-    const throwing = (thrown: unknown) =>
-      autogradFunction({
-        name: "throwing",
-        forward: (_context, x) => x.mul(1),
-        backward: () => {
-          throw thrown;
-        },
-      });
-    const x = tensor([1]).requiresGrad_();
-    assert.throws(
-      () => throwing(own)(x).backward(),
-      (error) => error === own,
-    );
-    assert.throws(
-      () => throwing("text")(x).backward(),
-      (error) => error === "text",
-    );
-    square(x).backward();
-    assert.deepEqual(gradientOf(x), [2]);
-  });
-});
+leakTest(
+  "what backward throws is what its caller catches, whatever it is, and the next pass is whole",
+  () => {
+    scope(() => {
+      const own = new RangeError("my own");
+      const throwing = (thrown: unknown) =>
+        autogradFunction({
+          name: "throwing",
+          forward: (_context, x) => x.mul(1),
+          backward: () => {
+            throw thrown;
+          },
+        });
+      const x = tensor([1]).requiresGrad_();
+      assert.throws(
+        () => throwing(own)(x).backward(),
+        (error) => error === own,
+      );
+      assert.throws(
+        () => throwing("text")(x).backward(),
+        (error) => error === "text",
+      );
+      square(x).backward();
+      assert.deepEqual(gradientOf(x), [2]);
+    });
+  },
+);
 
 scopedTest("wrong gradients are refused by name: their count, their shape", () => {
   const returning = (gradients: (x: Tensor) => Tensor[]) =>
-    autogradFunction({ name: "returning", forward: (_context, x) => x.mul(1), backward: (_c, g) => gradients(g!) });
+    autogradFunction({
+      name: "returning",
+      forward: (_context, x) => x.mul(1),
+      backward: (_c, g) => gradients(g!),
+    });
   const x = tensor([1, 2]).requiresGrad_();
   assert.throws(
     () =>

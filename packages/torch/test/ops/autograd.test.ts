@@ -35,7 +35,9 @@ leakTest("autocast: nests, can be switched off inside, and is restored after a t
     const dtype = () => x.matmul(x).dtype;
     autocast({}, () => {
       assert.equal(dtype(), "bfloat16");
-      autocast({ enabled: false }, () => assert.deepEqual([dtype(), isAutocastEnabled()], ["float32", false]));
+      autocast({ enabled: false }, () =>
+        assert.deepEqual([dtype(), isAutocastEnabled()], ["float32", false]),
+      );
       assert.throws(() => autocast({ enabled: false }, () => assert.fail("inside")), /inside/);
       assert.deepEqual([dtype(), isAutocastEnabled()], ["bfloat16", true]);
     });
@@ -108,7 +110,10 @@ leakTest("setData: a leaf takes over dtype, layout and values, and stays the sam
   scope(() => {
     const x = torch.ones([1, 2, 2, 2]).requiresGrad_();
     x.setData(torch.full([1, 2, 2, 2], 3, { dtype: "float64" }).to({ memoryFormat: "channels_last" }));
-    assert.deepEqual([x.dtype, x.memoryFormat, x.requiresGrad, x.isLeaf], ["float64", "channels_last", true, true]);
+    assert.deepEqual(
+      [x.dtype, x.memoryFormat, x.requiresGrad, x.isLeaf],
+      ["float64", "channels_last", true, true],
+    );
     x.square().sum().backward();
     assert.deepEqual([x.grad?.dtype, x.grad?.toArray()[0]], ["float64", 6]);
   });

@@ -113,7 +113,8 @@ function checkCase(test: OpCase, watch: Watch): void {
   wanted.forEach(({ tensor }, k) => {
     const expected = test.gradients[k] ?? null;
     const { grad } = tensor;
-    if (expected === null) assert.ok(grad === null || grad.norm().item() === 0, `gradient ${k}: none in PyTorch`);
+    if (expected === null)
+      assert.ok(grad === null || grad.norm().item() === 0, `gradient ${k}: none in PyTorch`);
     else {
       assert.ok(grad !== null, `gradient ${k}: missing`);
       expectClose(grad, expected, expected.dtype === "float32" ? 1e-6 : 1e-10, `gradient ${k}`);

@@ -78,11 +78,17 @@ leakTest("facts: shape, stride, dim, numel, size, device, item, toArray", () => 
     assert.throws(() => x.size(3), ArgumentError);
     assert.throws(() => x.item(), ArgumentError);
     const turned = x.permute(2, 0, 1);
-    assert.deepEqual([turned.stride, turned.isContiguous, turned.memoryFormat], [[1, 12, 4], false, "strided"]);
+    assert.deepEqual(
+      [turned.stride, turned.isContiguous, turned.memoryFormat],
+      [[1, 12, 4], false, "strided"],
+    );
     assert.deepEqual(turned.toArray().slice(0, 6), [0, 4, 8, 12, 16, 20]);
     assert.equal(x.select(0, 1).select(0, 2).select(0, 3).item(), 23);
     assert.deepEqual([torch.zeros([]).dim, torch.zeros([]).numel, torch.zeros([0, 3]).numel], [0, 1, 0]);
-    assert.deepEqual([torch.empty([2, 2]).shape, torch.empty([2], { dtype: "int16" }).dtype], [[2, 2], "int16"]);
+    assert.deepEqual(
+      [torch.empty([2, 2]).shape, torch.empty([2], { dtype: "int16" }).dtype],
+      [[2, 2], "int16"],
+    );
   });
 });
 
@@ -105,7 +111,12 @@ leakTest("views share memory, copies do not", () => {
     x.add_(1);
     assert.equal(x.expand(4, 2, 3).sum().item(), 24);
     x.zero_();
-    for (const copy of [x.clone(), x.repeat(1, 1), x.contiguous("contiguous").clone(), x.to({ dtype: "float64" })]) {
+    for (const copy of [
+      x.clone(),
+      x.repeat(1, 1),
+      x.contiguous("contiguous").clone(),
+      x.to({ dtype: "float64" }),
+    ]) {
       copy.add_(1);
       assert.equal(x.sum().item(), 0);
     }
@@ -138,7 +149,12 @@ leakTest("autocast: dtypes and values equal PyTorch's bfloat16 (fixtures/dtypes/
       );
       return fromTypedArray(data, shape);
     };
-    const [x, w, image, kernel] = [values([4, 8]), values([8, 3], 2), values([1, 2, 6, 6]), values([3, 2, 3, 3], 1)];
+    const [x, w, image, kernel] = [
+      values([4, 8]),
+      values([8, 3], 2),
+      values([1, 2, 6, 6]),
+      values([3, 2, 3, 3], 1),
+    ];
     const results = torch.autocast({}, () => ({
       matmul: x.matmul(w),
       linear: linear(x, w.transpose(0, 1)),
@@ -146,7 +162,10 @@ leakTest("autocast: dtypes and values equal PyTorch's bfloat16 (fixtures/dtypes/
       softmax: x.matmul(w).softmax(1),
       mean: x.matmul(w).mean([0, 1]),
       relu: x.matmul(w).relu(),
-      crossEntropy: crossEntropy(x.matmul(w).to({ dtype: "float32" }), torch.tensor([0, 1, 2, 0], { dtype: "int64" })),
+      crossEntropy: crossEntropy(
+        x.matmul(w).to({ dtype: "float32" }),
+        torch.tensor([0, 1, 2, 0], { dtype: "int64" }),
+      ),
     }));
     for (const [name, result] of Object.entries(results)) {
       const expected = fixture.autocast[name];

@@ -17,7 +17,15 @@ const withoutGradient = new Set(
 );
 /** Addon functions and Tensor methods that are no ops, and the test file that holds each to account. */
 const elsewhere: Record<string, string[]> = {
-  "memory/dispose.test.ts": ["dispose", "isAlive", "keep", "isDisposed", "watch", "liveBytes", "describeLive"],
+  "memory/dispose.test.ts": [
+    "dispose",
+    "isAlive",
+    "keep",
+    "isDisposed",
+    "watch",
+    "liveBytes",
+    "describeLive",
+  ],
   "print.test.ts": ["toString"],
   "memory/scope.test.ts": ["beginScope", "endScope", "scopeDepth", "liveTensors"],
   "memory/errors.test.ts": ["setErrorClasses", "setMemoryProbe"],
@@ -52,7 +60,12 @@ const elsewhere: Record<string, string[]> = {
     ],
     ...["setData", "enterAutocast", "leaveAutocast", "isAutocastEnabled", "requiresGrad_"],
   ],
-  "ops/autograd-function.test.ts": ["autogradFunction", "setFunctionCaller", "takeReleasedFunctions", "attachFunction"],
+  "ops/autograd-function.test.ts": [
+    "autogradFunction",
+    "setFunctionCaller",
+    "takeReleasedFunctions",
+    "attachFunction",
+  ],
   "ops/random.test.ts": ["getGeneratorState", "setGeneratorState"],
   "native/library.test.ts": [
     "version",

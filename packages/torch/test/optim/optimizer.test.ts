@@ -25,7 +25,13 @@ interface Fixture {
   y: TensorJson;
   start: Saved;
   runs: Record<string, { losses: number[]; states: Saved[] }>;
-  clips: { most: number; norm: number; gradients: TensorJson[]; clipped: TensorJson[]; clippedValues: TensorJson[] }[];
+  clips: {
+    most: number;
+    norm: number;
+    gradients: TensorJson[];
+    clipped: TensorJson[];
+    clippedValues: TensorJson[];
+  }[];
 }
 const fixture = loadFixture<Fixture>("optim/trajectories");
 const TOLERANCE = 1e-10;
@@ -33,7 +39,8 @@ const TOLERANCE = 1e-10;
 const all = ({ weight, bias, late }: Weights) => [weight, bias, late];
 const makers: Record<string, (weights: Weights) => Optimizer> = {
   Adam: (w) => new Adam(all(w), { learningRate: 0.03 }),
-  "Adam, options": (w) => new Adam(all(w), { learningRate: 0.02, betas: [0.8, 0.95], eps: 1e-6, weightDecay: 0.1 }),
+  "Adam, options": (w) =>
+    new Adam(all(w), { learningRate: 0.02, betas: [0.8, 0.95], eps: 1e-6, weightDecay: 0.1 }),
   AdamW: (w) => new AdamW(all(w), { learningRate: 0.03 }),
   "AdamW, decay 0.2": (w) => new AdamW(all(w), { learningRate: 0.03, weightDecay: 0.2 }),
   SGD: (w) => new SGD(all(w), { learningRate: 0.05 }),
@@ -48,11 +55,16 @@ const makers: Record<string, (weights: Weights) => Optimizer> = {
     }),
   "Adam, rate of each step": (w) => new Adam(all(w), { learningRate: 0.03 }),
 };
-const rateOf = (name: string, step: number) => (name === "Adam, rate of each step" ? 0.05 / (1 + step) : undefined);
+const rateOf = (name: string, step: number) =>
+  name === "Adam, rate of each step" ? 0.05 / (1 + step) : undefined;
 
 function start(): Weights {
   const made = (json: TensorJson) => new Parameter(toTensor(json));
-  return { weight: made(fixture.start.weight), bias: made(fixture.start.bias), late: made(fixture.start.late) };
+  return {
+    weight: made(fixture.start.weight),
+    bias: made(fixture.start.bias),
+    late: made(fixture.start.late),
+  };
 }
 
 /** `late` takes part in every third step only: then the others are steps ahead of it. */
@@ -158,27 +170,30 @@ scopedTest("a state of another model is refused with each problem named, and not
   disposeAll(all(weights));
 });
 
-leakTest("state keeps the layout of channels_last parameters, and its tensors outlive scopes until dispose()", () => {
-  const weights = start();
-  const kernel = new Parameter(
-    toTensor({ dtype: "float32", shape: [2, 3, 2, 2], data: Array.from({ length: 24 }, (_, i) => i / 24) }),
-  );
-  scope(() => kernel.setData(kernel.to({ memoryFormat: "channels_last" })));
-  const before = liveTensors();
-  const optimizer = new AdamW([kernel]);
-  scope(() => {
-    kernel.square().sum().backward();
-    optimizer.step();
-  });
-  assert.equal(liveTensors(), before + 2);
-  scope(() => {
-    const formats = [...optimizer.stateDict().tensors.values()].map(({ memoryFormat }) => memoryFormat);
-    assert.deepEqual(formats, ["channels_last", "channels_last"]);
-  });
-  optimizer.dispose();
-  assert.equal(liveTensors(), before);
-  disposeAll([kernel, ...all(weights)]);
-});
+leakTest(
+  "state keeps the layout of channels_last parameters, and its tensors outlive scopes until dispose()",
+  () => {
+    const weights = start();
+    const kernel = new Parameter(
+      toTensor({ dtype: "float32", shape: [2, 3, 2, 2], data: Array.from({ length: 24 }, (_, i) => i / 24) }),
+    );
+    scope(() => kernel.setData(kernel.to({ memoryFormat: "channels_last" })));
+    const before = liveTensors();
+    const optimizer = new AdamW([kernel]);
+    scope(() => {
+      kernel.square().sum().backward();
+      optimizer.step();
+    });
+    assert.equal(liveTensors(), before + 2);
+    scope(() => {
+      const formats = [...optimizer.stateDict().tensors.values()].map(({ memoryFormat }) => memoryFormat);
+      assert.deepEqual(formats, ["channels_last", "channels_last"]);
+    });
+    optimizer.dispose();
+    assert.equal(liveTensors(), before);
+    disposeAll([kernel, ...all(weights)]);
+  },
+);
 
 leakTest("wrong options are named", () => {
   const weights = start();
@@ -204,10 +219,13 @@ for (const { most, norm, gradients, clipped, clippedValues } of fixture.clips) {
       const parameters = gradients.map((json) => toTensor(json));
       const setGradients = () =>
         parameters.forEach(
-          (parameter, k) => (parameter.grad = toTensor(gradients[k] ?? { dtype: "float64", shape: [], data: [] })),
+          (parameter, k) =>
+            (parameter.grad = toTensor(gradients[k] ?? { dtype: "float64", shape: [], data: [] })),
         );
       const expectGradients = (expected: TensorJson[]) =>
-        expected.forEach((json, k) => expectClose(parameters[k]?.grad ?? toTensor(json, "int64"), json, 1e-14));
+        expected.forEach((json, k) =>
+          expectClose(parameters[k]?.grad ?? toTensor(json, "int64"), json, 1e-14),
+        );
       setGradients();
       assert.ok(Math.abs(clipGradNorm(parameters, null) - norm) < 1e-12 * norm, "null measures");
       expectGradients(gradients);

@@ -22,7 +22,12 @@ const fixture = loadFixture<Fixture>("optim/schedules");
 const timed: Record<string, Schedule> = {
   StepLR: new StepSchedule({ learningRate: 0.1, size: 7, gamma: 0.5 }),
   CosineAnnealingLR: new CosineSchedule({ learningRate: 0.1, total: 50 }),
-  "LinearLR then CosineAnnealingLR": new CosineSchedule({ learningRate: 0.2, total: 50, warmup: 5, minimum: 0.001 }),
+  "LinearLR then CosineAnnealingLR": new CosineSchedule({
+    learningRate: 0.2,
+    total: 50,
+    warmup: 5,
+    minimum: 0.001,
+  }),
   OneCycleLR: new OneCycleSchedule({ learningRate: 0.1, total: 50 }),
   "OneCycleLR, options": new OneCycleSchedule({
     learningRate: 0.1,
@@ -42,14 +47,22 @@ const plateau: Record<string, PlateauOptions> = {
     cooldown: 3,
     minimum: 0.002,
   },
-  "ReduceLROnPlateau, large threshold, no patience": { learningRate: 1, factor: 0.5, patience: 0, threshold: 0.2 },
+  "ReduceLROnPlateau, large threshold, no patience": {
+    learningRate: 1,
+    factor: 0.5,
+    patience: 0,
+    threshold: 0.2,
+  },
 };
 
 function expectRates(found: number[], expected: number[]): void {
   assert.equal(found.length, expected.length);
   found.forEach((rate, t) => {
     const wanted = expected[t] ?? NaN;
-    assert.ok(Math.abs(rate - wanted) <= 1e-10 * wanted + 1e-16, `t = ${t}: expected ${wanted}, received ${rate}`);
+    assert.ok(
+      Math.abs(rate - wanted) <= 1e-10 * wanted + 1e-16,
+      `t = ${t}: expected ${wanted}, received ${rate}`,
+    );
   });
 }
 

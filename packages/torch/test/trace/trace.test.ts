@@ -89,7 +89,11 @@ const calls: Record<string, () => Tensor | Tensor[]> = {
       zeros([2, 5]).maskedFill(ones([2, 1], { dtype: "bool" }), 1),
     ];
   },
-  "dropout: on, off, and of nothing": () => [F.dropout(x(), 0.5), F.dropout(x(), 0.5, false), F.featureDropout(x(), 0)],
+  "dropout: on, off, and of nothing": () => [
+    F.dropout(x(), 0.5),
+    F.dropout(x(), 0.5, false),
+    F.featureDropout(x(), 0),
+  ],
   casts: () => [x().to({ dtype: "float64" }), x().to({ dtype: "float32" }), x().to({ dtype: "bfloat16" })],
   matmul: () => [
     zeros([2, 1, 3, 4]).matmul(zeros([5, 4, 6])),
@@ -176,7 +180,10 @@ leakTest("a trace may be larger than any memory, and leaves nothing behind", () 
 
 leakTest("values, tensors from outside, tensors taken out, and ops without a rule are refused", () => {
   const outside = tensor([1, 2]);
-  assert.throws(() => traceShapes(() => zeros([2]).toArray()), { name: "ArgumentError", message: /no values/ });
+  assert.throws(() => traceShapes(() => zeros([2]).toArray()), {
+    name: "ArgumentError",
+    message: /no values/,
+  });
   assert.throws(() => traceShapes(() => outside.add(1)), {
     name: "ArgumentError",
     message: /created within the trace/,

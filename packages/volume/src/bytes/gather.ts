@@ -31,7 +31,11 @@ export function refuseTooLarge({ file, format, bytes, what }: Announced, options
 }
 
 /** Checks that a file of this size can hold what its header declares, before any memory is allocated for it. */
-export function refuseImpossible({ file, format, bytes }: Announced, skip: number, compressedBytes: number): void {
+export function refuseImpossible(
+  { file, format, bytes }: Announced,
+  skip: number,
+  compressedBytes: number,
+): void {
   const most = compressedBytes * MAX_DEFLATE_RATIO;
   if (skip + bytes <= most) return;
   const problem = `its header declares ${bytes} bytes of voxels, ${compressedBytes} compressed bytes hold at most ${most}`;

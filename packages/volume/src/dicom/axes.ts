@@ -17,7 +17,9 @@ const UNIT = 5e-3;
  * normal follows.
  * @returns undefined where the attribute is not two perpendicular unit vectors
  */
-export function orthonormal(orientation: readonly number[]): { x: Triple; y: Triple; normal: Triple } | undefined {
+export function orthonormal(
+  orientation: readonly number[],
+): { x: Triple; y: Triple; normal: Triple } | undefined {
   const [x, y] = [orientation.slice(0, 3) as Triple, orientation.slice(3, 6) as Triple];
   const areUnits = [x, y].every((axis) => Math.abs(Math.hypot(...axis) - 1) <= UNIT);
   if (!areUnits || Math.abs(dot(x, y)) > UNIT) return undefined;

@@ -86,7 +86,8 @@ export class Dataset {
   #value(name: TagName, limit: number): Uint8Array | undefined {
     const place = this.place(name);
     if (place === undefined || place.length === 0) return undefined;
-    if (place.length > limit) throw damaged(this.#walker.file, `expected a text of at most ${limit} bytes in ${name}`);
+    if (place.length > limit)
+      throw damaged(this.#walker.file, `expected a text of at most ${limit} bytes in ${name}`);
     return this.#walker.bytes.subarray(place.offset, place.offset + place.length);
   }
 }

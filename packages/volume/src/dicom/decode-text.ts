@@ -27,7 +27,9 @@ const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
 /** @param characterSet value of SpecificCharacterSet; of several values, the last known one is used */
 export function decodeText(bytes: Uint8Array, characterSet: string): string {
   const terms = characterSet.split("\\").map((term) => term.trim().replace("ISO 2022 IR 6", ""));
-  const label = terms.map((term) => LABELS[term] ?? LABELS[term.replace("ISO 2022 IR", "ISO_IR")]).findLast(Boolean);
+  const label = terms
+    .map((term) => LABELS[term] ?? LABELS[term.replace("ISO 2022 IR", "ISO_IR")])
+    .findLast(Boolean);
   let decoder = decoders.get(label ?? "latin1");
   if (decoder === undefined) {
     decoder = new TextDecoder(label ?? "latin1");

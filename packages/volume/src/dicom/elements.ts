@@ -103,8 +103,10 @@ export class ElementWalker {
       const tag = this.#tag(at, encoding.littleEndian);
       const length = this.uint32(at + 4, encoding.littleEndian);
       if (open && tag === SEQUENCE_END) return items;
-      if (tag !== ITEM) throw damaged(this.file, `expected an item of a sequence at byte ${at}, found ${tagText(tag)}`);
-      if (items.length === most) throw damaged(this.file, `expected at most ${most} items in a sequence, found more`);
+      if (tag !== ITEM)
+        throw damaged(this.file, `expected an item of a sequence at byte ${at}, found ${tagText(tag)}`);
+      if (items.length === most)
+        throw damaged(this.file, `expected at most ${most} items in a sequence, found more`);
       const item = this.#item(at + 8, length, encoding);
       items.push(item);
       at = item.end;

@@ -45,7 +45,13 @@ export function planGrid(stack: SliceStack, series: DicomSeries, options: GridOp
   const analysed = analyseSpacing(along);
   if (analysed.kind !== "regular" && options.allowGaps !== true) throw spacingRefusal(stack, analysed);
   if (analysed.kind === "regular" && degrees === 0) {
-    return { shape: [columns, rows, slices.length], spacing: analysed.spacing, origin, filled: [], regrid: undefined };
+    return {
+      shape: [columns, rows, slices.length],
+      spacing: analysed.spacing,
+      origin,
+      filled: [],
+      regrid: undefined,
+    };
   }
   const { spacing, mixes } =
     analysed.kind === "regular" ? asTheyAre(analysed.spacing, slices.length) : filledIn(stack, analysed);
@@ -57,16 +63,29 @@ export function planGrid(stack: SliceStack, series: DicomSeries, options: GridOp
 }
 
 function asTheyAre(spacing: number, count: number): { spacing: number; mixes: PlaneMix[] } {
-  const mixes = Array.from({ length: count }, (_, i) => ({ lower: i, upper: Math.min(i + 1, count - 1), weight: 0 }));
+  const mixes = Array.from({ length: count }, (_, i) => ({
+    lower: i,
+    upper: Math.min(i + 1, count - 1),
+    weight: 0,
+  }));
   return { spacing, mixes };
 }
 
 /** Interpolates at most as many slices as there are. */
-function filledIn({ seriesUid, slices, along }: SliceStack, analysed: Spacing): { spacing: number; mixes: PlaneMix[] } {
+function filledIn(
+  { seriesUid, slices, along }: SliceStack,
+  analysed: Spacing,
+): { spacing: number; mixes: PlaneMix[] } {
   const planes = Math.round((along.at(-1) as number) / analysed.spacing) + 1;
   if (planes <= 2 * slices.length) return mixesOver(along, analysed);
   const problem = `${planes} slices of ${mm(analysed.spacing)} would be needed to fill its gaps, it has ${slices.length}`;
-  throw refusal(seriesUid, "gap-too-large", slices, problem, "Export the series again; most of it is missing.");
+  throw refusal(
+    seriesUid,
+    "gap-too-large",
+    slices,
+    problem,
+    "Export the series again; most of it is missing.",
+  );
 }
 
 function singleSpacing(seriesUid: string, slice: DicomSlice): number {
@@ -110,6 +129,7 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, analysed: Spac
   );
 }
 
-const placed = (slice: DicomSlice): Message => message`${placeText(slice)}${named(` (${sliceName(slice)})`, "")}`;
+const placed = (slice: DicomSlice): Message =>
+  message`${placeText(slice)}${named(` (${sliceName(slice)})`, "")}`;
 
 const mm = (value: number): string => `${Number(value.toFixed(3))} mm`;

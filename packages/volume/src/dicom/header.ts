@@ -3,7 +3,13 @@ import { acquisitionOf, identityOf, type AcquisitionFacts, type SeriesIdentity }
 import { pixelLayout, slicesOf, type DicomImage, type DicomSlice } from "./image.js";
 import { openDataset } from "./open-dataset.js";
 import type { FileStart } from "./part10.js";
-import { imageReason, objectReason, quantityReason, type SetAsideOptions, type SetAsideReason } from "./set-aside.js";
+import {
+  imageReason,
+  objectReason,
+  quantityReason,
+  type SetAsideOptions,
+  type SetAsideReason,
+} from "./set-aside.js";
 import type { DicomSource } from "./source.js";
 import { syntaxOf } from "./syntaxes.js";
 import { WANTED } from "./tags.js";
@@ -20,7 +26,10 @@ export interface DicomHeader {
  * Reads the header of one file, and no more of the file than that needs.
  * @throws VolumeFormatError damaged
  */
-export async function readHeader(source: DicomSource, options: SetAsideOptions): Promise<DicomHeader | SetAsideReason> {
+export async function readHeader(
+  source: DicomSource,
+  options: SetAsideOptions,
+): Promise<DicomHeader | SetAsideReason> {
   const found = await openDataset(source, WANTED, ({ walker, location, start, fileStart }) => {
     const set = new Dataset(walker, location);
     const header = headerOrReason(set, start, source, options, fileStart);
@@ -59,5 +68,7 @@ function headerOrReason(
   };
   const identity = identityOf(set);
   const slices = slicesOf(image, set);
-  return quantityReason(identity.modality, slices) ?? { identity, acquisition: acquisitionOf(set), image, slices };
+  return (
+    quantityReason(identity.modality, slices) ?? { identity, acquisition: acquisitionOf(set), image, slices }
+  );
 }

@@ -50,7 +50,8 @@ export function identityOf(set: Dataset): SeriesIdentity {
 export function acquisitionOf(set: Dataset): AcquisitionFacts {
   const sets = [set, ...functionalGroups(set)];
   const text = (name: TagName) => sets.map((one) => one.string(name)).find(Boolean) ?? "";
-  const decimal = (name: TagName) => sets.map((one) => one.decimal(name)).find((value) => value !== undefined);
+  const decimal = (name: TagName) =>
+    sets.map((one) => one.decimal(name)).find((value) => value !== undefined);
   return {
     manufacturer: text("Manufacturer"),
     model: text("ManufacturerModelName"),

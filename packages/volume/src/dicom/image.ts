@@ -97,7 +97,10 @@ export function pixelLayout(set: Dataset, file: string): PixelLayout | undefined
   const whole = (name: "Rows" | "Columns" | "BitsAllocated", most: number): number => {
     const value = set.uint16(name) ?? 0;
     if (value > 0 && value <= most) return value;
-    throw damaged(file, `expected ${name} from 1 to ${most}, its header says ${set.has(name) ? value : "nothing"}`);
+    throw damaged(
+      file,
+      `expected ${name} from 1 to ${most}, its header says ${set.has(name) ? value : "nothing"}`,
+    );
   };
   const bitsAllocated = whole("BitsAllocated", 32);
   const bitsStored = set.uint16("BitsStored") ?? bitsAllocated;
@@ -181,8 +184,12 @@ function sliceOf(image: DicomImage, frame: number, sets: Dataset[]): DicomSlice 
     file: image.source.name,
     frame,
     instanceNumber: first((set) => set.integer("InstanceNumber")),
-    acquisitionNumber: first((set) => set.uint16("FrameAcquisitionNumber") ?? set.integer("AcquisitionNumber")),
-    temporalPosition: first((set) => set.uint32("TemporalPositionIndex") ?? set.integer("TemporalPositionIdentifier")),
+    acquisitionNumber: first(
+      (set) => set.uint16("FrameAcquisitionNumber") ?? set.integer("AcquisitionNumber"),
+    ),
+    temporalPosition: first(
+      (set) => set.uint32("TemporalPositionIndex") ?? set.integer("TemporalPositionIdentifier"),
+    ),
     acquisitionTime: first((set) => set.string("AcquisitionTime")),
     contentTime: first((set) => set.string("ContentTime")),
     position: first((set) => set.decimals("ImagePositionPatient", 3)) as Triple | undefined,

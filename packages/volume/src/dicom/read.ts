@@ -70,12 +70,17 @@ const MAX_VOXELS = 2 ** 30;
  * place of HU for other modalities. A series that would require guessing is refused, and the error names the files.
  * @throws DicomSeriesError the slices do not form a volume  @throws VolumeFormatError a file is damaged
  */
-export async function readDicomSeries(series: DicomSeries, options: ReadDicomOptions = {}): Promise<DicomVolume> {
+export async function readDicomSeries(
+  series: DicomSeries,
+  options: ReadDicomOptions = {},
+): Promise<DicomVolume> {
   const { stack, grid, jobs } = planned(series, options);
   const decoded = await decodeAll(stack, jobs, series, options);
   const { columns, rows } = series;
   const data: VoxelArray =
-    grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid, isHu(series) ? AIR : 0);
+    grid.regrid === undefined
+      ? decoded.data
+      : regrid(decoded.data, columns, rows, grid.regrid, isHu(series) ? AIR : 0);
   const padding = { voxels: decoded.padded, left: paddingLeft(stack, isHu(series)) };
   return { data, ...geometryOf(stack, grid, series), facts: { ...factsOf(stack, grid, series), padding } };
 }
@@ -108,7 +113,11 @@ function planned(series: DicomSeries, options: ReadDicomOptions): Planned {
   return { stack, grid, jobs: jobsOf(stack) };
 }
 
-function geometryOf({ x, y, normal, pixel }: SliceStack, grid: VolumeGrid, series: DicomSeries): Omit<Volume, "data"> {
+function geometryOf(
+  { x, y, normal, pixel }: SliceStack,
+  grid: VolumeGrid,
+  series: DicomSeries,
+): Omit<Volume, "data"> {
   return {
     shape: grid.shape,
     spacing: [pixel[0], pixel[1], grid.spacing],
@@ -170,7 +179,11 @@ async function decodeAll(
   let [started, bytes] = [0, 0];
   for (const { image, frames } of jobs) {
     options.signal?.throwIfAborted();
-    while (started < jobs.length && opening.length < AHEAD.files && (opening.length === 0 || bytes < AHEAD.bytes)) {
+    while (
+      started < jobs.length &&
+      opening.length < AHEAD.files &&
+      (opening.length === 0 || bytes < AHEAD.bytes)
+    ) {
       const next = jobs[started++] as Job;
       bytes += pixelBytes(next.image.pixels);
       const open = openImage(next.image, next.syntax, options.codecUrl);

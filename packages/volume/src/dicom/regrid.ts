@@ -18,7 +18,12 @@ export interface Regrid {
 }
 
 /** @param mixes one per slice of the resulting volume */
-export function planRegrid(stack: SliceStack, columns: number, rows: number, mixes: readonly PlaneMix[]): Regrid {
+export function planRegrid(
+  stack: SliceStack,
+  columns: number,
+  rows: number,
+  mixes: readonly PlaneMix[],
+): Regrid {
   const { along, shear, pixel, slices, x, y } = stack;
   const shifts = along.map((mm) => [(shear[0] * mm) / pixel[0], (shear[1] * mm) / pixel[1]] as const);
   const side = (axis: 0 | 1) => {
@@ -36,7 +41,9 @@ export function planRegrid(stack: SliceStack, columns: number, rows: number, mix
     ) as Triple,
     grown: [across.before + across.after, down.before + down.after],
     mixes,
-    shifts: shifts.map(([sx, sy]) => [nearlyWhole(sx) + across.before, nearlyWhole(sy) + down.before] as const),
+    shifts: shifts.map(
+      ([sx, sy]) => [nearlyWhole(sx) + across.before, nearlyWhole(sy) + down.before] as const,
+    ),
   };
 }
 
@@ -56,7 +63,13 @@ const HALF = 0.5 + 1e-6;
  * Interpolates linearly along x, y and the normal; voxels that no slice covers become `air`. Integer data are rounded,
  * .5 upward.
  */
-export function regrid(data: VoxelArray, columns: number, rows: number, plan: Regrid, air: number): VoxelArray {
+export function regrid(
+  data: VoxelArray,
+  columns: number,
+  rows: number,
+  plan: Regrid,
+  air: number,
+): VoxelArray {
   const [nx, ny, nz] = plan.shape;
   const target = emptyLike(data, nx * ny * nz);
   const isWhole = !(target instanceof Float32Array);
@@ -119,7 +132,8 @@ class ShiftedPlanes {
       // Pixel j of the slice lies at j + shift, so row y takes (1 - part) of row y - whole, and part of the one before.
       this.#row(start, y - wholeY, wholeX, partX, row);
       const at = y * nx;
-      for (let x = 0; x < nx; x++) target[at + x] = (row[x] as number) * (1 - partY) + (previous[x] as number) * partY;
+      for (let x = 0; x < nx; x++)
+        target[at + x] = (row[x] as number) * (1 - partY) + (previous[x] as number) * partY;
       previous.set(row);
     }
   }
@@ -134,7 +148,8 @@ class ShiftedPlanes {
     let before = this.#air;
     for (let x = 0; x < target.length; x++) {
       const column = x - wholeX;
-      const value = column >= 0 && column < this.#columns ? (this.#data[first + column] as number) : this.#air;
+      const value =
+        column >= 0 && column < this.#columns ? (this.#data[first + column] as number) : this.#air;
       target[x] = value * (1 - partX) + before * partX;
       before = value;
     }

@@ -19,7 +19,13 @@ export function checkRequired(
   allowSingle: boolean,
 ): void {
   if (slices.length === 0) {
-    throw refusal(seriesUid, "empty", [], "none of its slices was chosen", "Choose another acquisition or selection.");
+    throw refusal(
+      seriesUid,
+      "empty",
+      [],
+      "none of its slices was chosen",
+      "Choose another acquisition or selection.",
+    );
   }
   const unplaced = slices.filter(({ image }) => image.pixels.frames > 1 && !image.describesFrames);
   if (unplaced.length > 0) {

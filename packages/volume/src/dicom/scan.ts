@@ -50,11 +50,15 @@ export async function scanDicom(
   return { series: groupSeries(kept), setAside: setAside.map(({ aside }) => aside) };
 }
 
-async function headerOrReason(source: DicomSource, options: DicomScanOptions): Promise<DicomHeader | SetAsideReason> {
+async function headerOrReason(
+  source: DicomSource,
+  options: DicomScanOptions,
+): Promise<DicomHeader | SetAsideReason> {
   try {
     return await readHeader(source, options);
   } catch (error) {
-    if (error instanceof VolumeFormatError) return { code: "damaged", reason: `it is damaged: ${error.problem}` };
+    if (error instanceof VolumeFormatError)
+      return { code: "damaged", reason: `it is damaged: ${error.problem}` };
     if (error instanceof VolumeFileError) return { code: "unreadable", reason: error.message };
     throw error;
   }
@@ -95,7 +99,11 @@ async function sameBytes(one: DicomSource, other: DicomSource): Promise<boolean>
 
 function instanceKey({ identity, image, slices }: DicomHeader): string {
   const { source, syntaxUid, pixels } = image;
-  const places = slices.map(({ position, instanceNumber, contentTime }) => [position, instanceNumber, contentTime]);
+  const places = slices.map(({ position, instanceNumber, contentTime }) => [
+    position,
+    instanceNumber,
+    contentTime,
+  ]);
   return JSON.stringify([identity.seriesUid, syntaxUid, source.size, pixels.rows, pixels.columns, places]);
 }
 

@@ -70,6 +70,7 @@ function sameOrientation(one: DicomSlice | undefined, other: DicomSlice): boolea
   if (a === undefined || b === undefined) return true;
   // Slices with an invalid orientation stay together, for the same reason.
   if (a.every((value, i) => value === b[i])) return true;
-  const cosine = (from: number) => [0, 1, 2].reduce((sum, i) => sum + (a[from + i] ?? 0) * (b[from + i] ?? 0), 0);
+  const cosine = (from: number) =>
+    [0, 1, 2].reduce((sum, i) => sum + (a[from + i] ?? 0) * (b[from + i] ?? 0), 0);
   return cosine(0) >= SAME_ORIENTATION && cosine(3) >= SAME_ORIENTATION;
 }

@@ -66,7 +66,10 @@ export function objectReason(
     return { code: "own-result", reason: "it is a report or a heat-map that Slicestack wrote" };
   }
   if (sopClass === SECONDARY_CAPTURE || sopClass.startsWith(`${SECONDARY_CAPTURE}.`)) {
-    return { code: "secondary-capture", reason: "it is a secondary capture, a picture of a screen or of paper" };
+    return {
+      code: "secondary-capture",
+      reason: "it is a secondary capture, a picture of a screen or of paper",
+    };
   }
   const modality = set.string("Modality") ?? "";
   const modalities = options.modalities ?? ["CT"];
@@ -81,7 +84,11 @@ export function objectReason(
  * makes any image DERIVED. So an axial image is kept unless a further value names a computation; one that is DERIVED
  * and not axial is set aside.
  */
-export function imageReason(set: Dataset, pixels: PixelLayout, options: SetAsideOptions): SetAsideReason | undefined {
+export function imageReason(
+  set: Dataset,
+  pixels: PixelLayout,
+  options: SetAsideOptions,
+): SetAsideReason | undefined {
   if (pixels.samplesPerPixel !== 1 || !pixels.photometric.startsWith("MONOCHROME")) {
     const kind = `${pixels.samplesPerPixel} samples per pixel, ${pixels.photometric}`;
     return { code: "colour", reason: `it is a colour image (${kind}), which contains no HU` };
@@ -89,9 +96,12 @@ export function imageReason(set: Dataset, pixels: PixelLayout, options: SetAside
   const types = set.strings("ImageType").map((value) => value.toUpperCase());
   const [pixelKind, , flavour = ""] = types;
   const named = `its ImageType is ${types.join("\\")}`;
-  if (types.some((type) => LOCALIZER.test(type))) return { code: "localizer", reason: `it is a localizer: ${named}` };
-  const isDerived = types.some((type) => DERIVED.test(type)) || (pixelKind === "DERIVED" && !AXIAL.has(flavour));
-  if (isDerived && options.keepDerived !== true) return { code: "derived", reason: `it is derived: ${named}` };
+  if (types.some((type) => LOCALIZER.test(type)))
+    return { code: "localizer", reason: `it is a localizer: ${named}` };
+  const isDerived =
+    types.some((type) => DERIVED.test(type)) || (pixelKind === "DERIVED" && !AXIAL.has(flavour));
+  if (isDerived && options.keepDerived !== true)
+    return { code: "derived", reason: `it is derived: ${named}` };
   return undefined;
 }
 

@@ -43,7 +43,10 @@ export interface PlaneMix {
 }
 
 /** A regular grid over the extent of slices that do not lie on one. Slices that lie on it are used unchanged. */
-export function mixesOver(along: readonly number[], spacing: Spacing): { spacing: number; mixes: PlaneMix[] } {
+export function mixesOver(
+  along: readonly number[],
+  spacing: Spacing,
+): { spacing: number; mixes: PlaneMix[] } {
   const first = along[0] as number;
   const extent = (along.at(-1) as number) - first;
   const count = Math.max(1, Math.round(extent / spacing.spacing)) + 1;
@@ -54,7 +57,8 @@ export function mixesOver(along: readonly number[], spacing: Spacing): { spacing
     const at = first + plane * exact;
     while (lower < along.length - 2 && (along[lower + 1] as number) <= at + near) lower++;
     const [below, above] = [along[lower] as number, along[lower + 1] as number];
-    const weight = Math.abs(at - below) <= near ? 0 : Math.abs(above - at) <= near ? 1 : (at - below) / (above - below);
+    const weight =
+      Math.abs(at - below) <= near ? 0 : Math.abs(above - at) <= near ? 1 : (at - below) / (above - below);
     mixes.push({ lower, upper: lower + 1, weight });
   }
   return { spacing: exact, mixes };

@@ -48,7 +48,11 @@ const MAX_TILT = 45;
  * Sorts slices along their normal and determines their geometry. @throws DicomSeriesError where that would require
  * guessing
  */
-export function buildStack(series: DicomSeries, slices: readonly DicomSlice[], options: StackOptions): SliceStack {
+export function buildStack(
+  series: DicomSeries,
+  slices: readonly DicomSlice[],
+  options: StackOptions,
+): SliceStack {
   checkRequired(series, slices, options.allowSingle ?? false);
   const { seriesUid } = series;
   const { x, y, normal } = axesOf(seriesUid, slices);
@@ -91,7 +95,9 @@ function pixelSize(seriesUid: string, slices: readonly DicomSlice[]): [number, n
   }
   const others = slices.filter(({ pixelSpacing }) => {
     const [row, column] = pixelSpacing as readonly [number, number];
-    return !(Math.abs(row / rows - 1) <= SAME_PIXEL_SIZE && Math.abs(column / columns - 1) <= SAME_PIXEL_SIZE);
+    return !(
+      Math.abs(row / rows - 1) <= SAME_PIXEL_SIZE && Math.abs(column / columns - 1) <= SAME_PIXEL_SIZE
+    );
   });
   if (others.length > 0) {
     const other = others[0]?.pixelSpacing?.join(" x ");
@@ -143,4 +149,5 @@ function shearOf({ seriesUid, slices, along, x, y, pixel }: Omit<SliceStack, "sh
   return shear;
 }
 
-export const tiltDegrees = ([x, y]: readonly [number, number]): number => (Math.atan(Math.hypot(x, y)) * 180) / Math.PI;
+export const tiltDegrees = ([x, y]: readonly [number, number]): number =>
+  (Math.atan(Math.hypot(x, y)) * 180) / Math.PI;

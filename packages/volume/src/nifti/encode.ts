@@ -26,7 +26,11 @@ const SCANNER_ANATOMICAL = 1;
 export function encodeNiftiHeader(volume: Volume): Uint8Array {
   assertVolume(volume);
   if (volume.shape.some((n) => n > 32767)) {
-    throw new VolumeArgumentError("volume.shape", "at most 32767 voxels along an axis", volume.shape.join(" x "));
+    throw new VolumeArgumentError(
+      "volume.shape",
+      "at most 32767 voxels along an axis",
+      volume.shape.join(" x "),
+    );
   }
   const bytes = new Uint8Array(VOXEL_OFFSET);
   const view = new DataView(bytes.buffer);
@@ -55,7 +59,8 @@ export function encodeNiftiHeader(volume: Volume): Uint8Array {
 
 function codeOf(data: VoxelArray): [number, number] {
   const code = CODES[data.constructor.name];
-  if (code === undefined) throw new VolumeArgumentError("volume.data", "a voxel array", data.constructor.name);
+  if (code === undefined)
+    throw new VolumeArgumentError("volume.data", "a voxel array", data.constructor.name);
   return code;
 }
 

@@ -27,7 +27,8 @@ export function niftiGeometry(raw: NIFTI1 | NIFTI2, srow: readonly number[], ref
   // + 0 turns -0 into 0.
   const direction = [0, 1, 2].flatMap((row) => spacing.map((length, axis) => at(row, axis) / length + 0));
   const origin = [0, 1, 2].map((row) => at(row, 3) + 0) as Triple;
-  const valid = [...spacing, ...direction, ...origin].every(Number.isFinite) && spacing.every((length) => length > 0);
+  const valid =
+    [...spacing, ...direction, ...origin].every(Number.isFinite) && spacing.every((length) => length > 0);
   if (!valid || Math.abs(determinant3(direction)) < 1e-6) {
     refuse(
       `expected three independent finite axes, its ${geometry} is [${rows.join(", ")}]`,
@@ -69,8 +70,10 @@ function unfilled(srow: readonly number[], raw: NIFTI1 | NIFTI2): string | null 
   return `is the identity, but pixdim is ${mmText(pixdimOf(raw))}`;
 }
 
-const columnOf = (rows: readonly number[], column: number): number[] => [0, 1, 2].map((row) => rows[row * 4 + column]!);
-const lengthsOf = (rows: readonly number[]): number[] => [0, 1, 2].map((axis) => Math.hypot(...columnOf(rows, axis)));
+const columnOf = (rows: readonly number[], column: number): number[] =>
+  [0, 1, 2].map((row) => rows[row * 4 + column]!);
+const lengthsOf = (rows: readonly number[]): number[] =>
+  [0, 1, 2].map((axis) => Math.hypot(...columnOf(rows, axis)));
 
 function sformNotes(raw: NIFTI1 | NIFTI2, srow: readonly number[]): string[] {
   const lengths = lengthsOf(srow);
@@ -101,10 +104,18 @@ function pixdimNotes(raw: NIFTI1 | NIFTI2): string[] {
 }
 
 /** Why a qform has no valid geometry, and what to do about it; null where it is valid. */
-function qformProblem({ pixDims, quatern_b: b, quatern_c: c, quatern_d: d }: NIFTI1 | NIFTI2): [string, string] | null {
+function qformProblem({
+  pixDims,
+  quatern_b: b,
+  quatern_c: c,
+  quatern_d: d,
+}: NIFTI1 | NIFTI2): [string, string] | null {
   const [, dx = NaN, dy = NaN, dz = NaN] = pixDims;
   if (!(dx > 0 && dy > 0 && dz > 0))
-    return [`expected spacing > 0 beside a qform, its pixdim is ${dx}, ${dy}, ${dz}`, "Correct pixdim in the header."];
+    return [
+      `expected spacing > 0 beside a qform, its pixdim is ${dx}, ${dy}, ${dz}`,
+      "Correct pixdim in the header.",
+    ];
   const squares = b * b + c * c + d * d;
   if (squares <= 1 + 1e-4) return null;
   return [`expected a unit quaternion, b² + c² + d² is ${squares}`, "Correct the qform in the header."];

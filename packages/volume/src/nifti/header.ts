@@ -67,7 +67,9 @@ export function parseNiftiHeader(bytes: ArrayBuffer | Uint8Array, file = "bytes"
     dtype,
     itemBytes,
     shape,
-    voxelOffset: pair ? imageOffsetOf(raw.vox_offset, refuse) : voxelOffsetOf(raw.vox_offset, version, refuse),
+    voxelOffset: pair
+      ? imageOffsetOf(raw.vox_offset, refuse)
+      : voxelOffsetOf(raw.vox_offset, version, refuse),
     voxelBytes,
     ...scalingOf(raw.scl_slope, raw.scl_inter, refuse),
     ...niftiGeometry(raw, srowOf(view, raw), refuse),
@@ -90,13 +92,17 @@ function rawHeader(bytes: ArrayBuffer | Uint8Array, refuse: Refuse): RawHeader {
   const length = isNIFTI1(start, true) ? 348 : isNIFTI2(start, true) ? NIFTI_HEADER_BYTES : 0;
   if (length === 0) {
     if (isAnalyze(all))
-      refuse("it is Analyze 7.5, which does not tell the patient's left from right", "Convert it to NIfTI first.");
+      refuse(
+        "it is Analyze 7.5, which does not tell the patient's left from right",
+        "Convert it to NIfTI first.",
+      );
     refuse(
       `expected the signature "n+1" or "n+2" in a header of 348 or 540 bytes, found none`,
       "Check that the file is NIfTI and complete.",
     );
   }
-  if (start.byteLength < length) refuse(`its header ends after ${start.byteLength} of ${length} bytes`, COPY_AGAIN);
+  if (start.byteLength < length)
+    refuse(`its header ends after ${start.byteLength} of ${length} bytes`, COPY_AGAIN);
   const header = start.slice(0, length);
   try {
     const raw = readHeader(header, true);
@@ -121,7 +127,10 @@ function isAnalyze(bytes: Uint8Array): boolean {
 function shapeOf(dims: readonly number[], refuse: Refuse): Triple {
   const rank = dims[0] ?? 0;
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= 7)) {
-    refuse(`expected 1 to 7 dimensions, its header says ${rank}`, "The header is damaged; export the file again.");
+    refuse(
+      `expected 1 to 7 dimensions, its header says ${rank}`,
+      "The header is damaged; export the file again.",
+    );
   }
   const sizes = dims.slice(1, rank + 1);
   const text = sizes.join(" x ");

@@ -46,7 +46,12 @@ export function announcedBy(header: NiftiHeader, file: string): Announced {
 }
 
 /** @param voxels exactly the bytes of the voxels; the volume may keep them */
-export function niftiVolume(header: NiftiHeader, voxels: Uint8Array, file: string, options: NiftiOptions): Volume {
+export function niftiVolume(
+  header: NiftiHeader,
+  voxels: Uint8Array,
+  file: string,
+  options: NiftiOptions,
+): Volume {
   const { shape, spacing, origin, direction } = header;
   const data = decodeVoxels(voxels, header, file);
   return { data, shape, spacing, origin, direction, unit: options.unit ?? "HU" };

@@ -71,9 +71,14 @@ export class AtomicFile {
   }
 
   #notWritten(cause: unknown): VolumeFileError {
-    return new VolumeFileError(this.path, `cannot be written (${reason(cause)})`, "Check the space on the disk.", {
-      cause,
-    });
+    return new VolumeFileError(
+      this.path,
+      `cannot be written (${reason(cause)})`,
+      "Check the space on the disk.",
+      {
+        cause,
+      },
+    );
   }
 
   async #close(): Promise<void> {

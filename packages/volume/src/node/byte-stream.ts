@@ -59,7 +59,11 @@ export class ByteStream implements AsyncDisposable {
   }
 
   /** @throws VolumeFileError missing, a folder, no permission */
-  static async open(path: string, format: VolumeFormat, options: ByteStreamOptions = {}): Promise<ByteStream> {
+  static async open(
+    path: string,
+    format: VolumeFormat,
+    options: ByteStreamOptions = {},
+  ): Promise<ByteStream> {
     const { handle, size } = await openFile(path);
     try {
       const from = Math.min(options.from ?? 0, size);
@@ -112,7 +116,9 @@ export class ByteStream implements AsyncDisposable {
     const raw = this.#handle.createReadStream({ start: this.#from, highWaterMark: CHUNK_BYTES });
     // An error on either side reaches whoever awaits the pieces.
     this.#stream =
-      compression === "none" ? raw : pipeline(raw, INFLATE_STREAM[compression]({ chunkSize: CHUNK_BYTES }), () => {});
+      compression === "none"
+        ? raw
+        : pipeline(raw, INFLATE_STREAM[compression]({ chunkSize: CHUNK_BYTES }), () => {});
     try {
       for await (const piece of this.#stream) yield piece as Uint8Array;
     } catch (cause) {

@@ -62,8 +62,13 @@ async function guarded<T>(path: string, use: () => Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (cause) {
-    throw new VolumeFileError(path, `cannot be read (${reason(cause)})`, "Check the path and the permissions.", {
-      cause,
-    });
+    throw new VolumeFileError(
+      path,
+      `cannot be read (${reason(cause)})`,
+      "Check the path and the permissions.",
+      {
+        cause,
+      },
+    );
   }
 }

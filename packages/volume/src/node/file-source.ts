@@ -21,7 +21,11 @@ export async function openFileSource(path: string): Promise<FileSource> {
       const bytes = new Uint8Array(length);
       const held = await readAt(handle, path, bytes, position);
       if (held === length) return bytes;
-      throw new VolumeFileError(path, `ends early: expected ${length} bytes, received ${held}`, "Copy the file again.");
+      throw new VolumeFileError(
+        path,
+        `ends early: expected ${length} bytes, received ${held}`,
+        "Copy the file again.",
+      );
     },
   };
 }
@@ -38,11 +42,20 @@ export async function openFile(path: string): Promise<{ handle: FileHandle; size
     throw notReadable(path, cause);
   }
   await handle.close();
-  throw new VolumeFileError(path, "expected a file, it is a folder or a device", "Give the path of the file itself.");
+  throw new VolumeFileError(
+    path,
+    "expected a file, it is a folder or a device",
+    "Give the path of the file itself.",
+  );
 }
 
 /** Reads until `target` is full or the file ends. @returns bytes read  @throws VolumeFileError */
-export async function readAt(handle: FileHandle, path: string, target: Uint8Array, position: number): Promise<number> {
+export async function readAt(
+  handle: FileHandle,
+  path: string,
+  target: Uint8Array,
+  position: number,
+): Promise<number> {
   let done = 0;
   try {
     while (done < target.length) {

@@ -47,7 +47,11 @@ export interface WriteNiftiOptions {
  * The file appears under its name only when it is complete.
  * @throws VolumeArgumentError an invalid volume   @throws VolumeFileError folder missing, disk full
  */
-export async function writeNifti(path: string, volume: Volume, options: WriteNiftiOptions = {}): Promise<void> {
+export async function writeNifti(
+  path: string,
+  volume: Volume,
+  options: WriteNiftiOptions = {},
+): Promise<void> {
   const header = encodeNiftiHeader(volume);
   const voxels = new Uint8Array(volume.data.buffer, volume.data.byteOffset, volume.data.byteLength);
   await writeAtomic(path, async (file) => {

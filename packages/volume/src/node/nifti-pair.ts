@@ -54,5 +54,9 @@ async function partnerOf(path: string, stem: string, ending: string, gzip: strin
     .sort((a, b) => wanted.indexOf(a.toLowerCase()) - wanted.indexOf(b.toLowerCase()));
   if (found[0] !== undefined) return join(folder, found[0]);
   const problem = `it is one half of a .hdr/.img pair, and ${stem}.${ending} is not beside it`;
-  throw new VolumeFileError(path, problem, "Put both files into one folder, or convert the pair to one .nii file.");
+  throw new VolumeFileError(
+    path,
+    problem,
+    "Put both files into one folder, or convert the pair to one .nii file.",
+  );
 }

@@ -45,7 +45,10 @@ async function readRaster(path: string, parseHeader: ParseHeader, options: Raste
     return rasterVolume(header, voxels, data, options);
   }
   checkTextLength(header, stream.storedBytes, data);
-  const letters = { ...announcedByRaster(header, data), bytes: Math.max(stream.storedBytes - header.skip, 0) };
+  const letters = {
+    ...announcedByRaster(header, data),
+    bytes: Math.max(stream.storedBytes - header.skip, 0),
+  };
   return rasterVolume(header, await gather(stream.pieces(), letters, header.skip), data, options);
 }
 

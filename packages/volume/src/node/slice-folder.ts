@@ -30,7 +30,11 @@ export async function readSliceFolder(
 ): Promise<{ volume: Volume; order: SliceOrder }> {
   const names = await slicesIn(path);
   if (names.length === 0)
-    throw new VolumeFileError(path, "holds no PNG or JPEG slices", "Give the folder of one subject's slices.");
+    throw new VolumeFileError(
+      path,
+      "holds no PNG or JPEG slices",
+      "Give the folder of one subject's slices.",
+    );
   const format = formatOf(names[0] ?? "");
   const order = sliceOrder(names, { folder: path, format, ...options });
   const slices: GreySlice[] = [];
@@ -90,16 +94,22 @@ async function withSharp(file: string): Promise<{ default: typeof sharp }> {
     return await import("sharp");
   } catch (cause) {
     const remedy = "Install it beside @slicestack/volume: npm install sharp";
-    throw new VolumeFileError(file, "is a picture, and sharp, which decodes PNG and JPEG, is not installed", remedy, {
-      cause,
-    });
+    throw new VolumeFileError(
+      file,
+      "is a picture, and sharp, which decodes PNG and JPEG, is not installed",
+      remedy,
+      {
+        cause,
+      },
+    );
   }
 }
 
 function refuseKind(meta: Metadata, format: VolumeFormat, refuse: Refuse): void {
   const kind = meta.format === "jpeg" ? "JPEG" : meta.format === "png" ? "PNG" : meta.format;
   if (kind !== format) refuse(`its content is ${kind}, its name says ${format}`, "Name it by its content.");
-  if ((meta.pages ?? 1) > 1) refuse(`expected one picture, it holds ${meta.pages}`, "Save each as a separate file.");
+  if ((meta.pages ?? 1) > 1)
+    refuse(`expected one picture, it holds ${meta.pages}`, "Save each as a separate file.");
   if (meta.space === "cmyk") refuse("expected grey, it is CMYK", "Save it as a grey picture.");
   if (meta.depth !== "uchar" && meta.depth !== "ushort")
     refuse(`expected 8 or 16 bits, its values are ${meta.depth}`, "Save it with 8 or 16 bits.");

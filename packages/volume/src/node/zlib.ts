@@ -57,9 +57,15 @@ export async function inflatedWhole(
  * Translates errors of zlib, and of the file that a stream reads, into errors of this package. @throws
  * VolumeFormatError, VolumeFileError
  */
-export function refuseStream(cause: unknown, compression: Compression, file: string, format: VolumeFormat): never {
+export function refuseStream(
+  cause: unknown,
+  compression: Compression,
+  file: string,
+  format: VolumeFormat,
+): never {
   const code = reason(cause);
-  if (!code.startsWith("Z_")) throw new VolumeFileError(file, `cannot be read (${code})`, "Check the disk.", { cause });
+  if (!code.startsWith("Z_"))
+    throw new VolumeFileError(file, `cannot be read (${code})`, "Check the disk.", { cause });
   const problem = code === "Z_BUF_ERROR" ? "ends early" : `is damaged (${code})`;
   return refuser(file, format)(`the ${compression} stream ${problem}`, COPY_AGAIN, { cause });
 }

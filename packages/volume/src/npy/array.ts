@@ -56,7 +56,9 @@ function view(header: NpyHeader, buffer: ArrayBuffer, file: string): { dtype: Np
       return { dtype: "float32", data: Float32Array.from(new Uint16Array(buffer), halfToNumber) };
     case "int64":
     case "uint64": {
-      const data = narrow64(header.dtype === "int64" ? new BigInt64Array(buffer) : new BigUint64Array(buffer));
+      const data = narrow64(
+        header.dtype === "int64" ? new BigInt64Array(buffer) : new BigUint64Array(buffer),
+      );
       if (data === null) {
         return refuser(file, "npy")(
           "expected 64-bit whole numbers within ±2^53, found a larger one",
@@ -126,6 +128,10 @@ export function assertNpy(data: VoxelArray, dtype: NpyDtype, shape: readonly num
   }
   const count = shape.reduce((a, b) => a * b, 1);
   if (data.length !== count) {
-    throw new VolumeArgumentError("data", `${count} values for shape (${shape.join(", ")})`, `${data.length}`);
+    throw new VolumeArgumentError(
+      "data",
+      `${count} values for shape (${shape.join(", ")})`,
+      `${data.length}`,
+    );
   }
 }

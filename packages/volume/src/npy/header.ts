@@ -3,7 +3,8 @@ import { VolumeArgumentError } from "../errors.js";
 import { refuser, type Refuse } from "../refuse.js";
 
 /** Data types of arrays in memory; "bool" is kept in a Uint8Array of 0 and 1. */
-export type NpyDtype = "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "float32" | "float64";
+export type NpyDtype =
+  "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "float32" | "float64";
 
 /** Data types of a file; the three additional ones are converted when they are read. */
 export type NpyFileDtype = NpyDtype | "int64" | "uint64" | "float16";
@@ -43,11 +44,16 @@ const MARK = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 export function npyOffset(prefix: Uint8Array, file = "bytes"): number {
   const refuse = refuser(file, "npy");
   if (prefix.length < 10 || !MARK.every((byte, i) => prefix[i] === byte)) {
-    refuse("expected the signature \\x93NUMPY at its start, found none", "Check that the file is npy and complete.");
+    refuse(
+      "expected the signature \\x93NUMPY at its start, found none",
+      "Check that the file is npy and complete.",
+    );
   }
   const major = prefix[6] ?? 0;
-  if (major < 1 || major > 3) refuse(`expected version 1, 2 or 3, it is ${major}`, "Save it again with numpy.save.");
-  if (major > 1 && prefix.length < 12) refuse("its header ends early", "The file is truncated; copy it again.");
+  if (major < 1 || major > 3)
+    refuse(`expected version 1, 2 or 3, it is ${major}`, "Save it again with numpy.save.");
+  if (major > 1 && prefix.length < 12)
+    refuse("its header ends early", "The file is truncated; copy it again.");
   const view = new DataView(prefix.buffer, prefix.byteOffset, prefix.byteLength);
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   if (length > MAX_HEADER_BYTES) {
@@ -64,9 +70,15 @@ export function parseNpyHeader(bytes: Uint8Array, file = "bytes"): NpyHeader {
   const refuse = refuser(file, "npy");
   const offset = npyOffset(bytes.subarray(0, NPY_PREFIX_BYTES), file);
   if (bytes.length < offset)
-    refuse(`its header ends after ${bytes.length} of ${offset} bytes`, "The file is truncated; copy it again.");
+    refuse(
+      `its header ends after ${bytes.length} of ${offset} bytes`,
+      "The file is truncated; copy it again.",
+    );
   const start = bytes[6] === 1 ? 10 : 12;
-  const { descr, fortran, shape } = parseDictionary(new TextDecoder().decode(bytes.subarray(start, offset)), refuse);
+  const { descr, fortran, shape } = parseDictionary(
+    new TextDecoder().decode(bytes.subarray(start, offset)),
+    refuse,
+  );
   const match = /^([<>|=]?)([a-zA-Z?]\d*)$/.exec(descr);
   const dtype = match === null ? undefined : CODES[(match[2] ?? "").replace("?", "b1")];
   if (match === null || dtype === undefined) {
@@ -83,7 +95,8 @@ export function parseNpyHeader(bytes: Uint8Array, file = "bytes"): NpyHeader {
 /** The header is a Python dictionary with exactly three keys, in any order. */
 function parseDictionary(text: string, refuse: Refuse): { descr: string; fortran: boolean; shape: number[] } {
   const body =
-    /^\s*\{(.*)\}\s*$/s.exec(text)?.[1] ?? refuse("its header is not a dictionary", "Save it again with numpy.save.");
+    /^\s*\{(.*)\}\s*$/s.exec(text)?.[1] ??
+    refuse("its header is not a dictionary", "Save it again with numpy.save.");
   if (/['"]descr['"]\s*:\s*[[({]/.test(body)) {
     refuse("expected one number per item, its dtype is structured", "Save each field as a separate array.");
   }
@@ -130,7 +143,11 @@ export function encodeNpyHeader(dtype: NpyDtype, shape: readonly number[], roomB
   const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const total = Math.max(Math.ceil((10 + text.length + 1) / 64) * 64, roomBytes);
   if (total - 10 > 65535)
-    throw new VolumeArgumentError("shape", "a shape that fits a version 1.0 header", `${shape.length} dimensions`);
+    throw new VolumeArgumentError(
+      "shape",
+      "a shape that fits a version 1.0 header",
+      `${shape.length} dimensions`,
+    );
   const bytes = new Uint8Array(total).fill(0x20);
   bytes.set([...MARK, 1, 0]);
   new DataView(bytes.buffer).setUint16(8, total - 10, true);

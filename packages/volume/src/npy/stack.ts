@@ -21,7 +21,8 @@ export function npyBytesOf(source: ByteSource): NpyBytes {
     size: source.size,
     async *from(position, length) {
       const end = Math.min(position + length, source.size);
-      for (let at = position; at < end; at += CHUNK_BYTES) yield await source.read(at, Math.min(CHUNK_BYTES, end - at));
+      for (let at = position; at < end; at += CHUNK_BYTES)
+        yield await source.read(at, Math.min(CHUNK_BYTES, end - at));
     },
   };
 }
@@ -120,7 +121,13 @@ export class NpyStack {
   #items(first: number, end: number): { items: number; itemBytes: number } {
     const [items, ...rest] = this.shape;
     if (items === undefined) throw new VolumeArgumentError("array", "at least one axis", "shape ()");
-    if (!(Number.isSafeInteger(first) && Number.isSafeInteger(end) && first >= 0 && first <= end && end <= items))
+    if (!(
+      Number.isSafeInteger(first) &&
+      Number.isSafeInteger(end) &&
+      first >= 0 &&
+      first <= end &&
+      end <= items
+    ))
       throw new VolumeArgumentError("range", `items within 0..${items}`, `${first}..${end}`);
     return { items, itemBytes: rest.reduce((product, n) => product * n, this.#header.itemBytes) };
   }

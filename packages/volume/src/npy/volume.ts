@@ -38,6 +38,8 @@ function checkedShape({ shape }: NpyArray, axes: string, file: string): Triple {
   const text = `(${shape.join(", ")})`;
   return refuser(file, "npy")(
     `expected one volume ${axes}, its shape is ${text}`,
-    shape.length === 4 ? "It is a stack of volumes: read them one by one with openNpy." : "Save it with three axes.",
+    shape.length === 4
+      ? "It is a stack of volumes: read them one by one with openNpy."
+      : "Save it with three axes.",
   );
 }

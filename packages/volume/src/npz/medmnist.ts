@@ -94,6 +94,7 @@ async function labelsOf(npz: Npz, part: MedmnistPart, count: number): Promise<nu
   }
   const labels = Array.from(data);
   const wrong = labels.find((label) => !Number.isSafeInteger(label) || label < 0);
-  if (wrong !== undefined) refuse(`expected labels 0, 1, 2 …, ${part}_labels holds ${wrong}`, "Correct the labels.");
+  if (wrong !== undefined)
+    refuse(`expected labels 0, 1, 2 …, ${part}_labels holds ${wrong}`, "Correct the labels.");
   return labels;
 }

@@ -37,7 +37,10 @@ export class Npz {
       }
     }
     if (arrays.size + refused.size === 0)
-      refuser(archive.name, "npz")("expected .npy arrays in it, found none", "Save it again with numpy.savez.");
+      refuser(archive.name, "npz")(
+        "expected .npy arrays in it, found none",
+        "Save it again with numpy.savez.",
+      );
     return new Npz(archive.name, arrays, refused);
   }
 

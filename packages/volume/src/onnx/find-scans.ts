@@ -62,7 +62,10 @@ export async function findScans(
       for (const part of await partsOf(source)) {
         const format = detectBytes(await part.head(DETECT_BYTES));
         if (format === "zip" || format === "PNG" || format === "JPEG")
-          setAside.push({ name: part.name, reason: format === "zip" ? "it is an archive in an archive" : PICTURE });
+          setAside.push({
+            name: part.name,
+            reason: format === "zip" ? "it is an archive in an archive" : PICTURE,
+          });
         else if (format === null || format === "DICOM") dicom.push(part);
         else scans.push(scanOfFile(part));
       }
@@ -85,7 +88,8 @@ type Part = DicomSource & { head(bytes: number): Promise<Uint8Array> };
 async function partsOf(source: ByteSource): Promise<Part[]> {
   const { name, size } = source;
   const head = (bytes: number) => source.read(0, Math.min(bytes, size));
-  if (detectBytes(await head(DETECT_BYTES)) !== "zip") return [{ name, size, head, read: () => source.read(0, size) }];
+  if (detectBytes(await head(DETECT_BYTES)) !== "zip")
+    return [{ name, size, head, read: () => source.read(0, size) }];
   const { entries } = await openZip(source);
   return entries.map((entry) => zipDicomSource(entry, `${name}#${entry.name}`) as Part);
 }
@@ -101,7 +105,10 @@ function scanOfFile(part: Part): ChosenScan {
     facts: {},
     async read({ unit }) {
       const file = await part.read();
-      const { volume, format } = await parseVolume(file, { file: part.name, ...(unit === null ? {} : { unit }) });
+      const { volume, format } = await parseVolume(file, {
+        file: part.name,
+        ...(unit === null ? {} : { unit }),
+      });
       return { volume, isScan: format !== "npy" && format !== "npz", facts: {} };
     },
   };

@@ -18,9 +18,13 @@ export function onnxMetadata(bytes: Uint8Array): Map<string, string> {
     }
   } catch (cause) {
     if (!(cause instanceof RangeError || cause instanceof TypeError)) throw cause;
-    throw new OnnxModelError(`The file is not a whole ONNX graph (${cause.message})`, "Copy or download it again.", {
-      cause,
-    });
+    throw new OnnxModelError(
+      `The file is not a whole ONNX graph (${cause.message})`,
+      "Copy or download it again.",
+      {
+        cause,
+      },
+    );
   }
   return found;
 }
@@ -58,7 +62,8 @@ interface Reader {
 
 function take(reader: Reader, length: number): Uint8Array {
   const end = reader.at + length;
-  if (end > reader.bytes.length) throw new RangeError(`it ends at byte ${reader.bytes.length}, expected ${end}`);
+  if (end > reader.bytes.length)
+    throw new RangeError(`it ends at byte ${reader.bytes.length}, expected ${end}`);
   const part = reader.bytes.subarray(reader.at, end);
   reader.at = end;
   return part;

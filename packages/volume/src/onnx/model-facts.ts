@@ -47,7 +47,10 @@ export function graphFacts(metadata: ReadonlyMap<string, string>): GraphFacts {
       "Give a graph that slicestack export --to onnx wrote.",
     );
   if (part !== "whole")
-    throw new OnnxModelError(`The graph is the ${part} of a model`, "Export the whole model, without --part.");
+    throw new OnnxModelError(
+      `The graph is the ${part} of a model`,
+      "Export the whole model, without --part.",
+    );
   const input = inputOf(json(metadata, "slicestack.input"));
   const classes = json(metadata, "slicestack.classes");
   const method = metadata.get("slicestack.method");
@@ -114,7 +117,8 @@ function isRecipe({ size, depth, crop }: Record<string, unknown>): boolean {
 function seenOf(value: unknown): GraphFacts["seen"] {
   if (value === null) return null;
   const { planes, sampled } = isRecord(value) ? value : {};
-  if ((planes !== 1 && planes !== 3) || !(sampled === null || isCount(sampled))) throw another("slicestack.seen");
+  if ((planes !== 1 && planes !== 3) || !(sampled === null || isCount(sampled)))
+    throw another("slicestack.seen");
   return { planes, sampled };
 }
 
@@ -129,7 +133,8 @@ function thresholdsOf(value: unknown): GraphThreshold[] {
 function setsOf(value: unknown): GraphSets | null {
   if (value === null) return null;
   const { miss, score, byClass, quantile_C, subjects_C } = isRecord(value) ? value : {};
-  const isRule = typeof miss === "number" && (score === "lac" || score === "aps") && typeof byClass === "boolean";
+  const isRule =
+    typeof miss === "number" && (score === "lac" || score === "aps") && typeof byClass === "boolean";
   const isNumbers = (row: unknown): row is number[] =>
     Array.isArray(row) && row.every((one) => typeof one === "number");
   if (!isRule || !Array.isArray(quantile_C) || !isNumbers(subjects_C)) throw another("slicestack.sets");

@@ -79,9 +79,13 @@ export class OnnxPredictor implements AsyncDisposable {
     try {
       return new OnnxPredictor(ort, await ort.InferenceSession.create(bytes), facts);
     } catch (cause) {
-      throw new OnnxModelError(`The runtime cannot open the graph (${textOf(cause)})`, "Copy or download it again.", {
-        cause,
-      });
+      throw new OnnxModelError(
+        `The runtime cannot open the graph (${textOf(cause)})`,
+        "Copy or download it again.",
+        {
+          cause,
+        },
+      );
     }
   }
 
@@ -99,7 +103,10 @@ export class OnnxPredictor implements AsyncDisposable {
    * Predicts every scan in these files: those of an `<input type="file">`, of a chosen folder, or zip archives.
    * @throws OnnxModelError if a scan cannot be predicted and there is no `onFailure`   @throws the signal's reason
    */
-  async predict(files: Iterable<ChosenFile | ByteSource>, options: PredictChosenOptions = {}): Promise<OnnxResult[]> {
+  async predict(
+    files: Iterable<ChosenFile | ByteSource>,
+    options: PredictChosenOptions = {},
+  ): Promise<OnnxResult[]> {
     const { onFailure, onSetAside, ...others } = options;
     const { scans, setAside } = await findScans(files, options);
     const results: OnnxResult[] = [];
@@ -132,7 +139,9 @@ export class OnnxPredictor implements AsyncDisposable {
     const { mask, onStage, signal, codecUrl } = options;
     const recipe = recipeOf(input);
     if (input.recipe["crop"] === "mask" && mask === undefined)
-      throw new UnusableVolumeError("the model was trained on volumes that were cropped to a mask; pass a mask");
+      throw new UnusableVolumeError(
+        "the model was trained on volumes that were cropped to a mask; pass a mask",
+      );
     const start = performance.now();
     onStage?.("read", scan);
     const { unit, allowGaps } = recipe;
@@ -176,11 +185,20 @@ export class OnnxPredictor implements AsyncDisposable {
     const row = (name: string) => (outputs[name] === undefined ? null : numbers(outputs[name].data));
     const uncalibrated = row("probabilities");
     if (uncalibrated?.length !== classes.length)
-      throw new OnnxModelError("The graph gives other probabilities than its metadata say", "Export it again.");
+      throw new OnnxModelError(
+        "The graph gives other probabilities than its metadata say",
+        "Export it again.",
+      );
     if (!uncalibrated.every(Number.isFinite))
-      refuse("the model gives no finite probabilities for it: its values may be far beyond those of training");
+      refuse(
+        "the model gives no finite probabilities for it: its values may be far beyond those of training",
+      );
     const calibrated = row("calibrated");
-    const weights = { weights: row("slice_weights"), probabilities: row("slice_probabilities"), uncalibrated };
+    const weights = {
+      weights: row("slice_weights"),
+      probabilities: row("slice_probabilities"),
+      uncalibrated,
+    };
     return {
       probabilities: named(classes, calibrated ?? uncalibrated),
       uncalibrated: named(classes, uncalibrated),

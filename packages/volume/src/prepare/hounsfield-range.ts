@@ -8,7 +8,8 @@ export const VALUE_FLAGS = {
   "no-air": "no voxel is below -200, but a scan with air in view has values near -1000",
   "intercept-lost":
     "no voxel is near -1000 and soft tissue is near 1000: the rescale intercept (usually -1024) seems to be lost",
-  "intercept-twice": "soft tissue is near -1000 and nothing is near 0: the rescale intercept seems to be applied twice",
+  "intercept-twice":
+    "soft tissue is near -1000 and nothing is near 0: the rescale intercept seems to be applied twice",
   "beyond-ct": "more than 1 % of the voxels are above 4000, which no tissue reaches",
 } as const;
 export type ValueFlag = keyof typeof VALUE_FLAGS;

@@ -44,7 +44,11 @@ export interface PreparedVoxels {
  * The same bytes on Node and in browsers.
  * @throws UnusableVolumeError the region is missing, or values are not HU or not finite   @throws RegionError the mask
  */
-export function prepareVoxels(volume: Volume, recipe: PrepareRecipe, options: PrepareOptions): PreparedVoxels {
+export function prepareVoxels(
+  volume: Volume,
+  recipe: PrepareRecipe,
+  options: PrepareOptions,
+): PreparedVoxels {
   const source = options.isScan ? reorient(withPlainNumbers(volume), "LPS") : volume;
   if (source.unit === "HU") {
     refuseNonFinite(source.data);
@@ -74,7 +78,11 @@ export function prepareVoxels(volume: Volume, recipe: PrepareRecipe, options: Pr
   };
 }
 
-const geometryOf = ({ spacing, origin, direction }: Volume): VoxelGeometry => ({ spacing, origin, direction });
+const geometryOf = ({ spacing, origin, direction }: Volume): VoxelGeometry => ({
+  spacing,
+  origin,
+  direction,
+});
 
 /** NIfTI stores 32-bit numbers, so 3.27 mm reads 3.2699999809265137: takes the shortest decimal of the same 32 bits. */
 function withPlainNumbers(volume: Volume): Volume {
@@ -110,7 +118,8 @@ function toStore(volume: Volume, wanted: PrepareRecipe["dtype"]): { data: StoreA
 
 function finiteFloats(data: VoxelArray): Float32Array {
   const floats = data instanceof Float32Array ? data : Float32Array.from(data);
-  if (!floats.every(Number.isFinite)) throw new UnusableVolumeError("expected finite values, found NaN or infinity");
+  if (!floats.every(Number.isFinite))
+    throw new UnusableVolumeError("expected finite values, found NaN or infinity");
   return floats;
 }
 

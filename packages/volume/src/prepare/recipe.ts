@@ -29,7 +29,11 @@ export interface PreparedInput {
 }
 
 /** The recipe that prepares a new scan like those volumes. The box of a mask is not part of it: pass the mask. */
-export function recipeOf({ recipe, unit, dtype }: Pick<PreparedInput, "recipe" | "unit" | "dtype">): PrepareRecipe {
+export function recipeOf({
+  recipe,
+  unit,
+  dtype,
+}: Pick<PreparedInput, "recipe" | "unit" | "dtype">): PrepareRecipe {
   const { size, depth, crop, margin_mm: margin, gaps } = recipe;
   return {
     size: size === "native" ? null : (size as [number, number]),

@@ -19,7 +19,8 @@ export interface Cropped {
 
 /** @param mask the region, in the space of the volume; null to crop by the recipe  @throws UnusableVolumeError if there is no such region */
 export function cropped(volume: Volume, recipe: PrepareRecipe, mask: Volume | null): Cropped {
-  const region = mask === null ? regionOf(volume, recipe) : { box: maskBox(reorient(mask, "LPS"), volume), facts: {} };
+  const region =
+    mask === null ? regionOf(volume, recipe) : { box: maskBox(reorient(mask, "LPS"), volume), facts: {} };
   if (region === null) return { volume, box: null, facts: {} };
   const { volume: kept, record } = cropTo(volume, region.box, { margin: recipe.margin });
   const { start, end } = record.box;
@@ -27,7 +28,10 @@ export function cropped(volume: Volume, recipe: PrepareRecipe, mask: Volume | nu
   return { volume: kept, box, facts: region.facts };
 }
 
-function regionOf(volume: Volume, { crop }: PrepareRecipe): { box: Box; facts: Record<string, string> } | null {
+function regionOf(
+  volume: Volume,
+  { crop }: PrepareRecipe,
+): { box: Box; facts: Record<string, string> } | null {
   if (crop === "none") return null;
   if (crop === "body") {
     const body = findBody(volume);
@@ -37,7 +41,10 @@ function regionOf(volume: Volume, { crop }: PrepareRecipe): { box: Box; facts: R
   const lungs = findLungs(volume);
   if (lungs.found) {
     const litres = (ml: number) => (ml / 1000).toFixed(2);
-    return { box: lungs.box, facts: { lung_litres: litres(lungs.totalMl), lung_flags: lungs.flags.join(" ") } };
+    return {
+      box: lungs.box,
+      facts: { lung_litres: litres(lungs.totalMl), lung_flags: lungs.flags.join(" ") },
+    };
   }
   const foundText =
     lungs.reason === "no-body" ? "nothing solid" : `${Math.round(lungs.totalMl)} ml that look like lung`;

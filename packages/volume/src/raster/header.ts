@@ -56,7 +56,9 @@ export function geometryOf(
 ): { spacing: Triple; origin: Triple; direction: number[] } {
   const spacing = axes.map((axis) => Math.hypot(...axis)) as Triple;
   // + 0 turns -0 into 0.
-  const direction = [0, 1, 2].flatMap((row) => axes.map((axis, k) => (axis[row] ?? NaN) / (spacing[k] ?? NaN) + 0));
+  const direction = [0, 1, 2].flatMap((row) =>
+    axes.map((axis, k) => (axis[row] ?? NaN) / (spacing[k] ?? NaN) + 0),
+  );
   const valid =
     [...axes.flat(), ...direction, ...origin].every(Number.isFinite) && spacing.every((length) => length > 0);
   if (!valid || Math.abs(determinant3(direction)) < 1e-6) {
@@ -70,7 +72,9 @@ export function geometryOf(
 /** @param silent axes for which the header gives no spacing; a single slice does not need a distance to the next one */
 export function silenceNotes(silent: readonly boolean[], shape: readonly number[]): string[] {
   const axes = ["x", "y", "z"].filter((_, axis) => silent[axis] === true && (shape[axis] ?? 1) > 1);
-  return axes.length === 0 ? [] : [`the header does not give the spacing along ${axes.join(", ")}: 1 mm was assumed`];
+  return axes.length === 0
+    ? []
+    : [`the header does not give the spacing along ${axes.join(", ")}: 1 mm was assumed`];
 }
 
 /**
@@ -81,7 +85,10 @@ export function checkedDataFile(name: string, refuse: Refuse): string {
   const parts = name.split(/[/\\]/);
   const leaves = /^([/\\]|[a-z]:)/i.test(name) || parts.includes("..") || name.includes("\0");
   if (name === "" || leaves)
-    refuse(`its header names the data file "${name}", outside of its folder`, "Put both files into one folder.");
+    refuse(
+      `its header names the data file "${name}", outside of its folder`,
+      "Put both files into one folder.",
+    );
   return name;
 }
 
@@ -100,7 +107,8 @@ export function numbersOf(text: string): number[] {
 export function checkFromEnd(header: RasterHeader, held: number, refuse: Refuse): void {
   if (!header.fromEnd || held <= header.voxelBytes) return;
   const before = held - header.voxelBytes;
-  const [field, value] = header.format === "NRRD" ? ["byte skip", "byte skip: "] : ["HeaderSize", "HeaderSize = "];
+  const [field, value] =
+    header.format === "NRRD" ? ["byte skip", "byte skip: "] : ["HeaderSize", "HeaderSize = "];
   const problem = `${before} bytes come before its voxels, and ${field} -1 cannot distinguish a truncated file from a complete one`;
   refuse(problem, `If the file is whole, write ${value}${before} into its header.`);
 }

@@ -40,15 +40,24 @@ export function parseMetaImageHeader(bytes: Uint8Array, file = "bytes"): RasterH
   const elementType = needed(fields, "ElementType", refuse);
   const dtype = DTYPES[elementType];
   if (dtype === undefined)
-    return refuse(`expected whole-number or float voxels, its ElementType is ${elementType}`, "Save it as MET_SHORT.");
+    return refuse(
+      `expected whole-number or float voxels, its ElementType is ${elementType}`,
+      "Save it as MET_SHORT.",
+    );
   const channels = fields.get("ElementNumberOfChannels") ?? "1";
   if (Number(channels) !== 1)
-    refuse(`expected one number per voxel, it has ${channels} channels`, "Save each channel as a separate file.");
+    refuse(
+      `expected one number per voxel, it has ${channels} channels`,
+      "Save each channel as a separate file.",
+    );
   if (
     Number(fields.get("ElementToIntensityFunctionSlope") ?? 1) !== 1 ||
     Number(fields.get("ElementToIntensityFunctionOffset") ?? 0) !== 0
   )
-    refuse("it has a slope and offset, which some readers apply and others ignore", "Apply them, and save it again.");
+    refuse(
+      "it has a slope and offset, which some readers apply and others ignore",
+      "Apply them, and save it again.",
+    );
   const sizes = numbersOf(needed(fields, "DimSize", refuse));
   const dimensions = Number(needed(fields, "NDims", refuse));
   if (dimensions !== sizes.length)
@@ -86,7 +95,8 @@ function fieldsOf(bytes: Uint8Array, refuse: Refuse): { fields: Fields; end: num
     at = end;
     if (line === "") continue;
     const match = /^([A-Za-z]\w*)\s*[=:]\s*(.*)$/.exec(line);
-    if (match === null) return refuse(`expected "Key = Value" in its header, found "${line.slice(0, 80)}"`, COPY_AGAIN);
+    if (match === null)
+      return refuse(`expected "Key = Value" in its header, found "${line.slice(0, 80)}"`, COPY_AGAIN);
     const [, name = "", value = ""] = match;
     if (fields.has(name)) refuse(`its header gives ${name} twice`, "Correct the header.");
     fields.set(name, value);
@@ -104,7 +114,8 @@ function flag(fields: Fields, names: readonly string[], otherwise: boolean, refu
   const name = names.find((candidate) => fields.has(candidate));
   const value = name === undefined ? undefined : fields.get(name);
   if (value === undefined) return otherwise;
-  if (!/^(t(rue)?|f(alse)?|[01])$/i.test(value)) refuse(`expected ${name} = True or False, it is ${value}`, COPY_AGAIN);
+  if (!/^(t(rue)?|f(alse)?|[01])$/i.test(value))
+    refuse(`expected ${name} = True or False, it is ${value}`, COPY_AGAIN);
   return /^[t1]/i.test(value);
 }
 
@@ -116,7 +127,10 @@ function geometry(fields: Fields, sizes: readonly number[], refuse: Refuse): Geo
     const name = names.find((candidate) => fields.has(candidate));
     const numbers = name === undefined ? otherwise : numbersOf(fields.get(name) ?? "");
     if (numbers.length !== otherwise.length)
-      refuse(`expected ${otherwise.length} numbers in ${name}, found ${numbers.length}`, "Correct the header.");
+      refuse(
+        `expected ${otherwise.length} numbers in ${name}, found ${numbers.length}`,
+        "Correct the header.",
+      );
     return numbers;
   };
   const unity = Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0));
@@ -143,7 +157,9 @@ function sizeNotes(fields: Fields): string[] {
   const [spacing, size] = ["ElementSpacing", "ElementSize"].map((name) =>
     numbersOf(fields.get(name) ?? "").slice(0, 3),
   );
-  const differ = spacing!.some((mm, axis) => Math.abs(Math.abs(mm) / Math.abs(size![axis] ?? NaN) - 1) > 0.01);
+  const differ = spacing!.some(
+    (mm, axis) => Math.abs(Math.abs(mm) / Math.abs(size![axis] ?? NaN) - 1) > 0.01,
+  );
   if (!differ) return [];
   const difference = `ElementSpacing is ${spacing!.join(" x ")}, ElementSize ${size!.join(" x ")}`;
   return [`${difference}: ElementSpacing was used`];

@@ -49,9 +49,14 @@ export function parseNrrdHeader(bytes: Uint8Array, file = "bytes"): RasterHeader
   const refuse = refuser(file, "NRRD");
   const { fields, end } = fieldsOf(bytes, refuse);
   const typeName = needed(fields, "type", refuse).toLowerCase();
-  const dtype = (Object.keys(DTYPES) as VoxelDtype[]).find((name) => DTYPES[name].split("|").includes(typeName));
+  const dtype = (Object.keys(DTYPES) as VoxelDtype[]).find((name) =>
+    DTYPES[name].split("|").includes(typeName),
+  );
   if (dtype === undefined)
-    return refuse(`expected whole-number or float voxels, its type is ${typeName}`, "Convert it to short or float.");
+    return refuse(
+      `expected whole-number or float voxels, its type is ${typeName}`,
+      "Convert it to short or float.",
+    );
   const sizes = numbersOf(needed(fields, "sizes", refuse));
   const dimension = Number(needed(fields, "dimension", refuse));
   if (dimension !== sizes.length)
@@ -64,7 +69,10 @@ export function parseNrrdHeader(bytes: Uint8Array, file = "bytes"): RasterHeader
   const compressed = encoding === "gzip" || encoding === "gz";
   const text = encoding === "ascii" || encoding === "text" || encoding === "txt";
   if (encoding !== "raw" && !compressed && !text)
-    refuse(`expected the encoding raw, gzip or ascii, it is ${encoding}`, "Save it again with gzip encoding.");
+    refuse(
+      `expected the encoding raw, gzip or ascii, it is ${encoding}`,
+      "Save it again with gzip encoding.",
+    );
   const shape = axes.map((axis) => sizes[axis] ?? NaN) as RasterHeader["shape"];
   const littleEndian = endianOf(fields, dtype, text, refuse);
   const place = locationOf(fields, end, compressed || text, refuse);
@@ -76,7 +84,10 @@ function fieldsOf(bytes: Uint8Array, refuse: Refuse): { fields: Fields; end: num
   const { text, end } = headerText(start);
   const [magic = "", ...lines] = text.split(/\r?\n/);
   if (!/^NRRD000[1-5]$/.test(magic))
-    refuse(`expected the signature NRRD0001 to NRRD0005, found none`, "Check that the file is NRRD and complete.");
+    refuse(
+      `expected the signature NRRD0001 to NRRD0005, found none`,
+      "Check that the file is NRRD and complete.",
+    );
   const fields: Fields = new Map();
   for (const line of lines) {
     if (line.startsWith("#") || line.includes(":=") || line.trim() === "") continue;
@@ -152,12 +163,16 @@ function spaceUnits(fields: Fields, refuse: Refuse): number[] {
   );
   const mm = units.map((unit) => MM_PER_UNIT[unit.trim()] ?? (unit.trim() === "" ? 1 : NaN));
   if (mm.length === 3 && mm.every(Number.isFinite)) return mm;
-  return refuse(`expected space units mm, cm, m or um, they are ${units.join(", ")}`, "Give the geometry in mm.");
+  return refuse(
+    `expected space units mm, cm, m or um, they are ${units.join(", ")}`,
+    "Give the geometry in mm.",
+  );
 }
 
 /** Without a space the orientation is unknown: +x, +y, +z are assumed to be L, P, S. */
 function withoutSpace(fields: Fields, sizes: readonly number[], refuse: Refuse): Geometry {
-  const axes = sizes.length === 3 ? [0, 1, 2] : sizes.flatMap((n, axis) => (n === 1 && axis >= 3 ? [] : [axis]));
+  const axes =
+    sizes.length === 3 ? [0, 1, 2] : sizes.flatMap((n, axis) => (n === 1 && axis >= 3 ? [] : [axis]));
   threeAxes(axes, sizes, refuse);
   const each = (name: string) => numbersOf(fields.get(name) ?? sizes.map(() => "nan").join(" "));
   const [spacings, mins] = [each("spacings"), each("axismins")];
@@ -185,7 +200,10 @@ function endianOf(fields: Fields, dtype: VoxelDtype, text: boolean, refuse: Refu
   const endian = fields.get("endian")?.toLowerCase();
   if (endian === "little" || endian === "big") return endian === "little";
   if (endian === undefined && (text || VOXEL_BYTES[dtype] === 1)) return true;
-  return refuse(`expected the field endian, little or big, it is ${endian ?? "missing"}`, "Correct the header.");
+  return refuse(
+    `expected the field endian, little or big, it is ${endian ?? "missing"}`,
+    "Correct the header.",
+  );
 }
 
 function locationOf(
@@ -195,7 +213,8 @@ function locationOf(
   refuse: Refuse,
 ): Pick<RasterHeader, "dataFile" | "dataOffset" | "fromEnd" | "skip"> {
   const lines = Number(fields.get("lineskip") ?? 0);
-  if (lines !== 0) refuse(`its voxels begin after ${lines} lines of text`, "Save it again as one .nrrd file.");
+  if (lines !== 0)
+    refuse(`its voxels begin after ${lines} lines of text`, "Save it again as one .nrrd file.");
   const skip = Number(fields.get("byteskip") ?? 0);
   if (!Number.isSafeInteger(skip) || skip < -1 || (skip === -1 && inflatedFirst))
     refuse(`expected a byte skip >= 0, or -1 with raw encoding, it is ${skip}`, "Correct the header.");

@@ -19,7 +19,10 @@ export interface ParseRasterOptions extends RasterOptions {
  * Reads an NRRD file from memory: raw, gzip or ascii, attached or detached; safe in browsers.
  * @throws VolumeFormatError damaged, truncated, not 3D, bzip2 or hex encoding, several data files
  */
-export async function parseNrrd(bytes: ArrayBuffer | Uint8Array, options: ParseRasterOptions = {}): Promise<Volume> {
+export async function parseNrrd(
+  bytes: ArrayBuffer | Uint8Array,
+  options: ParseRasterOptions = {},
+): Promise<Volume> {
   return await parseRaster(bytes, parseNrrdHeader, options);
 }
 
@@ -64,4 +67,5 @@ async function parseRaster(
   return rasterVolume(header, await gather(pieces, announced, header.skip), file, options);
 }
 
-const viewOf = (bytes: ArrayBuffer | Uint8Array) => (bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
+const viewOf = (bytes: ArrayBuffer | Uint8Array) =>
+  bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);

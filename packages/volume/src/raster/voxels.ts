@@ -15,10 +15,17 @@ export function announcedByRaster(header: RasterHeader, file: string): Announced
 }
 
 /** @param data exactly the voxels, or their text; the volume may keep them  @throws VolumeFormatError */
-export function rasterVolume(header: RasterHeader, data: Uint8Array, file: string, options: RasterOptions): Volume {
+export function rasterVolume(
+  header: RasterHeader,
+  data: Uint8Array,
+  file: string,
+  options: RasterOptions,
+): Volume {
   const { shape, spacing, origin, direction, dtype } = header;
   const refuse = refuser(file, header.format);
-  const values = header.text ? fromText(data, header, file) : voxelArray(data, dtype, header.littleEndian, refuse);
+  const values = header.text
+    ? fromText(data, header, file)
+    : voxelArray(data, dtype, header.littleEndian, refuse);
   return { data: values, shape, spacing, origin, direction, unit: options.unit ?? "HU" };
 }
 
@@ -32,7 +39,10 @@ const TEXT_BYTES_A_VALUE = 40;
 export function checkTextLength(header: RasterHeader, held: number, file: string): void {
   const count = header.voxelBytes / VOXEL_BYTES[header.dtype];
   if (held < 2 * count - 1 || held > TEXT_BYTES_A_VALUE * count + PADDING_BYTES)
-    refuser(file, header.format)(`expected ${count} values as text, the file holds ${held} letters`, COPY_AGAIN);
+    refuser(file, header.format)(
+      `expected ${count} values as text, the file holds ${held} letters`,
+      COPY_AGAIN,
+    );
 }
 
 /**
@@ -68,6 +78,8 @@ function fromText(text: Uint8Array, header: RasterHeader, file: string): VoxelAr
 function inRange(value: number, dtype: VoxelDtype): boolean {
   if (!Number.isSafeInteger(value)) return false;
   const bits = 8 * VOXEL_BYTES[dtype];
-  const [least, most] = dtype.startsWith("u") ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
+  const [least, most] = dtype.startsWith("u")
+    ? [0, 2 ** bits - 1]
+    : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
   return value >= least && value <= most;
 }

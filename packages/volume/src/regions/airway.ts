@@ -20,7 +20,11 @@ const EDGE_MM = 3;
  * tissue, so the search ends where bronchi enter the lungs.
  * @param inner air-filled spaces inside the body   @returns 1 where `inner` is airway
  */
-export function findAirway(scan: Volume & { data: Int16Array }, inner: Uint8Array, airHu: number): Uint8Array {
+export function findAirway(
+  scan: Volume & { data: Int16Array },
+  inner: Uint8Array,
+  airHu: number,
+): Uint8Array {
   const { data: hu, shape, spacing } = scan;
   const [nx, ny, nz] = shape;
   const sections = new Uint8Array(hu.length);

@@ -8,7 +8,11 @@ export function shapeOf({ start, end }: Box): Triple {
 /**
  * Visits the rows that a grid and a box share: index in the grid, index in the box, length. The box may reach beyond.
  */
-export function eachRow(box: Box, shape: Triple, visit: (whole: number, part: number, length: number) => void): void {
+export function eachRow(
+  box: Box,
+  shape: Triple,
+  visit: (whole: number, part: number, length: number) => void,
+): void {
   const [nx, ny, nz] = shape;
   const [wx, wy] = shapeOf(box);
   const low = box.start.map((n) => Math.max(0, n)) as Triple;

@@ -54,7 +54,8 @@ export function bodyParts(scan: Volume & { data: Int16Array }): BodyParts | null
   const airHu = outsideAir(hu, shape, spans, unseen);
   const inner = innerSpaces(hu, tissue, unseen, shape, spans, airHu);
   const near = dilate(trunk, scan, radius);
-  for (let i = 0; i < near.length; i++) near[i] = (near[i] === 1 && tissue[i] === 1) || inner[i] === 1 ? 1 : 0;
+  for (let i = 0; i < near.length; i++)
+    near[i] = (near[i] === 1 && tissue[i] === 1) || inner[i] === 1 ? 1 : 0;
   // The body is solid now, so a second opening removes what touches the skin: folds of sheets, the edge of a table.
   return { body: opening(fillHolesInSlices(near, scan), scan, radius), inner, unseen, airHu };
 }
@@ -94,7 +95,9 @@ function outsideAir(hu: Int16Array, [nx, ny]: Triple, spans: RowSpans[], unseen:
       }
     }
   });
-  const smooth = Array.from(histogram, (_, i) => histogram.slice(Math.max(0, i - 4), i + 5).reduce((a, b) => a + b, 0));
+  const smooth = Array.from(histogram, (_, i) =>
+    histogram.slice(Math.max(0, i - 4), i + 5).reduce((a, b) => a + b, 0),
+  );
   const peak = smooth.indexOf(Math.max(...smooth));
   // A peak at the upper end belongs to the lungs: the image shows no outside air.
   return (smooth[peak] as number) < 500 || peak > histogram.length - 10 ? USUAL_AIR : NO_SIGNAL + peak;
@@ -113,7 +116,8 @@ function innerSpaces(
   const empty = new Uint8Array(nx * ny);
   spans.forEach((span, z) => {
     const first = z * nx * ny;
-    for (let i = 0; i < empty.length; i++) empty[i] = tissue[first + i] === 0 && unseen[first + i] === 0 ? 1 : 0;
+    for (let i = 0; i < empty.length; i++)
+      empty[i] = tissue[first + i] === 0 && unseen[first + i] === 0 ? 1 : 0;
     const spaces = connectedComponents(empty, [nx, ny, 1], 6);
     const within = new Float64Array(spaces.count);
     const sum = new Float64Array(spaces.count);
@@ -121,7 +125,8 @@ function innerSpaces(
     spaces.forEachRun((k, start, length) => {
       const y = Math.floor(start / nx);
       const x = start - y * nx;
-      const covered = Math.min(x + length - 1, span.last[y] as number) - Math.max(x, span.first[y] as number) + 1;
+      const covered =
+        Math.min(x + length - 1, span.last[y] as number) - Math.max(x, span.first[y] as number) + 1;
       within[k] = (within[k] as number) + Math.max(0, covered);
       for (let i = start; i < start + length; i++) sum[k] = (sum[k] as number) + (hu[first + i] as number);
       if (atEdge(unseen, first, x, length, y, nx, ny)) open[k] = 1;
@@ -129,7 +134,9 @@ function innerSpaces(
     const kept = spaces.select((k) => {
       const size = spaces.size[k] as number;
       if (open[k] === 0) return (within[k] as number) >= WITHIN * size;
-      return (within[k] as number) >= WITHIN_OPEN * size && (sum[k] as number) > (airHu + DENSER_THAN_AIR) * size;
+      return (
+        (within[k] as number) >= WITHIN_OPEN * size && (sum[k] as number) > (airHu + DENSER_THAN_AIR) * size
+      );
     });
     inner.set(kept, first);
   });

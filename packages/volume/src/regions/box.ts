@@ -45,7 +45,8 @@ export function unionBox(a: Box, b: Box): Box {
 
 /** The box enlarged by `mm` on every side, in whole voxels (rounded up), and clipped to the grid. */
 export function growBox(box: Box, mm: number, { shape, spacing }: Grid): Box {
-  if (!(Number.isFinite(mm) && mm >= 0)) throw new VolumeArgumentError("margin", "a number >= 0, in mm", `${mm}`);
+  if (!(Number.isFinite(mm) && mm >= 0))
+    throw new VolumeArgumentError("margin", "a number >= 0, in mm", `${mm}`);
   // A spacing stored in 32 bits must not turn 10 mm into three voxels of 5 mm.
   const voxels = spacing.map((size) => Math.ceil(mm / size - 1e-4)) as Triple;
   return {

@@ -13,7 +13,11 @@ export type Connectivity = 6 | 26;
  * are kept; `labels` and `select` allocate arrays of the volume's size only when they are called.
  * @throws VolumeArgumentError wrong length or connectivity
  */
-export function connectedComponents(mask: Uint8Array, shape: Triple, connectivity: Connectivity = 6): Components {
+export function connectedComponents(
+  mask: Uint8Array,
+  shape: Triple,
+  connectivity: Connectivity = 6,
+): Components {
   assertMask(mask, shape);
   if (connectivity !== 6 && connectivity !== 26) {
     throw new VolumeArgumentError("connectivity", "6 or 26", `${String(connectivity)}`);
@@ -80,7 +84,13 @@ function joinRuns(runs: Runs, [nx, ny, nz]: Triple, corners: boolean): void {
 }
 
 /** Joins the adjacent runs of two rows; with `slack`, corners count as adjacent, too. */
-function joinRows({ rowFirst, start, end, parent }: Runs, a: number, b: number, nx: number, corners: boolean): void {
+function joinRows(
+  { rowFirst, start, end, parent }: Runs,
+  a: number,
+  b: number,
+  nx: number,
+  corners: boolean,
+): void {
   const shift = (a - b) * nx;
   const slack = corners ? 1 : 0;
   const aEnd = rowFirst[a + 1] as number;
@@ -90,7 +100,8 @@ function joinRows({ rowFirst, start, end, parent }: Runs, a: number, b: number, 
   while (i < aEnd && j < bEnd) {
     const iEnd = end[i] as number;
     const jEnd = (end[j] as number) + shift;
-    if ((start[i] as number) < jEnd + slack && (start[j] as number) + shift < iEnd + slack) join(parent, i, j);
+    if ((start[i] as number) < jEnd + slack && (start[j] as number) + shift < iEnd + slack)
+      join(parent, i, j);
     if (iEnd < jEnd) i++;
     else j++;
   }
@@ -152,7 +163,10 @@ export class Components {
 
   /** The component with the most voxels (the first of equals); -1 where there are no components. */
   get largest(): number {
-    return this.size.reduce((best, size, k) => (best < 0 || size > (this.size[best] as number) ? k : best), -1);
+    return this.size.reduce(
+      (best, size, k) => (best < 0 || size > (this.size[best] as number) ? k : best),
+      -1,
+    );
   }
 
   box(component: number): Box {

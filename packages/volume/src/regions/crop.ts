@@ -57,7 +57,11 @@ export function uncrop(volume: Volume, record: CropRecord, outside: number): Vol
   assertBox(box, sourceShape);
   const shape = shapeOf(box);
   if (shape.some((n, axis) => n !== volume.shape[axis])) {
-    throw new VolumeArgumentError("volume.shape", `${shape.join(" x ")}, as in the record`, volume.shape.join(" x "));
+    throw new VolumeArgumentError(
+      "volume.shape",
+      `${shape.join(" x ")}, as in the record`,
+      volume.shape.join(" x "),
+    );
   }
   const data = emptyLike(volume.data, sourceShape[0] * sourceShape[1] * sourceShape[2]).fill(outside);
   eachRow(box, sourceShape, (to, from, length) => data.set(volume.data.subarray(from, from + length), to));

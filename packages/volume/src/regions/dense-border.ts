@@ -69,13 +69,25 @@ interface Chest {
  * is inside the rib cage: it gets the label of the lung from which the ray starts.
  * @param labels 0 outside, RIGHT, LEFT, on an LPS grid; written in place where `body` is 1
  */
-export function addDenseBorder(scan: Volume & { data: Int16Array }, labels: Uint8Array, body: Uint8Array): DenseBorder {
+export function addDenseBorder(
+  scan: Volume & { data: Int16Array },
+  labels: Uint8Array,
+  body: Uint8Array,
+): DenseBorder {
   const added: DenseBorder = { voxels: 0, lowest: Infinity };
   const aired = labels.slice();
   const box = boxOf(aired, scan.shape);
   if (box === null) return added;
   const middle = bodyMiddle(body, scan.shape, box.start[2], box.end[2]);
-  const chest = { scan, aired, body, bone: bonesNear(scan), box, middle, wide: wideSlices(aired, scan.shape) };
+  const chest = {
+    scan,
+    aired,
+    body,
+    bone: bonesNear(scan),
+    box,
+    middle,
+    wide: wideSlices(aired, scan.shape),
+  };
   for (const ray of RAYS) addAlong(chest, ray, labels, added);
   return added;
 }
@@ -108,7 +120,8 @@ function addAlong(chest: Chest, ray: Ray, labels: Uint8Array, added: DenseBorder
   const count = new Uint16Array(from.length);
   for (let z = box.start[2]; z < box.end[2]; z++) {
     for (let a = box.start[across]; a < box.end[across]; a++) {
-      const starts = ray.axis === 1 ? Math.abs(a - chest.middle) * spacing[0] > SPINE : chest.wide[z] === true;
+      const starts =
+        ray.axis === 1 ? Math.abs(a - chest.middle) * spacing[0] > SPINE : chest.wide[z] === true;
       if (!starts) continue;
       const line = a * strides[across] + z * strides[2];
       const last = lastAired(chest, ray, line, strides[ray.axis]);

@@ -39,7 +39,8 @@ export function hullSpans(slice: Uint8Array, nx: number, ny: number): RowSpans {
 function fillSpan(rows: number[], x: number[], put: (y: number, x: number) => void): void {
   const chain: number[] = [];
   for (let i = 0; i < rows.length; i++) {
-    while (chain.length >= 2 && !turnsUp(rows, x, chain.at(-2) as number, chain.at(-1) as number, i)) chain.pop();
+    while (chain.length >= 2 && !turnsUp(rows, x, chain.at(-2) as number, chain.at(-1) as number, i))
+      chain.pop();
     chain.push(i);
   }
   const firstRow = rows[0] as number;

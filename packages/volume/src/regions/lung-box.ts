@@ -34,9 +34,12 @@ export function widenedBox(
   // Half the thickness of the lowest slice lies below its middle.
   const nearEnd = areaAt(area, lowest + Math.max(0, TAPER.above / mm - 0.5));
   const tapers = lowest === 0 || nearEnd <= TAPER.share * Math.max(...area);
-  if (!tapers || (dense.lowest - lowest) * mm <= AT_BASE) wide.start[2] = Math.max(0, lowest - Math.round(BELOW / mm));
+  if (!tapers || (dense.lowest - lowest) * mm <= AT_BASE)
+    wide.start[2] = Math.max(0, lowest - Math.round(BELOW / mm));
   if (Math.min(rightMl, leftMl) < UNEQUAL * Math.max(rightMl, leftMl)) mirror(wide, scan, body);
-  const wider = [0, 1, 2].some((axis) => wide.start[axis] !== box.start[axis] || wide.end[axis] !== box.end[axis]);
+  const wider = [0, 1, 2].some(
+    (axis) => wide.start[axis] !== box.start[axis] || wide.end[axis] !== box.end[axis],
+  );
   return wider ? wide : null;
 }
 

@@ -77,7 +77,8 @@ export interface LungWays {
  * large; if at the same rate of decrease it would vanish within the next slice, the lungs are complete.
  * @param end area in the slice at the end @param next area in the slice beside it
  */
-const goesOn = (end: number, next: number, largest: number): boolean => end > CUT_SHARE * largest && end > next - end;
+const goesOn = (end: number, next: number, largest: number): boolean =>
+  end > CUT_SHARE * largest && end > next - end;
 
 export function flagsOf({ rightMl, leftMl, area, asideCm2 }: LungFacts, ways: LungWays): LungFlag[] {
   const largest = Math.max(...area);

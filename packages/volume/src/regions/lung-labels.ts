@@ -19,7 +19,10 @@ export interface LungLabels {
 }
 
 /** Right and left lung on a coarse LPS grid. @returns null where no air-filled space resembles lung */
-export function labelLungs(scan: Volume & { data: Int16Array }, { inner, body, airHu }: BodyParts): LungLabels | null {
+export function labelLungs(
+  scan: Volume & { data: Int16Array },
+  { inner, body, airHu }: BodyParts,
+): LungLabels | null {
   const airway = findAirway(scan, inner, airHu);
   const spaces = new Uint8Array(inner.length);
   for (let i = 0; i < spaces.length; i++) spaces[i] = inner[i] === 1 && airway[i] === 0 ? 1 : 0;
@@ -37,7 +40,8 @@ export function labelLungs(scan: Volume & { data: Int16Array }, { inner, body, a
   const dense = addDenseBorder(scan, labels, free);
   for (const label of [RIGHT, LEFT]) {
     const closed = closedLung(scan, labels, label);
-    for (let i = 0; i < labels.length; i++) if (closed[i] === 1 && labels[i] === 0 && free[i] === 1) labels[i] = label;
+    for (let i = 0; i < labels.length; i++)
+      if (closed[i] === 1 && labels[i] === 0 && free[i] === 1) labels[i] = label;
   }
   return { labels, joined, dense };
 }

@@ -91,7 +91,8 @@ export function markLungs(
   });
   const halved = pair.length === 1 && cutInHalf(scan, labels, pair[0] as Piece);
   const { start, end } = pair.map(({ box }) => box).reduce(unionBox);
-  const isAmong = ({ middle: at }: Piece) => at.every((n, k) => n >= (start[k] as number) && n < (end[k] as number));
+  const isAmong = ({ middle: at }: Piece) =>
+    at.every((n, k) => n >= (start[k] as number) && n < (end[k] as number));
   labelOthers(base, labels, (piece) => (isGas(piece) || !isAmong(piece) ? OTHER : sideOf(piece)));
   return { labels, joined: halved || cores !== base };
 }

@@ -41,7 +41,8 @@ export function maskBox(mask: Volume, volume: Volume): Box {
     }
   }
   if (empty) throw new RegionError("the mask is empty", "Give a mask that is not 0 where the region is.");
-  if (low[0] === Infinity) throw new RegionError(missed(mask, volume), "Give the mask that was drawn on this scan.");
+  if (low[0] === Infinity)
+    throw new RegionError(missed(mask, volume), "Give the mask that was drawn on this scan.");
   return {
     start: low.map((n) => Math.max(0, Math.floor(n + 0.5 + SLIVER))) as Triple,
     end: high.map((n, axis) => Math.min(volume.shape[axis] as number, Math.ceil(n + 0.5 - SLIVER))) as Triple,
@@ -105,7 +106,10 @@ function missed(mask: Volume, volume: Volume): string {
   const place = (v: Volume) => {
     const [a, b] = [voxelToWorld(v, 0, 0, 0), voxelToWorld(v, ...(v.shape.map((n) => n - 1) as Triple))];
     return a
-      .map((n, axis) => `${Math.round(Math.min(n, b[axis] as number))}..${Math.round(Math.max(n, b[axis] as number))}`)
+      .map(
+        (n, axis) =>
+          `${Math.round(Math.min(n, b[axis] as number))}..${Math.round(Math.max(n, b[axis] as number))}`,
+      )
       .join(", ");
   };
   return `the mask's region lies outside of the scan: in LPS mm the mask spans ${place(mask)}, the scan ${place(volume)}`;

@@ -15,7 +15,9 @@ import { assertMask, type Grid } from "./grid.js";
 
 /** @throws VolumeArgumentError wrong length or radius; so do the other three */
 export function dilate(mask: Uint8Array, grid: Grid, radius: number): Uint8Array {
-  return around(mask, grid, reachOf(grid.spacing, radius), (block, inner) => nearTo(block, inner, radius, true));
+  return around(mask, grid, reachOf(grid.spacing, radius), (block, inner) =>
+    nearTo(block, inner, radius, true),
+  );
 }
 
 export function erode(mask: Uint8Array, grid: Grid, radius: number): Uint8Array {
@@ -122,7 +124,9 @@ function nearTo(mask: Uint8Array, { shape, spacing }: Grid, radius: number, seed
   const [nx, ny, nz] = shape;
   const [, , sz] = spacing;
   const limit = radius * radius * (1 + 2e-6);
-  const [rx, ry, rz] = reachOf(spacing, radius).map((n, axis) => Math.min(n, (shape[axis] as number) - 1)) as Triple;
+  const [rx, ry, rz] = reachOf(spacing, radius).map((n, axis) =>
+    Math.min(n, (shape[axis] as number) - 1),
+  ) as Triple;
   const result = new Uint8Array(mask.length);
   const plane = new PlaneDistance(nx, ny, spacing, [rx, ry], seed);
   // A ring buffer of the slices within reach; slice z is stored at z modulo their number.

@@ -104,8 +104,12 @@ export function expandLabels(labels: Uint8Array, count: number, reduced: Reduced
 /** A box of the coarse grid in voxels of the source: the smallest that covers it. */
 export function expandBox(box: Box, { scan }: Reduced, source: Volume): Box {
   const edge = (n: Triple) => voxelToWorld(scan, n[0] - 0.5, n[1] - 0.5, n[2] - 0.5);
-  const [a, b] = [box.start, box.end].map((corner) => worldToVoxel(source, ...edge(corner))) as [Triple, Triple];
-  const pick = (axis: number, take: typeof Math.min) => Math.round(take(a[axis] as number, b[axis] as number) + 0.5);
+  const [a, b] = [box.start, box.end].map((corner) => worldToVoxel(source, ...edge(corner))) as [
+    Triple,
+    Triple,
+  ];
+  const pick = (axis: number, take: typeof Math.min) =>
+    Math.round(take(a[axis] as number, b[axis] as number) + 0.5);
   return {
     start: [0, 1, 2].map((axis) => Math.max(0, pick(axis, Math.min))) as Triple,
     end: [0, 1, 2].map((axis) => Math.min(source.shape[axis] as number, pick(axis, Math.max))) as Triple,
@@ -174,7 +178,14 @@ function addRow(blend: Float32Array, labels: Uint8Array, first: number, label: n
   }
 }
 
-function paintRow(out: Uint8Array, first: number, nx: number, blend: Float32Array, ax: Beside, label: number): void {
+function paintRow(
+  out: Uint8Array,
+  first: number,
+  nx: number,
+  blend: Float32Array,
+  ax: Beside,
+  label: number,
+): void {
   for (let x = 0; x < nx; x++) {
     const low = blend[ax.low[x] as number] as number;
     const high = blend[ax.high[x] as number] as number;

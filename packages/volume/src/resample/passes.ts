@@ -12,7 +12,8 @@ export function alongRows(source: VoxelArray, target: Floats, taps: Taps, size: 
       let sum = 0;
       let read = start + (first[i] as number);
       const end = read + (length[i] as number);
-      for (let w = i * width; read < end; read++, w++) sum += (source[read] as number) * (weight[w] as number);
+      for (let w = i * width; read < end; read++, w++)
+        sum += (source[read] as number) * (weight[w] as number);
       target[row * count + i] = sum;
     }
   }
@@ -71,5 +72,6 @@ function addFour(
 }
 
 function addOne(sums: Float64Array, source: VoxelArray, start: number, n: number, weight: number): void {
-  for (let x = 0, at = start; x < n; x++, at++) sums[x] = (sums[x] as number) + weight * (source[at] as number);
+  for (let x = 0, at = start; x < n; x++, at++)
+    sums[x] = (sums[x] as number) + weight * (source[at] as number);
 }

@@ -37,7 +37,10 @@ const SLACK_BYTES = 64;
 const MAX_BYTES = 2 ** 31;
 
 /** @returns null where planes are too large or WebAssembly is forbidden (by the content security policy of a page) */
-export function planeKernel([nx, ny]: Triple, [xTaps, yTaps]: readonly [Taps, Taps, Taps]): PlaneKernel | null {
+export function planeKernel(
+  [nx, ny]: Triple,
+  [xTaps, yTaps]: readonly [Taps, Taps, Taps],
+): PlaneKernel | null {
   const [inputSize, outputSize] = [nx * ny, xTaps.count * yTaps.count];
   const layout = new Layout();
   const at = {
@@ -61,7 +64,13 @@ export function planeKernel([nx, ny]: Triple, [xTaps, yTaps]: readonly [Taps, Ta
   const int16 = new Int16Array(memory.buffer, at.plane, inputSize);
   const float32 = new Float32Array(memory.buffer, at.plane, inputSize);
   const output = new Float32Array(memory.buffer, at.out, outputSize);
-  const axis = (taps: Taps, { first, length, weight }: TapsPlace) => [first, length, weight, taps.width, taps.count];
+  const axis = (taps: Taps, { first, length, weight }: TapsPlace) => [
+    first,
+    length,
+    weight,
+    taps.width,
+    taps.count,
+  ];
   const tapArgs = [...axis(yTaps, at.y), ...axis(xTaps, at.x)];
   return {
     inputSize,
@@ -92,7 +101,11 @@ class Layout {
   }
 
   taps({ count, weight }: Taps): TapsPlace {
-    return { first: this.take(4 * count), length: this.take(4 * count), weight: this.take(4 * weight.length) };
+    return {
+      first: this.take(4 * count),
+      length: this.take(4 * count),
+      weight: this.take(4 * weight.length),
+    };
   }
 }
 

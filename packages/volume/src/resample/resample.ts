@@ -65,7 +65,8 @@ function resampled(volume: Volume, shape: Triple, steps: Triple, antialias: bool
   ];
   const inPlane = steps[0] !== 1 || steps[1] !== 1;
   const kernel = inPlane && isNarrow(data) ? planeKernel(volume.shape, taps) : null;
-  if (kernel === null || !isNarrow(data)) return likeSource(axisByAxis(data, volume.shape, steps, taps), data);
+  if (kernel === null || !isNarrow(data))
+    return likeSource(axisByAxis(data, volume.shape, steps, taps), data);
   if (steps[2] === 1) return likeSource(planeByPlane(data, kernel, volume.shape[2]), data);
   // Planes come first, unless they grow and there are fewer of them afterwards.
   const planesGrow = steps[0] * steps[1] < 1 && steps[2] > 1;
@@ -79,7 +80,12 @@ function resampled(volume: Volume, shape: Triple, steps: Triple, antialias: bool
 }
 
 /** The variant without WebAssembly: for types of 32 bits or more, with 64-bit sums. */
-function axisByAxis(source: VoxelArray, from: Triple, steps: Triple, taps: readonly [Taps, Taps, Taps]): VoxelArray {
+function axisByAxis(
+  source: VoxelArray,
+  from: Triple,
+  steps: Triple,
+  taps: readonly [Taps, Taps, Taps],
+): VoxelArray {
   const wide = [Int32Array, Uint32Array, Float64Array].some((Type) => source instanceof Type);
   const size: Triple = [...from];
   let data = source;

@@ -29,7 +29,8 @@ export function sliceOrder(names: readonly string[], options: SliceOrderOptions 
   const refuse = refuser(options.folder ?? "slices", options.format ?? "PNG");
   const parts = names.map(partsOf);
   const [first] = parts;
-  if (first === undefined) return refuse("expected slices, found none", "Put the slices of one subject into it.");
+  if (first === undefined)
+    return refuse("expected slices, found none", "Put the slices of one subject into it.");
   const other = parts.find(({ words }) => words.join("0") !== first.words.join("0"));
   if (other !== undefined) {
     const problem = `expected names that differ in one number, found "${first.name}" and "${other.name}"`;
@@ -81,14 +82,18 @@ function numberPlace(parts: readonly NameParts[], refuse: ReturnType<typeof refu
   const names = `"${first?.name}" and "${parts.find((part) => part !== first)?.name}"`;
   const [place] = differing;
   if (count === 0 || place === undefined)
-    return refuse(`expected a different number in each name, found ${names}`, "Number the slices in their names.");
+    return refuse(
+      `expected a different number in each name, found ${names}`,
+      "Number the slices in their names.",
+    );
   if (differing.length > 1)
     refuse(
       `${differing.length} numbers of the names differ, as in ${names}`,
       "Put each series into a separate folder.",
     );
   const unsafe = parts.find(({ numbers }) => !Number.isSafeInteger(numbers[place]));
-  if (unsafe !== undefined) refuse(`the number in "${unsafe.name}" is too long`, "Number the slices starting at 1.");
+  if (unsafe !== undefined)
+    refuse(`the number in "${unsafe.name}" is too long`, "Number the slices starting at 1.");
   return place;
 }
 

@@ -22,7 +22,9 @@ export function stackSlices(slices: readonly GreySlice[], folder = "slices"): Vo
   const plane = first.width * first.height;
   const like = first.values_HW;
   const data =
-    like instanceof Uint8Array ? new Uint8Array(plane * slices.length) : new Uint16Array(plane * slices.length);
+    like instanceof Uint8Array
+      ? new Uint8Array(plane * slices.length)
+      : new Uint16Array(plane * slices.length);
   slices.forEach(({ file, format, width, height, values_HW }, k) => {
     const refuse = refuser(file, format);
     if (width !== first.width || height !== first.height) {
@@ -31,7 +33,10 @@ export function stackSlices(slices: readonly GreySlice[], folder = "slices"): Vo
     }
     if (values_HW.constructor !== like.constructor) {
       const [expected, found] = [like, values_HW].map((values) => 8 * values.BYTES_PER_ELEMENT);
-      refuse(`expected ${expected} bits as in ${first.file}, it has ${found}`, "Save all slices with the same bits.");
+      refuse(
+        `expected ${expected} bits as in ${first.file}, it has ${found}`,
+        "Save all slices with the same bits.",
+      );
     }
     data.set(values_HW, k * plane);
   });

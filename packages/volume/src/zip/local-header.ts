@@ -43,7 +43,8 @@ export async function contentStart(source: ByteSource, member: ZipMember): Promi
   if ((flags & ENCRYPTED) !== 0 || short(8) !== member.compressionMethod)
     return "Ambiguous archive: another compression in the local header";
   const nameInHeader = header.subarray(LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + rawFilename.length);
-  const sameName = short(26) === rawFilename.length && rawFilename.every((byte, k) => byte === nameInHeader[k]);
+  const sameName =
+    short(26) === rawFilename.length && rawFilename.every((byte, k) => byte === nameInHeader[k]);
   if (!sameName) return "Ambiguous archive: another filename in the local header";
   const sizes = [
     [long(18), member.compressedSize],

@@ -99,16 +99,33 @@ class Archive {
     const files: ZipMember[] = [];
     let count = 0;
     try {
-      for await (const entry of zip.getEntriesGenerator({ strictness: "strict", filenameValidation: "balanced" })) {
+      for await (const entry of zip.getEntriesGenerator({
+        strictness: "strict",
+        filenameValidation: "balanced",
+      })) {
         if (++count > this.#limits.entries)
-          this.#refuse(`expected at most ${this.#limits.entries} entries, it lists more`, "Split the archive.");
+          this.#refuse(
+            `expected at most ${this.#limits.entries} entries, it lists more`,
+            "Split the archive.",
+          );
         if (entry.directory) continue;
         if (entry.encrypted)
-          this.#refuse(message`${inWords(entry.filename)} is encrypted`, "Unpack it with its password first.");
+          this.#refuse(
+            message`${inWords(entry.filename)} is encrypted`,
+            "Unpack it with its password first.",
+          );
         // The library's object for an entry takes 8 KB.
         const { filename, rawFilename, offset, compressionMethod, compressedSize, uncompressedSize } = entry;
         const signature = entry.signature ?? 0;
-        files.push({ filename, rawFilename, offset, compressionMethod, compressedSize, uncompressedSize, signature });
+        files.push({
+          filename,
+          rawFilename,
+          offset,
+          compressionMethod,
+          compressedSize,
+          uncompressedSize,
+          signature,
+        });
       }
     } catch (cause) {
       throw this.#translated(cause);
@@ -174,15 +191,18 @@ class Archive {
     try {
       for await (const piece of this.#content(file)) {
         at += piece.length;
-        if (at > size) refuse(message`${inWords(filename)} declares ${size} bytes and unpacks to more`, COPY_AGAIN);
+        if (at > size)
+          refuse(message`${inWords(filename)} declares ${size} bytes and unpacks to more`, COPY_AGAIN);
         crc = CRC32.buf(piece, crc);
         yield piece;
       }
     } catch (cause) {
       throw this.#translated(cause, filename);
     }
-    if (at < size) refuse(message`${inWords(filename)} declares ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
-    if (crc >>> 0 !== file.signature) refuse(message`the checksum of ${inWords(filename)} is wrong`, COPY_AGAIN);
+    if (at < size)
+      refuse(message`${inWords(filename)} declares ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
+    if (crc >>> 0 !== file.signature)
+      refuse(message`the checksum of ${inWords(filename)} is wrong`, COPY_AGAIN);
   }
 
   #content(file: ZipMember): AsyncIterable<Uint8Array> {

@@ -13,7 +13,13 @@ import { bytesOf, caseOf, sourcesOf } from "./cases.js";
 
 const CHROMIUM = "/usr/bin/chromium";
 const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing: apt-get install chromium`;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+];
 const WASM = "dcmjs-native-codecs.wasm";
 const wasm = join(dirname(createRequire(import.meta.url).resolve("dcmjs-codecs")), WASM);
 
@@ -57,9 +63,15 @@ before(async () => {
   server = createServer((request, response) => {
     const name = (request.url ?? "/").slice(1);
     const body = files.get(name);
-    const type = name.endsWith(".js") ? "text/javascript" : name.endsWith(".wasm") ? "application/wasm" : "text/html";
+    const type = name.endsWith(".js")
+      ? "text/javascript"
+      : name.endsWith(".wasm")
+        ? "application/wasm"
+        : "text/html";
     response.writeHead(body === undefined && name !== "" ? 404 : 200, { "content-type": type });
-    response.end(body ?? '<!doctype html><title>volume</title><script type="module" src="/stdin.js"></script>');
+    response.end(
+      body ?? '<!doctype html><title>volume</title><script type="module" src="/stdin.js"></script>',
+    );
   });
   await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
   browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
@@ -83,7 +95,10 @@ for (const name of [...PLAIN, ...COMPRESSED]) {
     const { series } = await scanDicom(sourcesOf(dicomCase));
     const { data, shape } = await readDicomSeries(series[0] as DicomSeries);
     const sha256 = createHash("sha256").update(new Uint8Array(data.buffer)).digest("hex");
-    const files = dicomCase.files.map(([file, place]) => [file, Buffer.from(bytesOf(place)).toString("base64")]);
+    const files = dicomCase.files.map(([file, place]) => [
+      file,
+      Buffer.from(bytesOf(place)).toString("base64"),
+    ]);
     const summary: unknown = await page?.evaluate(`readFiles(${JSON.stringify(files)})`);
     assert.deepEqual(summary, { shape, sha256 });
     assert.equal(

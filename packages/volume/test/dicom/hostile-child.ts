@@ -39,7 +39,8 @@ for (let round = 0; round < rounds; round++) {
     const scan = await scanDicom(sources, dicomCase.scan_options);
     const inSeries = new Set(scan.series.flatMap(({ slices }) => slices.map(({ file }) => file)));
     const accounted = inSeries.size + scan.setAside.length;
-    if (accounted !== sources.length) troubles.push(`${label}: ${accounted} of ${sources.length} files accounted for`);
+    if (accounted !== sources.length)
+      troubles.push(`${label}: ${accounted} of ${sources.length} files accounted for`);
     outcomes.aside += scan.setAside.length;
     for (const series of scan.series) await readOne(series, label, cut, dicomCase.name);
   } catch (error) {
@@ -47,7 +48,12 @@ for (let round = 0; round < rounds; round++) {
   }
 }
 
-async function readOne(series: DicomSeries, label: string, cut: Map<string, number>, name: string): Promise<void> {
+async function readOne(
+  series: DicomSeries,
+  label: string,
+  cut: Map<string, number>,
+  name: string,
+): Promise<void> {
   const options = { allowSingle: random() < 0.5, allowGaps: random() < 0.5 };
   try {
     const volume = await readDicomSeries(series, options);
@@ -65,5 +71,9 @@ async function readOne(series: DicomSeries, label: string, cut: Map<string, numb
 }
 
 console.log(
-  JSON.stringify({ outcomes, troubles: troubles.slice(0, 5), megabytes: process.resourceUsage().maxRSS / 1024 }),
+  JSON.stringify({
+    outcomes,
+    troubles: troubles.slice(0, 5),
+    megabytes: process.resourceUsage().maxRSS / 1024,
+  }),
 );

@@ -8,7 +8,12 @@ const child = join(import.meta.dirname, "hostile-child.js");
 const MOST_MEGABYTES = 700;
 
 /** @throws AssertionError a crash, a hang, an untyped error, a volume of a truncated file, or too much memory */
-export async function hostileRounds(seed: number, rounds: number, hangSeconds: number, pattern = ""): Promise<void> {
+export async function hostileRounds(
+  seed: number,
+  rounds: number,
+  hangSeconds: number,
+  pattern = "",
+): Promise<void> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ["--max-old-space-size=192", child, String(seed), String(rounds), pattern],

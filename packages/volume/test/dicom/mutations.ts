@@ -13,7 +13,9 @@ type Random = () => number;
 const pick = <T>(random: Random, items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
 const below = (random: Random, most: number): number => Math.floor(random() * most);
 
-const ABSURD = [0xffffffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0x10000, 0xffff, 0x8000, 0, 1, 0xfffee000, 0xe00dfffe];
+const ABSURD = [
+  0xffffffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0x10000, 0xffff, 0x8000, 0, 1, 0xfffee000, 0xe00dfffe,
+];
 /** Elements whose value determines sizes: rows, columns, frames, bits, and the lengths of sequences and pixel data. */
 const SIZES = [
   [0x28, 0, 0x10, 0],
@@ -33,7 +35,17 @@ const SIZES = [
 export function mutated(source: Uint8Array, random: Random): Mutation {
   const bytes = source.slice();
   const view = new DataView(bytes.buffer);
-  const kind = pick(random, ["cut", "flips", "flips", "header", "absurd", "size", "size", "insert", "repeat"] as const);
+  const kind = pick(random, [
+    "cut",
+    "flips",
+    "flips",
+    "header",
+    "absurd",
+    "size",
+    "size",
+    "insert",
+    "repeat",
+  ] as const);
   if (kind === "cut") {
     const length = below(random, bytes.length);
     return { bytes: bytes.subarray(0, length).slice(), what: `cut to ${length}`, cut: bytes.length - length };

@@ -20,7 +20,9 @@ test("message: whole has every name, nameless has the replacements, even for a m
   assert.equal(text.nameless, "between one file at 3 mm and another");
 });
 
-const refused = cases.filter((dicomCase) => dicomCase.error !== undefined || dicomCase.format_error !== undefined);
+const refused = cases.filter(
+  (dicomCase) => dicomCase.error !== undefined || dicomCase.format_error !== undefined,
+);
 
 test("the fixtures refuse in every way that a series can be refused", () => {
   const codes = new Set(refused.map((dicomCase) => dicomCase.error).filter((code) => code !== undefined));

@@ -1,7 +1,13 @@
 /** Slices one by one hold the values of the volume, and stay where their files are. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DicomSeriesError, readDicomSeries, readDicomSlices, scanDicom, type DicomSeries } from "../../src/index.js";
+import {
+  DicomSeriesError,
+  readDicomSeries,
+  readDicomSlices,
+  scanDicom,
+  type DicomSeries,
+} from "../../src/index.js";
 import { caseOf, cases, sourcesOf } from "./cases.js";
 
 async function seriesOf(name: string): Promise<DicomSeries> {

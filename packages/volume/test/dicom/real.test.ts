@@ -47,7 +47,10 @@ for (const fact of facts) {
       assert.equal(scan.series.length, 1);
       const reading = readDicomSeries(scan.series[0] as DicomSeries, fact.options);
       if (fact.error !== undefined) {
-        return assert.rejects(reading, (error) => error instanceof DicomSeriesError && error.code === fact.error);
+        return assert.rejects(
+          reading,
+          (error) => error instanceof DicomSeriesError && error.code === fact.error,
+        );
       }
       const volume = await reading;
       assertVolume(volume);

@@ -90,11 +90,16 @@ async function refusalOf(
 
 const table = (head: string[], body: string[][]): string =>
   [head, head.map(() => "---"), ...body]
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replace(/\s*\n\s*/g, " ")).join(" | ")} |`)
+    .map(
+      (cells) =>
+        `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replace(/\s*\n\s*/g, " ")).join(" | ")} |`,
+    )
     .join("\n");
 
 const byCode = (rows: Row[]): string[][] =>
-  rows.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([code, what, text]) => [`\`${code}\``, what, text]);
+  rows
+    .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([code, what, text]) => [`\`${code}\``, what, text]);
 
 async function reference(): Promise<string> {
   const { aside, refused, read } = await rows();

@@ -49,7 +49,12 @@ test("a series carries identity and acquisition, as given in the file (fixtures/
     transferSyntaxes: ["1.2.840.10008.1.2.1"],
   });
   assert.deepEqual(
-    slices.map(({ file, position, acquisitionNumber, slope }) => [file, position?.[2], acquisitionNumber, slope]),
+    slices.map(({ file, position, acquisitionNumber, slope }) => [
+      file,
+      position?.[2],
+      acquisitionNumber,
+      slope,
+    ]),
     [-20, -17.5, -15, -12.5].map((z, i) => [`IM0${i + 1}`, z, 1, 1]),
   );
 });
@@ -67,7 +72,10 @@ test("names, birth date, address, physicians and comments appear nowhere: not in
     const scan = await scanDicom(sourcesOf(dicomCase), dicomCase.scan_options);
     assert.doesNotMatch(JSON.stringify(scan), secret);
     for (const series of scan.series) {
-      const text = await readDicomSeries(series, dicomCase.options).then(({ facts }) => JSON.stringify(facts), String);
+      const text = await readDicomSeries(series, dicomCase.options).then(
+        ({ facts }) => JSON.stringify(facts),
+        String,
+      );
       assert.doesNotMatch(text, secret);
     }
   }
@@ -157,17 +165,22 @@ test("dicomFiles walks folders of any depth, in order of names, and follows no c
 
 test("a file that cannot be read is set aside; other errors and an abort come through", async () => {
   const broken = (error: Error): DicomSource => ({ name: "x", read: () => Promise.reject(error) });
-  const scan = await scanDicom([broken(new VolumeFileError("x", "cannot be read (EACCES)", "Check the permissions."))]);
+  const scan = await scanDicom([
+    broken(new VolumeFileError("x", "cannot be read (EACCES)", "Check the permissions.")),
+  ]);
   assert.deepEqual(
     scan.setAside.map(({ code }) => code),
     ["unreadable"],
   );
   await assert.rejects(scanDicom([broken(new RangeError("other"))]), RangeError);
-  await assert.rejects(scanDicom(sourcesOf(explicit), { signal: AbortSignal.abort() }), { name: "AbortError" });
+  await assert.rejects(scanDicom(sourcesOf(explicit), { signal: AbortSignal.abort() }), {
+    name: "AbortError",
+  });
 });
 
 /** The start of the data set: the character set. */
-const datasetOf = (file: Uint8Array): number => Buffer.from(file).indexOf(Buffer.from([8, 0, 5, 0, 0x43, 0x53]));
+const datasetOf = (file: Uint8Array): number =>
+  Buffer.from(file).indexOf(Buffer.from([8, 0, 5, 0, 0x43, 0x53]));
 
 /** A file whose data set is these bytes. */
 const fileOf = (...parts: Uint8Array[]): Uint8Array =>
@@ -221,7 +234,9 @@ function withUid(bytes: Uint8Array, tag: readonly [number, number, number, numbe
 const FRAME = [0x20, 0, 0x52, 0] as const;
 const INSTANCE = [0x08, 0, 0x18, 0] as const;
 const framed = (frames: readonly number[]) =>
-  explicit.files.map(([, place], k) => memorySource(`IM${k}`, withUid(bytesOf(place), FRAME, `2.25.${frames[k]}`)));
+  explicit.files.map(([, place], k) =>
+    memorySource(`IM${k}`, withUid(bytesOf(place), FRAME, `2.25.${frames[k]}`)),
+  );
 
 test("a different FrameOfReferenceUID in every file: one series where positions are regular, and the facts record it", async () => {
   const { series } = await scanDicom(framed([1, 2, 3, 4]));
@@ -253,10 +268,16 @@ test("without a SOPInstanceUID, a copy is a file with the same bytes; one pixel 
     files.map((bytes, k) => memorySource(`${folder}/IM${k}`, bytes));
   const twice = await scanDicom([...named("a", bare), ...named("b", bare)]);
   assert.deepEqual(sliceCounts(twice.series), [4]);
-  const copies = [0, 1, 2, 3].map((k) => [`b/IM${k}`, "same-instance", `it is a copy of a/IM${k}, byte for byte`]);
+  const copies = [0, 1, 2, 3].map((k) => [
+    `b/IM${k}`,
+    "same-instance",
+    `it is a copy of a/IM${k}, byte for byte`,
+  ]);
   const setAside = twice.setAside.map(({ name, code, reason }) => [name, code, reason]);
   assert.deepEqual(setAside, copies);
-  const changed = bare.map((bytes) => Uint8Array.from(bytes, (byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte)));
+  const changed = bare.map((bytes) =>
+    Uint8Array.from(bytes, (byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte)),
+  );
   const different = await scanDicom([...named("a", bare), ...named("b", changed)]);
   assert.deepEqual([different.setAside.length, different.series[0]!.slices.length], [0, 8]);
   assert.throws(() => planDicomSeries(different.series[0]!), { code: "duplicate-positions" });

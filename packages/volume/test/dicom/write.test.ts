@@ -18,7 +18,8 @@ import { temporaryFolder } from "../fixtures.js";
 import { bytesOf, caseOf, memorySource } from "./cases.js";
 
 const python = "/usr/bin/python3";
-const skip = spawnSync(python, ["-c", "import pydicom"]).status === 0 ? false : "python3-pydicom is not installed";
+const skip =
+  spawnSync(python, ["-c", "import pydicom"]).status === 0 ? false : "python3-pydicom is not installed";
 
 const base: WrittenDataset = { SOPClassUID: "1.2.840.10008.5.1.4.1.1.7", SOPInstanceUID: "2.25.7" };
 
@@ -40,7 +41,10 @@ test("pydicom reads every kind of value, in order, with nested sequences", { ski
     PatientID: Uint8Array.from(Buffer.from("odd")),
     TextValue: "a\\b",
     StudyID: "",
-    ContentSequence: [{ ValueType: "TEXT", ConceptNameCodeSequence: [{ CodeValue: "1" }, { CodeValue: "22" }] }, {}],
+    ContentSequence: [
+      { ValueType: "TEXT", ConceptNameCodeSequence: [{ CodeValue: "1" }, { CodeValue: "22" }] },
+      {},
+    ],
     PixelData: Uint8Array.of(1, 2, 3),
   };
   await writeFile(file, encodeDicom(set));
@@ -68,11 +72,16 @@ print(json.dumps([[e.tag for e in ds] == sorted(e.tag for e in ds), ds.Rows, str
 
 test("texts are safe: no separators, no control characters, within their length, in their character set", async () => {
   const text = async (value: string, characterSet?: string) =>
-    (await valueOf({ SeriesDescription: value, SpecificCharacterSet: characterSet }, "SeriesDescription")).toString();
+    (
+      await valueOf({ SeriesDescription: value, SpecificCharacterSet: characterSet }, "SeriesDescription")
+    ).toString();
   assert.equal(await text("a\\b\u001b[31m\r\nc"), "a/b [31m c");
   assert.equal(await text("肺 ü"), "<U+80BA> <U+00FC>");
   assert.equal(await text("肺 ü", "ISO_IR 192"), "肺 ü");
-  const latin = await valueOf({ SeriesDescription: "肺 ü", SpecificCharacterSet: "ISO_IR 100" }, "SeriesDescription");
+  const latin = await valueOf(
+    { SeriesDescription: "肺 ü", SpecificCharacterSet: "ISO_IR 100" },
+    "SeriesDescription",
+  );
   assert.equal(latin.toString("latin1"), "<U+80BA> ü");
   const long = await text("😀".repeat(70), "ISO_IR 192");
   assert.deepEqual([[...long].length, long.endsWith("😀...")], [64, true]);

@@ -16,4 +16,5 @@ export const formatCases: readonly FormatCase[] = [
   ...pictureCases,
 ];
 
-export const readCase = async ({ read = readVolume }: FormatCase, path: string): Promise<unknown> => await read(path);
+export const readCase = async ({ read = readVolume }: FormatCase, path: string): Promise<unknown> =>
+  await read(path);

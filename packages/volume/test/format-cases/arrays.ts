@@ -12,7 +12,11 @@ const npyCase = (what: string, outcome: FormatCase["outcome"], make: Make): Form
   outcome,
 });
 export const npyCases: FormatCase[] = [
-  npyCase("(H, W, slices): whole numbers, floats from 16 to 64 bits, bool", "read", copy(fixture, "npy_int16.npy")),
+  npyCase(
+    "(H, W, slices): whole numbers, floats from 16 to 64 bits, bool",
+    "read",
+    copy(fixture, "npy_int16.npy"),
+  ),
   npyCase("big endian", "read", copy(fixture, "npy_float64_big_endian.npy")),
   npyCase("Fortran order", "read", copy(fixture, "npy_fortran.npy")),
   npyCase("a stack (N, H, W, slices)", /stack of volumes/, (folder) =>
@@ -30,7 +34,10 @@ export const npyCases: FormatCase[] = [
 const npzOf =
   (arrays: Record<string, number[]>): Make =>
   (folder) => {
-    const members = Object.entries(arrays).map(([name, shape]) => ({ name: `${name}.npy`, data: npyOf(shape) }));
+    const members = Object.entries(arrays).map(([name, shape]) => ({
+      name: `${name}.npy`,
+      data: npyOf(shape),
+    }));
     return written(folder, "a.npz", zipOf(members));
   };
 const medmnist = Object.fromEntries(

@@ -44,7 +44,12 @@ export const niftiCases: FormatCase[] = [
   nifti("metres.nii", "geometry in metres or micrometres"),
   nifti("trailing_singletons.nii", "4D and 5D with last axes of 1"),
   { format: "NIfTI", what: ".hdr and .img pair", make: pair(["a.hdr", "a.img"]), outcome: "read" },
-  { format: "NIfTI", what: ".hdr.gz and .img.gz pair", make: pair(["a.hdr.gz", "a.img.gz"], true), outcome: "read" },
+  {
+    format: "NIfTI",
+    what: ".hdr.gz and .img.gz pair",
+    make: pair(["a.hdr.gz", "a.img.gz"], true),
+    outcome: "read",
+  },
   niftiRefused("4D", /it is 4D/, copy(fixture, "four_dimensional.nii")),
   niftiRefused("complex", /complex/, copy(fixture, "complex.nii")),
   niftiRefused(

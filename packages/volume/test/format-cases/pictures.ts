@@ -22,7 +22,10 @@ const pictures =
       values.forEach((_, i) => (values[i] = i * 2));
       let image = sharp(values, { raw: { width, height: 4, channels } });
       if (channels === 1) image = image.toColourspace(bits === 16 ? "grey16" : "b-w");
-      await writeFile(join(path, name), await image.toFormat(name.endsWith(".png") ? "png" : "jpeg").toBuffer());
+      await writeFile(
+        join(path, name),
+        await image.toFormat(name.endsWith(".png") ? "png" : "jpeg").toBuffer(),
+      );
     }
     return path;
   };
@@ -43,7 +46,13 @@ export const pictureCases: FormatCase[] = [
   pictureCase("16 bits", "read", { name: "1.png", bits: 16 }, { name: "2.png", bits: 16 }),
   pictureCase("JPEG", "read", { name: "1.jpg" }, { name: "2.jpg" }),
   pictureCase("a number is missing", /missing between/, { name: "1.png" }, { name: "3.png" }),
-  pictureCase("a number comes twice", /same number/, { name: "1.png" }, { name: "01.png" }, { name: "2.png" }),
+  pictureCase(
+    "a number comes twice",
+    /same number/,
+    { name: "1.png" },
+    { name: "01.png" },
+    { name: "2.png" },
+  ),
   pictureCase("two series in one folder", /2 numbers/, { name: "s1_1.png" }, { name: "s2_2.png" }),
   pictureCase("sizes that differ", /expected 6 x 4 pixels/, { name: "1.png" }, { name: "2.png", width: 7 }),
   pictureCase("bits that differ", /expected 8 bits/, { name: "1.png" }, { name: "2.png", bits: 16 }),

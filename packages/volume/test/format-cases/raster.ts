@@ -1,7 +1,11 @@
 import { raster } from "../fixtures.js";
 import { changed, copy, cut, header, type FormatCase } from "./case.js";
 
-const rasterRead = (format: FormatCase["format"], what: string, ...names: [string, ...string[]]): FormatCase => ({
+const rasterRead = (
+  format: FormatCase["format"],
+  what: string,
+  ...names: [string, ...string[]]
+): FormatCase => ({
   format,
   what,
   make: copy(raster, ...names),
@@ -51,8 +55,14 @@ export const nrrdCases: FormatCase[] = [
     make: header(raster("detached.nhdr"), ["data file: detached.raw", "data file: ../../secret.raw"]),
   },
   { ...nrrdRefused("cut", /file holds/), make: changed(raster("int16.nrrd"), "a.nrrd", cut) },
-  { ...nrrdRefused("cut, gzip", /ends early/), make: changed(raster("int16_big_endian_gzip.nrrd"), "a.nrrd", cut) },
-  { ...nrrdRefused("cut, ascii", /values as text|white space/), make: changed(raster("ascii.nrrd"), "a.nrrd", cut) },
+  {
+    ...nrrdRefused("cut, gzip", /ends early/),
+    make: changed(raster("int16_big_endian_gzip.nrrd"), "a.nrrd", cut),
+  },
+  {
+    ...nrrdRefused("cut, ascii", /values as text|white space/),
+    make: changed(raster("ascii.nrrd"), "a.nrrd", cut),
+  },
 ];
 
 const metaRefused = (what: string, outcome: RegExp, ...words: [string | RegExp, string][]): FormatCase => ({

@@ -25,7 +25,9 @@ export const zipCases: FormatCase[] = [
     { name: "a.dcm", data: text, method: 9 },
   ]),
   zipRefused("more than deflate can hold", /declares/, [{ name: "a.dcm", data: text, declared: 2 ** 31 }]),
-  zipRefused("more than it declares", /unpacks to more/, [{ name: "a.dcm", data: Buffer.alloc(9999), declared: 99 }]),
+  zipRefused("more than it declares", /unpacks to more/, [
+    { name: "a.dcm", data: Buffer.alloc(9999), declared: 99 },
+  ]),
   zipRefused("less than it declares", /unpacks to 34/, [{ name: "a.dcm", data: text, declared: 35 }]),
   zipRefused("files over one another", /zip bomb/, [{ name: "a.dcm", data: text }], 3),
   zipRefused("a wrong checksum", /checksum/, [{ name: "a.dcm", data: text, crc: 1 }]),

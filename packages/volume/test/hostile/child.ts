@@ -19,7 +19,8 @@ export type Report =
 
 const [seedNumber = 1, first = 0, end = 0] = process.argv.slice(2, 5).map(Number);
 const keep = process.argv[5];
-const report = (message: Report) => (process.send ? process.send(message) : console.log(JSON.stringify(message)));
+const report = (message: Report) =>
+  process.send ? process.send(message) : console.log(JSON.stringify(message));
 
 async function main(): Promise<void> {
   await using temporary = await temporaryFolder();

@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { assertVolume, isMedmnist, Medmnist, parseVolume, type NpyArray, type Volume } from "../../src/index.js";
+import {
+  assertVolume,
+  isMedmnist,
+  Medmnist,
+  parseVolume,
+  type NpyArray,
+  type Volume,
+} from "../../src/index.js";
 import {
   openNpyFile,
   openNpzFile,
@@ -42,7 +49,9 @@ export interface HostileFormat {
 export function fingerprint(volume: Volume): string {
   assertVolume(volume);
   const { shape, spacing, origin, direction, data } = volume;
-  const hash = createHash("sha256").update(JSON.stringify([shape, spacing, origin, direction, data.constructor.name]));
+  const hash = createHash("sha256").update(
+    JSON.stringify([shape, spacing, origin, direction, data.constructor.name]),
+  );
   return hash.update(data).digest("hex");
 }
 
@@ -56,7 +65,8 @@ export function arrayFingerprint({ shape, dtype, data }: NpyArray): string {
     .digest("hex");
 }
 
-const inMemory = async (path: string) => fingerprint((await parseVolume(await readFile(path), { file: path })).volume);
+const inMemory = async (path: string) =>
+  fingerprint((await parseVolume(await readFile(path), { file: path })).volume);
 
 async function readNpz(path: string): Promise<string> {
   await using opened = await openNpzFile(path);
@@ -100,7 +110,8 @@ async function readItems(path: string): Promise<string> {
 
 async function readPicture(path: string): Promise<string> {
   const { width, height, values_HW } = await readSlice(path);
-  if (values_HW.length !== width * height) throw new Error(`${values_HW.length} pixels for ${width} x ${height}`);
+  if (values_HW.length !== width * height)
+    throw new Error(`${values_HW.length} pixels for ${width} x ${height}`);
   return createHash("sha256").update(`${width} ${height}`).update(values_HW).digest("hex");
 }
 

@@ -45,7 +45,8 @@ const CHANGES: Record<string, Change> = {
   "a part repeated": repeated,
   "a long run": longRun,
   "random bytes": randomBytes,
-  "more at the end": (bytes, random) => joined(bytes, new Uint8Array(below(random, 200_000)).fill(below(random, 256))),
+  "more at the end": (bytes, random) =>
+    joined(bytes, new Uint8Array(below(random, 200_000)).fill(below(random, 256))),
 };
 const KINDS = Object.keys(CHANGES);
 
@@ -93,7 +94,9 @@ function extremes(bytes: Uint8Array, random: Random): Uint8Array {
 }
 
 const NUMBERS =
-  "0|-1|1|2|65535|4294967295|9007199254740993|99999999999999999999|1e308|1e-320|nan|-inf|0x10|٣||(|1,2".split("|");
+  "0|-1|1|2|65535|4294967295|9007199254740993|99999999999999999999|1e308|1e-320|nan|-inf|0x10|٣||(|1,2".split(
+    "|",
+  );
 
 /** A number in the first 2 KiB, where the file is text. */
 function textNumbers(bytes: Uint8Array, random: Random): Uint8Array {

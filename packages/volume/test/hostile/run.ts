@@ -20,7 +20,8 @@ export interface HostileTally {
  */
 export async function runHostile(seed: number, count: number): Promise<HostileTally> {
   const tally: HostileTally = { formats: new Map(), violations: [], peakMb: 0 };
-  for (let next = 0; next < count && tally.violations.length < 20;) next = await runChild(seed, next, count, tally);
+  for (let next = 0; next < count && tally.violations.length < 20;)
+    next = await runChild(seed, next, count, tally);
   return tally;
 }
 
@@ -43,7 +44,8 @@ function runChild(seed: number, first: number, end: number, tally: HostileTally)
   child.on("message", (report: Report) => {
     watch();
     if ("about" in report) about = report.about;
-    else if ("violation" in report) tally.violations.push(`file ${report.index} of seed ${seed}: ${report.violation}`);
+    else if ("violation" in report)
+      tally.violations.push(`file ${report.index} of seed ${seed}: ${report.violation}`);
     else count(tally, report);
     if (!("about" in report)) done = report.index + 1;
   });
@@ -53,7 +55,9 @@ function runChild(seed: number, first: number, end: number, tally: HostileTally)
       clearTimeout(watchdog);
       if (code !== 0 || done < end) {
         const ended = signal ?? `code ${code}`;
-        tally.violations.push(`file ${done} of seed ${seed}: ${about}: the process ended with ${ended}\n${noise}`);
+        tally.violations.push(
+          `file ${done} of seed ${seed}: ${about}: the process ended with ${ended}\n${noise}`,
+        );
         done++;
       }
       resolve(done);
@@ -61,7 +65,10 @@ function runChild(seed: number, first: number, end: number, tally: HostileTally)
   });
 }
 
-function count(tally: HostileTally, report: { outcome: "read" | "refused"; format: string; peakMb: number }): void {
+function count(
+  tally: HostileTally,
+  report: { outcome: "read" | "refused"; format: string; peakMb: number },
+): void {
   const sums = tally.formats.get(report.format) ?? { read: 0, refused: 0 };
   sums[report.outcome]++;
   tally.formats.set(report.format, sums);

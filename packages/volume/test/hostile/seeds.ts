@@ -25,7 +25,10 @@ export interface Packing {
   close: (content: Uint8Array) => Uint8Array;
 }
 
-const gzip: Packing = { open: (bytes) => gunzipSync(bytes), close: (content) => gzipSync(content, { level: 1 }) };
+const gzip: Packing = {
+  open: (bytes) => gunzipSync(bytes),
+  close: (content) => gzipSync(content, { level: 1 }),
+};
 
 export const seedsOf =
   (from: (name: string) => string, ...names: string[]) =>
@@ -88,7 +91,8 @@ export async function niftiBomb(): Promise<Seed[]> {
   const packing = { open: gzip.open, close: bombed };
   return [{ file: "bomb.nii.gz", bytes: bombed(bytes), packing, bomb: true }];
 }
-const bombed = (content: Uint8Array) => gzipSync(Buffer.concat([content, Buffer.alloc(2 ** 24)]), { level: 1 });
+const bombed = (content: Uint8Array) =>
+  gzipSync(Buffer.concat([content, Buffer.alloc(2 ** 24)]), { level: 1 });
 
 export const niftiNames = [
   "int16.nii",
@@ -164,8 +168,13 @@ export async function npzSeeds(): Promise<Seed[]> {
 }
 
 export function zipSeeds(): Promise<Seed[]> {
-  const nested = zipOf([{ name: "inner.zip", data: zipOf([{ name: "a.txt", data: Buffer.alloc(99, "text ") }]) }]);
-  const many = Array.from({ length: 40 }, (_, i) => ({ name: `folder/IM${i}`, data: Buffer.alloc(i * 11, "slice ") }));
+  const nested = zipOf([
+    { name: "inner.zip", data: zipOf([{ name: "a.txt", data: Buffer.alloc(99, "text ") }]) },
+  ]);
+  const many = Array.from({ length: 40 }, (_, i) => ({
+    name: `folder/IM${i}`,
+    data: Buffer.alloc(i * 11, "slice "),
+  }));
   // 16 MiB in 16 KiB, correctly declared and not.
   const zeros = Buffer.alloc(2 ** 24);
   const bomb = { name: "zeros", data: zeros, stored: deflateRawSync(zeros), crc: 0xa47ca14a };

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { boxOf, findBody, RegionError, reorient, type BodyFound, type Box, type Volume } from "../../src/index.js";
+import {
+  boxOf,
+  findBody,
+  RegionError,
+  reorient,
+  type BodyFound,
+  type Box,
+  type Volume,
+} from "../../src/index.js";
 import { overlap, torso, type TorsoOptions } from "./torso.js";
 
 function found(volume: Volume): BodyFound {

@@ -55,7 +55,9 @@ test("components: those of 200 seeded masks equal those of a flood fill", () => 
       1 + Math.floor(random() * 6),
     ];
     const share = random();
-    const mask = Uint8Array.from({ length: shape[0] * shape[1] * shape[2] }, () => (random() < share ? 1 : 0));
+    const mask = Uint8Array.from({ length: shape[0] * shape[1] * shape[2] }, () =>
+      random() < share ? 1 : 0,
+    );
     const connectivity = round % 2 === 0 ? 6 : 26;
     assert.deepEqual(
       Array.from(connectedComponents(mask, shape, connectivity).labels()),
@@ -96,7 +98,10 @@ test("components: wrong lengths, shapes, connectivities and numbers are refused 
   const mask = new Uint8Array(8);
   assert.throws(() => connectedComponents(mask, [2, 2, 3]), VolumeArgumentError);
   assert.throws(() => connectedComponents(mask, [2, 4, 1.5]), VolumeArgumentError);
-  assert.throws(() => connectedComponents(mask, [2, 2, 2], 18 as 6), /connectivity: expected 6 or 26, received 18/);
+  assert.throws(
+    () => connectedComponents(mask, [2, 2, 2], 18 as 6),
+    /connectivity: expected 6 or 26, received 18/,
+  );
   const components = connectedComponents(mask.fill(1), [2, 2, 2]);
   for (const k of [-1, 1, 0.5, NaN]) assert.throws(() => components.box(k), VolumeArgumentError, String(k));
 });

@@ -42,7 +42,10 @@ test("cropTo: the margin is whole voxels that cover the mm, clipped where the vo
   assert.deepEqual(cropTo(volume, box, { margin: 1e4 }).volume.shape, volume.shape);
   // 10 mm of a 5 mm spacing that was stored in 32 bits as 4.99999.
   const grid = { shape: [20, 20, 20] as Triple, spacing: [4.99999, 5, 5.00001] as Triple };
-  assert.deepEqual(growBox({ start: [5, 5, 5], end: [6, 6, 6] }, 10, grid), { start: [3, 3, 3], end: [8, 8, 8] });
+  assert.deepEqual(growBox({ start: [5, 5, 5], end: [6, 6, 6] }, 10, grid), {
+    start: [3, 3, 3],
+    end: [8, 8, 8],
+  });
 });
 
 test("uncrop puts a crop back on the source's grid, bit for bit, through JSON", () => {
@@ -90,7 +93,8 @@ regionFacts.boxes.forEach(({ grid, maskGrid, mask, box: [start, end] }, k) => {
 /** A mask on the volume's own grid: 3 in the box, NaN in its first voxel. */
 function ownMask(): Volume {
   const data = new Float32Array(volume.data.length);
-  for (let z = 3; z < 5; z++) for (let y = 1; y < 6; y++) for (let x = 2; x < 7; x++) data[x + 9 * (y + 7 * z)] = 3;
+  for (let z = 3; z < 5; z++)
+    for (let y = 1; y < 6; y++) for (let x = 2; x < 7; x++) data[x + 9 * (y + 7 * z)] = 3;
   data[0] = NaN;
   return { ...volume, data };
 }
@@ -98,7 +102,8 @@ function ownMask(): Volume {
 test("maskBox: a mask on the same grid, reoriented or finer, gives exactly the box", () => {
   const mask = ownMask();
   assert.deepEqual(maskBox(mask, volume), box);
-  for (const code of ["RAS", "SPL", "AIR"]) assert.deepEqual(maskBox(reorient(mask, code), volume), box, code);
+  for (const code of ["RAS", "SPL", "AIR"])
+    assert.deepEqual(maskBox(reorient(mask, code), volume), box, code);
   const solid = { ...mask, data: mask.data.map((value) => (value === 3 ? 1 : 0)) };
   const fine = resample(solid, [27, 21, 15], { antialias: false });
   const firm = { ...fine, data: fine.data.map((value) => (value > 0.5 ? 1 : 0)) };
@@ -125,7 +130,8 @@ test("maskBox refuses an empty mask and one outside of the scan, with both posit
   const away = { ...mask, origin: [500, 0, 0] as Triple };
   assert.throws(
     () => maskBox(away, volume),
-    (error) => error instanceof RegionError && /outside of the scan: in LPS mm the mask spans 5/.test(error.problem),
+    (error) =>
+      error instanceof RegionError && /outside of the scan: in LPS mm the mask spans 5/.test(error.problem),
   );
   assert.throws(() => maskBox({ ...mask, shape: [1, 1, 1] }, volume), VolumeArgumentError);
 });

@@ -24,7 +24,10 @@ function found(volume: Volume): LungsFound {
 
 function trueMl({ lungs, volume: { spacing } }: Torso): [right: number, left: number] {
   const ml = (spacing[0] * spacing[1] * spacing[2]) / 1000;
-  return [1, 2].map((label) => lungs.reduce((n, value) => n + (value === label ? 1 : 0), 0) * ml) as [number, number];
+  return [1, 2].map((label) => lungs.reduce((n, value) => n + (value === label ? 1 : 0), 0) * ml) as [
+    number,
+    number,
+  ];
 }
 
 const has = ({ flags }: LungsFound, ...wanted: LungFlag[]) => wanted.every((flag) => flags.includes(flag));
@@ -187,7 +190,9 @@ test("findLungs: a box that was widened is widened to the same side in a reorien
 });
 
 test("findLungs: a belly with gas, a block, air and single voxels have no lungs, and the result says why", () => {
-  const belly = findLungs(torso({ lungs: false, stomachGas: true, centre: [0, 0, -120], view: [200, 150, 80] }).volume);
+  const belly = findLungs(
+    torso({ lungs: false, stomachGas: true, centre: [0, 0, -120], view: [200, 150, 80] }).volume,
+  );
   assert.deepEqual({ ...belly }, { found: false, reason: "no-lung", totalMl: 0 });
   const uniform = (value: number, shape: Triple): Volume => ({
     ...torso({ spacing: [50, 50, 50] }).volume,

@@ -41,5 +41,8 @@ export const regionFacts = facts<{ masks: MaskFacts[]; boxes: MaskBoxFacts[] }>(
 /** A mask from hexadecimal bits, the lowest first. */
 export function maskOf(hex: string, shape: Triple): Uint8Array {
   const bytes = Buffer.from(hex, "hex");
-  return Uint8Array.from({ length: shape[0] * shape[1] * shape[2] }, (_, i) => ((bytes[i >> 3] ?? 0) >> (i & 7)) & 1);
+  return Uint8Array.from(
+    { length: shape[0] * shape[1] * shape[2] },
+    (_, i) => ((bytes[i >> 3] ?? 0) >> (i & 7)) & 1,
+  );
 }

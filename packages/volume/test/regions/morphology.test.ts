@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { closing, dilate, erode, fillHoles, fillHolesInSlices, opening, VolumeArgumentError } from "../../src/index.js";
+import {
+  closing,
+  dilate,
+  erode,
+  fillHoles,
+  fillHolesInSlices,
+  opening,
+  VolumeArgumentError,
+} from "../../src/index.js";
 import { maskOf, regionFacts } from "./masks.js";
 
 const operations = { dilate, erode, opening, closing };
@@ -28,7 +36,10 @@ for (const { name, shape, mask: hex, filled, filledInSlices } of regionFacts.mas
 }
 
 test("morphology: any nonzero value is set, and results contain 0 and 1", () => {
-  const grid = { shape: [5, 1, 1] as [number, number, number], spacing: [1, 1, 1] as [number, number, number] };
+  const grid = {
+    shape: [5, 1, 1] as [number, number, number],
+    spacing: [1, 1, 1] as [number, number, number],
+  };
   assert.deepEqual(Array.from(dilate(Uint8Array.of(0, 0, 200, 0, 0), grid, 1)), [0, 1, 1, 1, 0]);
   assert.deepEqual(Array.from(erode(Uint8Array.of(9, 9, 9, 9, 0), grid, 1)), [1, 1, 1, 0, 0]);
   assert.deepEqual(Array.from(opening(Uint8Array.of(5, 5, 5, 0, 4), grid, 1)), [1, 1, 1, 0, 0]);
@@ -37,7 +48,10 @@ test("morphology: any nonzero value is set, and results contain 0 and 1", () => 
 });
 
 test("morphology: a radius larger than the grid reaches everything, or leaves nothing", () => {
-  const grid = { shape: [3, 4, 2] as [number, number, number], spacing: [1, 1, 5] as [number, number, number] };
+  const grid = {
+    shape: [3, 4, 2] as [number, number, number],
+    spacing: [1, 1, 5] as [number, number, number],
+  };
   const one = new Uint8Array(24);
   one[7] = 1;
   assert.ok(dilate(one, grid, 1e6).every((value) => value === 1));
@@ -51,7 +65,10 @@ test("morphology: a radius larger than the grid reaches everything, or leaves no
 });
 
 test("morphology: negative and infinite radii, and masks of another length, are refused", () => {
-  const grid = { shape: [2, 2, 2] as [number, number, number], spacing: [1, 1, 1] as [number, number, number] };
+  const grid = {
+    shape: [2, 2, 2] as [number, number, number],
+    spacing: [1, 1, 1] as [number, number, number],
+  };
   for (const run of Object.values(operations)) {
     for (const radius of [-1, NaN, Infinity])
       assert.throws(() => run(new Uint8Array(8), grid, radius), VolumeArgumentError);

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { cropTo, findBody, findLungs } from "../../src/index.js";
 import { withoutReal } from "../fixtures.js";
-import { assertKeepsDenseBack, assertMl, dicomSeries, found, leftward, nifti, withoutDicom } from "./real-scans.js";
+import {
+  assertKeepsDenseBack,
+  assertMl,
+  dicomSeries,
+  found,
+  leftward,
+  nifti,
+  withoutDicom,
+} from "./real-scans.js";
 import { overlap } from "./torso.js";
 
 const looked = { philips_chest_5mm: [3264, 2407], siemens_thorax_8mm: [1169, 1660] } as const;
@@ -88,7 +96,10 @@ test(
     const volume = await dicomSeries("philips_chest_5mm");
     const [nx, ny, nz] = volume.shape;
     const tips = found(cropTo(volume, { start: [0, 0, 45], end: [nx, ny, nz] }).volume);
-    assert.ok(tips.flags.includes("cut-below") && tips.flags.includes("small") && !tips.complete, tips.flags.join());
+    assert.ok(
+      tips.flags.includes("cut-below") && tips.flags.includes("small") && !tips.complete,
+      tips.flags.join(),
+    );
     assert.equal(findLungs(cropTo(volume, { start: [0, 0, 57], end: [nx, ny, nz] }).volume).found, false);
   },
 );

@@ -89,7 +89,15 @@ function lungAt(x: number, y: number, z: number, { lungs = true, septum = 8 }: T
   return x < 2 ? 1 : 2;
 }
 
-function huAt(x: number, y: number, z: number, inBody: boolean, lung: number, air: boolean, o: TorsoOptions): number {
+function huAt(
+  x: number,
+  y: number,
+  z: number,
+  inBody: boolean,
+  lung: number,
+  air: boolean,
+  o: TorsoOptions,
+): number {
   if (!inBody) return outsideHu(x, y, o);
   if (air) return -990;
   if (lung !== 0) return lungHuAt(x, y, z, lung, o);
@@ -127,7 +135,11 @@ export interface Overlap {
 }
 
 /** Agreement of a mask with the truth on the same grid, label by label. */
-export function overlap(found: ArrayLike<number>, truth: ArrayLike<number>, { shape, spacing }: Volume): Overlap {
+export function overlap(
+  found: ArrayLike<number>,
+  truth: ArrayLike<number>,
+  { shape, spacing }: Volume,
+): Overlap {
   let [both, sum] = [0, 0];
   for (let i = 0; i < truth.length; i++) {
     if (truth[i] !== 0 && truth[i] === found[i]) both++;
@@ -135,7 +147,8 @@ export function overlap(found: ArrayLike<number>, truth: ArrayLike<number>, { sh
   }
   const held: Overlap["held"] = ({ start, end }, margin) => {
     const room = spacing.map((size) => Math.ceil(margin / size - 1e-4)) as Triple;
-    const within = (axis: 0 | 1 | 2, at: number) => at >= start[axis] - room[axis] && at < end[axis] + room[axis];
+    const within = (axis: 0 | 1 | 2, at: number) =>
+      at >= start[axis] - room[axis] && at < end[axis] + room[axis];
     let [all, kept] = [0, 0];
     for (let z = 0, i = 0; z < shape[2]; z++) {
       for (let y = 0; y < shape[1]; y++) {

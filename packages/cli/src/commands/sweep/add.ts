@@ -18,15 +18,19 @@ export function addAdd(sweep: Command, start: Start): void {
   addCommon(command, {
     example: `slicestack sweep add runs/heads --point '{"slice.dropout": 0}'`,
     codes: [EXIT.ok, EXIT.usage, EXIT.data],
-    notes: "A point that the sweep already has is not added again. The points are checked before any is added.",
+    notes:
+      "A point that the sweep already has is not added again. The points are checked before any is added.",
   })
     .option("--point <json>", "a point as JSON or YAML: keys and their values (repeatable)", collected)
-    .action((given: string, files: string[], flags: AddFlags) => start(flags, () => runAdd(given, files, flags)));
+    .action((given: string, files: string[], flags: AddFlags) =>
+      start(flags, () => runAdd(given, files, flags)),
+    );
 }
 
 async function runAdd(given: string, files: string[], { point = [], ...target }: AddFlags): Promise<Outcome> {
   const { addPoints } = await import("@slicestack/pipeline");
-  if (files.length + point.length === 0) throw new UsageError("expected points: a file, a folder, or --point");
+  if (files.length + point.length === 0)
+    throw new UsageError("expected points: a file, a folder, or --point");
   const added = await addPoints(given, { ...target, files, points: point });
   const fresh = added.filter(({ isNew }) => isNew);
   const lines = fresh.map(({ point: one }) => `${one.number}  ${JSON.stringify(one.settings)}`);
@@ -38,7 +42,10 @@ async function runAdd(given: string, files: string[], { point = [], ...target }:
   return {
     code: EXIT.ok,
     text: [`Added ${counted(fresh.length, "point")}.`, ...lines].join("\n"),
-    json: { added: fresh.map((one) => one.point), known: added.filter(({ isNew }) => !isNew).map((one) => one.point) },
+    json: {
+      added: fresh.map((one) => one.point),
+      known: added.filter(({ isNew }) => !isNew).map((one) => one.point),
+    },
     ...note,
   };
 }

@@ -26,11 +26,16 @@ export function addAsk(sweep: Command, start: Start): void {
     .action((given: string, flags: AskFlags) => start(flags, (session) => runAsk(given, flags, session)));
 }
 
-async function runAsk(given: string, { count, point = [], data, out }: AskFlags, session: Session): Promise<Outcome> {
+async function runAsk(
+  given: string,
+  { count, point = [], data, out }: AskFlags,
+  session: Session,
+): Promise<Outcome> {
   const { ask } = await import("@slicestack/pipeline");
   const target = { ...(data === undefined ? {} : { data }), ...(out === undefined ? {} : { out }) };
   const asked = await ask(given, { ...target, count, points: point, command: session.command });
   const lines = asked.trials.map(({ id, state, command }) => `${id}  ${state}  ${command}`);
-  const text = lines.length > 0 ? lines.join("\n") : asked.isOver ? "The search is over." : "No trial is free now.";
+  const text =
+    lines.length > 0 ? lines.join("\n") : asked.isOver ? "The search is over." : "No trial is free now.";
   return { code: EXIT.ok, text, json: asked };
 }

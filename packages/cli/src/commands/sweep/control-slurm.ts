@@ -1,5 +1,9 @@
 /** sweep status, pause, resume, cancel and priority for a sweep that runs on Slurm. */
-import type { SlurmControlOptions, SlurmControlResult, SlurmSweepStatus } from "@slicestack/pipeline/internal";
+import type {
+  SlurmControlOptions,
+  SlurmControlResult,
+  SlurmSweepStatus,
+} from "@slicestack/pipeline/internal";
 import { EXIT } from "../../exit-codes.js";
 import type { Outcome } from "../../session.js";
 import { pathWord } from "../../shell.js";
@@ -18,7 +22,9 @@ function standText({ trials, finished, pruned, failed, tasks }: SlurmSweepStatus
   const counts = { running: of("running"), waiting: of("waiting"), pruned, failed: failed.length };
   const parts = Object.entries(counts).filter(([, count]) => count > 0);
   const ended = finished + pruned + failed.length;
-  return [`${ended}/${trials} trials, on Slurm`, ...parts.map(([word, count]) => `${count} ${word}`)].join("  ");
+  return [`${ended}/${trials} trials, on Slurm`, ...parts.map(([word, count]) => `${count} ${word}`)].join(
+    "  ",
+  );
 }
 
 /** A row for each job that runs, and for each reason why others wait. */
@@ -32,7 +38,8 @@ function taskRows({ tasks }: SlurmSweepStatus): string[] {
     }
   return [
     ...running.map(
-      ({ id, state, nodes, stage, trial }) => `  ${id}  ${state} on ${nodes}  ${stage} of ${trialText(trial)}`,
+      ({ id, state, nodes, stage, trial }) =>
+        `  ${id}  ${state} on ${nodes}  ${stage} of ${trialText(trial)}`,
     ),
     ...[...waiting].map(
       ([why, ids]) => `  ${ids.slice(0, 5).join(" ")}${ids.length > 5 ? ` … (${ids.length})` : ""}  ${why}`,
@@ -54,7 +61,9 @@ function nextLine({
   if (isPaused) return [`The sweep is paused. To continue it: slicestack sweep resume ${path}`];
   const isOver = finished + pruned + failed.length === trials;
   if (isRunning || isOver) return [];
-  const why = isCancelled ? "The sweep was cancelled. To continue it" : "No process follows the sweep. To follow it";
+  const why = isCancelled
+    ? "The sweep was cancelled. To continue it"
+    : "No process follows the sweep. To follow it";
   return [`${why}: slicestack sweep run ${path} --on slurm`];
 }
 
@@ -75,7 +84,9 @@ export async function pauseOnSlurm(
   };
 }
 
-export async function resumeOnSlurm(options: SlurmControlOptions & { trials: readonly number[] }): Promise<Outcome> {
+export async function resumeOnSlurm(
+  options: SlurmControlOptions & { trials: readonly number[] },
+): Promise<Outcome> {
   const { resumeSlurmSweep, refuseTrials } = await import("@slicestack/pipeline/internal");
   const { trials, ...target } = options;
   const what = "only the whole sweep can be resumed";
@@ -83,7 +94,11 @@ export async function resumeOnSlurm(options: SlurmControlOptions & { trials: rea
   const result = await resumeSlurmSweep(target);
   const { folder, isRunning } = result;
   const next = isRunning ? "" : ` To follow it: slicestack sweep run ${pathWord(folder)} --on slurm`;
-  return { code: EXIT.ok, text: `The sweep continues: ${changedText(result, "released")}.${next}`, json: result };
+  return {
+    code: EXIT.ok,
+    text: `The sweep continues: ${changedText(result, "released")}.${next}`,
+    json: result,
+  };
 }
 
 export async function prioritiseOnSlurm(

@@ -31,7 +31,11 @@ export function addPause(sweep: Command, start: Start): void {
         if (runsOnSlurm(target)) return pauseOnSlurm({ trials: [], ...target, now: flags.now === true });
         const running = flags.now === true ? "stop" : "finish";
         const result = pauseSweep({ ...target, running });
-        return outcome(result, isEmpty(trials) ? "The sweep is paused" : trialsText(result, "paused"), "resume");
+        return outcome(
+          result,
+          isEmpty(trials) ? "The sweep is paused" : trialsText(result, "paused"),
+          "resume",
+        );
       }),
   );
 }
@@ -50,7 +54,11 @@ export function addResume(sweep: Command, start: Start): void {
         const target = given(file, trials, flags);
         if (runsOnSlurm(target)) return resumeOnSlurm({ trials: [], ...target });
         const result = resumeSweep(target);
-        return outcome(result, isEmpty(trials) ? "The sweep continues" : trialsText(result, "waiting again"), "run");
+        return outcome(
+          result,
+          isEmpty(trials) ? "The sweep continues" : trialsText(result, "waiting again"),
+          "run",
+        );
       }),
   );
 }
@@ -62,7 +70,9 @@ export function addCancel(sweep: Command, start: Start): void {
     .argument("<sweep>", SWEEP)
     .argument("[trials...]", "numbers of trials (default: all that have not ended)", parseTrial)
     .addOption(
-      new Option("--on <where>", "cancel the jobs of a cluster (default: where the sweep runs)").choices(["slurm"]),
+      new Option("--on <where>", "cancel the jobs of a cluster (default: where the sweep runs)").choices([
+        "slurm",
+      ]),
     )
     .option("--out <folder>", OUT);
   addCommon(command, { example: "slicestack sweep cancel runs/heads 12 13", codes }).action(
@@ -82,7 +92,11 @@ export function addPriority(sweep: Command, start: Start): void {
     .command("priority")
     .description("change the order in which trials of a sweep start")
     .argument("<sweep>", SWEEP)
-    .argument("<priority>", "a number; trials with a higher number start sooner (the default is 0)", parsePriority)
+    .argument(
+      "<priority>",
+      "a number; trials with a higher number start sooner (the default is 0)",
+      parsePriority,
+    )
     .argument("<trials...>", "numbers of trials", parseTrial)
     .option("--out <folder>", OUT);
   addCommon(command, { example: "slicestack sweep priority runs/heads 5 40 41", codes }).action(
@@ -106,14 +120,16 @@ function given(sweep: string, trials: readonly number[] | undefined, { out }: Co
 }
 
 /** commander passes an empty list if no number was given. */
-const isEmpty = (trials: readonly number[] | undefined): boolean => trials === undefined || trials.length === 0;
+const isEmpty = (trials: readonly number[] | undefined): boolean =>
+  trials === undefined || trials.length === 0;
 
 const trialsText = ({ changed }: ControlResult, done: string): string =>
   `${changed} ${changed === 1 ? "trial is" : "trials are"} ${done}`;
 
 function outcome(result: ControlResult, text: string, next: "resume" | "run" | "status"): Outcome {
   const { isRunning, folder } = result;
-  const hint = next === "run" && isRunning ? "" : ` To ${HINTS[next]}: slicestack sweep ${next} ${pathWord(folder)}`;
+  const hint =
+    next === "run" && isRunning ? "" : ` To ${HINTS[next]}: slicestack sweep ${next} ${pathWord(folder)}`;
   const note = isRunning || next === "run" ? "" : " No process is running the sweep.";
   return { code: EXIT.ok, text: `${text}.${note}${hint}`, json: result };
 }

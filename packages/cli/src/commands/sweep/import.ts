@@ -22,7 +22,9 @@ export function addImportSweep(sweep: Command, start: Start): void {
     codes: [EXIT.ok, EXIT.usage, EXIT.data],
     notes:
       "A line of job_queue.txt is a command (python launch.py --config FILE --batch_size 32), pairs (batch_size=32 weighted=true), or the path of a YAML file.",
-  }).action((base: string, jobs: string, flags: ImportFlags) => start(flags, () => runImport(base, jobs, flags)));
+  }).action((base: string, jobs: string, flags: ImportFlags) =>
+    start(flags, () => runImport(base, jobs, flags)),
+  );
 }
 
 async function runImport(base: string, jobs: string, { out, overwrite }: ImportFlags): Promise<Outcome> {
@@ -30,6 +32,13 @@ async function runImport(base: string, jobs: string, { out, overwrite }: ImportF
   const result = await importSweep({ base, jobs, out, ...(overwrite === undefined ? {} : { overwrite }) });
   const { points, repeated } = result;
   const note =
-    repeated.length === 0 ? {} : { note: `Line ${repeated.join(", ")} repeats an earlier job and is left out.` };
-  return { code: EXIT.ok, text: `${shownPath(out)}: ${counted(points.length, "point")}`, json: result, ...note };
+    repeated.length === 0
+      ? {}
+      : { note: `Line ${repeated.join(", ")} repeats an earlier job and is left out.` };
+  return {
+    code: EXIT.ok,
+    text: `${shownPath(out)}: ${counted(points.length, "point")}`,
+    json: result,
+    ...note,
+  };
 }

@@ -18,14 +18,23 @@ export function addResults(sweep: Command, start: Start): void {
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data],
     notes:
       "Only the validation set is used. The results state from how many points the best was chosen, and how optimistic its score therefore is.",
-  }).action((given: string, flags: ResultsFlags) => start(flags, (session) => runResults(given, flags, session)));
+  }).action((given: string, flags: ResultsFlags) =>
+    start(flags, (session) => runResults(given, flags, session)),
+  );
 }
 
 async function runResults(given: string, { out }: ResultsFlags, { command }: Session): Promise<Outcome> {
   const { sweepResults } = await import("@slicestack/pipeline");
   const { sweepOutcomeJson } = await import("@slicestack/pipeline/internal");
-  const { text, files, outcome } = await sweepResults(given, { command, ...(out === undefined ? {} : { out }) });
+  const { text, files, outcome } = await sweepResults(given, {
+    command,
+    ...(out === undefined ? {} : { out }),
+  });
   const best = files.best === null ? [] : [`Best configuration: ${shownPath(files.best)}`];
   const lines = [`Page: ${shownPath(files.page)}`, `Table: ${shownPath(files.leaderboard)}`, ...best];
-  return { code: EXIT.ok, text: `${text}\n\n${lines.join("\n")}`, json: { files, ...sweepOutcomeJson(outcome) } };
+  return {
+    code: EXIT.ok,
+    text: `${text}\n\n${lines.join("\n")}`,
+    json: { files, ...sweepOutcomeJson(outcome) },
+  };
 }

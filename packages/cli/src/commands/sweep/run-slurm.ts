@@ -47,7 +47,9 @@ function eventText({ kind, trial, stage, reason, result }: SlurmSweepEvent): str
     again: "waits again",
   };
   const score =
-    kind === "finished" ? `: ${result?.objective === null ? "undefined" : short(result?.objective ?? NaN)}` : "";
+    kind === "finished"
+      ? `: ${result?.objective === null ? "undefined" : short(result?.objective ?? NaN)}`
+      : "";
   const where = kind === "failed" || kind === "again" ? ` (${stage})` : "";
   return `${trial.id} ${words[kind]}${where}${score}${reason === null ? "" : `: ${reason}`}`;
 }
@@ -55,7 +57,9 @@ function eventText({ kind, trial, stage, reason, result }: SlurmSweepEvent): str
 function countsText({ trials, running, waiting, ...ended }: SlurmSweepCounts): string {
   const { finished, ...others } = ended;
   const parts = Object.entries({ running, waiting, ...others }).filter(([, count]) => count > 0);
-  return [`${finished}/${trials} trials finished`, ...parts.map(([word, count]) => `${count} ${word}`)].join(", ");
+  return [`${finished}/${trials} trials finished`, ...parts.map(([word, count]) => `${count} ${word}`)].join(
+    ", ",
+  );
 }
 
 function outcomeOf(result: SlurmSweepResult): Outcome {

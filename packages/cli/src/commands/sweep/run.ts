@@ -36,7 +36,9 @@ export function addRun(sweep: Command, start: Start): void {
       "most trials that run at the same time (default: as many as CPUs, memory and GPUs allow)",
       parseCount,
     )
-    .addOption(new Option("--gpus <numbers>", "GPUs that may be used, e.g. 0,2,3 (default: all)").argParser(parseGpus))
+    .addOption(
+      new Option("--gpus <numbers>", "GPUs that may be used, e.g. 0,2,3 (default: all)").argParser(parseGpus),
+    )
     .option("--retry-failed", "retry failed trials")
     .addOption(new Option("--on <where>", "run the trials as jobs of a cluster").choices(["slurm"]))
     .option(
@@ -100,10 +102,15 @@ function outcomeOf(result: RunSweepResult): Outcome {
     const note = `Stopped and saved. To resume: ${resume}`;
     return { code: EXIT.stopped, text: "", json: result, note };
   }
-  const failed = sweep.failed.slice(0, 5).map(({ trial, error }) => `Failed: ${trial}: ${error ?? "unknown"}`);
+  const failed = sweep.failed
+    .slice(0, 5)
+    .map(({ trial, error }) => `Failed: ${trial}: ${error ?? "unknown"}`);
   const more =
-    sweep.failed.length > 5 ? [`… and ${sweep.failed.length - 5} more: slicestack sweep status lists them.`] : [];
-  const paused = status === "paused" ? [`Paused trials wait for: slicestack sweep resume ${pathWord(folder)}`] : [];
+    sweep.failed.length > 5
+      ? [`… and ${sweep.failed.length - 5} more: slicestack sweep status lists them.`]
+      : [];
+  const paused =
+    status === "paused" ? [`Paused trials wait for: slicestack sweep resume ${pathWord(folder)}`] : [];
   const again = failed.length === 0 ? [] : [`To retry them: ${resume} --retry-failed`];
   const lines = [standText(sweep), bestText(sweep), ...failed, ...more, ...again, ...paused];
   const next = `Next: slicestack sweep results ${pathWord(folder)}`;

@@ -11,7 +11,9 @@ interface StatusFlags extends CommonOptions {
 export function addStatus(sweep: Command, start: Start): void {
   const command = sweep
     .command("status")
-    .description("show the state of a sweep: running and failed trials, the remaining time, the best point so far")
+    .description(
+      "show the state of a sweep: running and failed trials, the remaining time, the best point so far",
+    )
     .argument("<sweep>", "the sweep's file, or its folder")
     .option("--out <folder>", "folder of the sweep, if it is not named in the file");
   addCommon(command, {

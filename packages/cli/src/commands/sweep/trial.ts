@@ -37,7 +37,9 @@ export function addTrial(sweep: Command, start: Start): void {
     example: "slicestack sweep trial runs/heads/trials/000003",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
     notes: "A trial that has a result is left unchanged. A trial that was stopped is resumed.",
-  }).action((folder: string, flags: TrialFlags) => start(flags, (session) => runTrialCommand(folder, flags, session)));
+  }).action((folder: string, flags: TrialFlags) =>
+    start(flags, (session) => runTrialCommand(folder, flags, session)),
+  );
 }
 
 async function runTrialCommand(folder: string, flags: TrialFlags, session: Session): Promise<Outcome> {
@@ -56,7 +58,8 @@ async function runTrialCommand(folder: string, flags: TrialFlags, session: Sessi
     signal,
     command,
   });
-  if (status === "stopped") return { code: EXIT.stopped, text: "", json: { status }, note: "Stopped and saved." };
+  if (status === "stopped")
+    return { code: EXIT.stopped, text: "", json: { status }, note: "Stopped and saved." };
   if (result?.status === "failed") {
     const note = `This trial was given up: ${result.error?.message ?? "unknown"}. To try it again: slicestack sweep run with --retry-failed.`;
     return { code: EXIT.data, text: "", json: { status, result }, note };

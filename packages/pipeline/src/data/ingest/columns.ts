@@ -96,7 +96,8 @@ const KINDS: readonly (readonly [kind: string, is: (value: string) => boolean])[
   ["postcodes", (value) => /^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$/i.test(value)],
   [
     "phone numbers",
-    (value) => /^\+?[\d ()/-]+$/.test(value) && /[+ (/]/.test(value) && value.replaceAll(/\D/g, "").length >= 8,
+    (value) =>
+      /^\+?[\d ()/-]+$/.test(value) && /[+ (/]/.test(value) && value.replaceAll(/\D/g, "").length >= 8,
   ],
 ];
 

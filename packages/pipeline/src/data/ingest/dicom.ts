@@ -163,7 +163,9 @@ export async function openDicomSeries({
   try {
     const sources: DicomSource[] = [];
     for (const { path, entry } of files)
-      sources.push(entry === undefined ? dicomFile(path) : await zips.source(`${path}#${entry}`, path, entry));
+      sources.push(
+        entry === undefined ? dicomFile(path) : await zips.source(`${path}#${entry}`, path, entry),
+      );
     const scan = await scanDicom(sources);
     const withUid = scan.series.filter(({ seriesUid }) => seriesUid === series);
     // The files may contain a reformatted series with the same UID; `dicomVolumes` found the larger one.
@@ -216,7 +218,10 @@ class Zips implements AsyncDisposable {
   #zip(path: string) {
     const opened =
       this.#open.get(path) ??
-      openZipFile(path).then((zip) => ({ zip, entries: new Map(zip.entries.map((entry) => [entry.name, entry])) }));
+      openZipFile(path).then((zip) => ({
+        zip,
+        entries: new Map(zip.entries.map((entry) => [entry.name, entry])),
+      }));
     this.#open.set(path, opened);
     return opened;
   }

@@ -55,7 +55,10 @@ export async function discover(source: string, options: DiscoverOptions = {}): P
 }
 
 /** Like `discover`, but allows a source without volumes, and counts its files. @throws PrepareError if there is no folder */
-export async function survey(source: string, options: DiscoverOptions = {}): Promise<Found & { files: number }> {
+export async function survey(
+  source: string,
+  options: DiscoverOptions = {},
+): Promise<Found & { files: number }> {
   const { root, paths, unreadable } = filesOf(source);
   const kinds = sortByKind(paths);
   const { volumes: series, setAside, identifiers } = await dicomVolumes(root, kinds.rest, options);
@@ -66,7 +69,8 @@ export async function survey(source: string, options: DiscoverOptions = {}): Pro
     setAside,
     broken: unreadable.map(unreadableOf),
   };
-  for (const path of kinds.files) found.volumes.push(volumeOf(path, { kind: "file", path: join(root, path) }));
+  for (const path of kinds.files)
+    found.volumes.push(volumeOf(path, { kind: "file", path: join(root, path) }));
   await addArrays(root, kinds.arrays, found);
   for (const path of kinds.archives) await addArchive(root, path, found);
   addImages(root, kinds.images, found);
@@ -141,7 +145,9 @@ async function addArrays(root: string, paths: readonly string[], found: Volumes)
     else if (axes === 4) {
       for (let item = 0; item < items; item++) {
         const number = String(item).padStart(String(items - 1).length, "0");
-        found.volumes.push(volumeOf(`${path}#${number}`, { kind: "npy-item", path: file, item, order: "HWS" }));
+        found.volumes.push(
+          volumeOf(`${path}#${number}`, { kind: "npy-item", path: file, item, order: "HWS" }),
+        );
       }
     } else found.volumes.push(volumeOf(path, { kind: "npy", path: file }));
   }
@@ -177,7 +183,8 @@ function addSlices(paths: readonly string[], found: Volumes, absolute: (path: st
 /** PNG or JPEG files of one folder are one volume. */
 function addImages(root: string, paths: readonly string[], found: Volumes): void {
   const folders = new Map<string, string[]>();
-  for (const path of paths) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), basename(path)]);
+  for (const path of paths)
+    folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), basename(path)]);
   for (const [folder, files] of folders) {
     // Images directly in the source form a volume that has the name of the source.
     const path = folder === "." ? basename(root) : folder;

@@ -27,7 +27,8 @@ export class KnownReasons {
     const [[reason, files]] = [...counts].sort((a, b) => b[1].length - a[1].length) as [[string, SetAside[]]];
     const others = counts.size > 1 ? ", and others for other reasons" : "";
     const first = files[0]!.path;
-    const many = files.length > 1 ? `${files.length} files, the first ${first}: ` : first === name ? "" : `${first}: `;
+    const many =
+      files.length > 1 ? `${files.length} files, the first ${first}: ` : first === name ? "" : `${first}: `;
     return `${many}${reason}${others}`;
   }
 }

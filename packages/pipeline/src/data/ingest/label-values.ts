@@ -4,7 +4,8 @@ import { TableError } from "../errors.js";
 import { isMissing } from "../missing-value.js";
 import { MOST_CLASSES } from "./paths.js";
 
-const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text.replace(",", ".")));
+const isNumber = (text: string): boolean =>
+  text.trim() !== "" && Number.isFinite(Number(text.replace(",", ".")));
 
 export interface LabelNumbers {
   /** null if the text is not a label. */
@@ -17,7 +18,9 @@ export interface LabelNumbers {
  * @throws TableError if two texts differ only in case, spaces, invisible characters or Unicode form: they may be one class
  */
 export function labelNumbers(table: Table, column: string): LabelNumbers {
-  const texts = [...new Set(table.rows.map(({ values }) => values[column] ?? "").filter((text) => !isMissing(text)))];
+  const texts = [
+    ...new Set(table.rows.map(({ values }) => values[column] ?? "").filter((text) => !isMissing(text))),
+  ];
   refuseTwins(table, column, texts);
   const whole = (text: string) => {
     const number = /^\d+(\.0+)?$/.test(text) ? Number(text) : NaN;

@@ -12,7 +12,14 @@ import { composed } from "./paths.js";
 import type { KnownReasons } from "./known-reasons.js";
 import { chooseSeries } from "./series.js";
 import { subjectWarnings } from "./placeholders.js";
-import { KEYS, type Key, type Labelling, type LabelledVolume, type SetAside, type SourceVolume } from "./source.js";
+import {
+  KEYS,
+  type Key,
+  type Labelling,
+  type LabelledVolume,
+  type SetAside,
+  type SourceVolume,
+} from "./source.js";
 
 export interface LabelOptions {
   /** Columns of the labels file; default: the first of the usual names that exists. */
@@ -29,7 +36,16 @@ export interface LabelOptions {
   keepIds?: boolean;
 }
 
-const ID_COLUMNS = ["id", "path", "file", "patient_id", "accession_number", "accession", "study_uid", "series_uid"];
+const ID_COLUMNS = [
+  "id",
+  "path",
+  "file",
+  "patient_id",
+  "accession_number",
+  "accession",
+  "study_uid",
+  "series_uid",
+];
 const USUAL = {
   label: ["label", "category", "class_id", "target"],
   subject: ["subject", "subject_id", "patient", "patient_id"],
@@ -200,15 +216,29 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
   const id = find(columns.id, key === undefined ? ID_COLUMNS : [key, ...ID_COLUMNS]);
   const label = find(columns.label, USUAL.label);
   if (id === undefined || label === undefined) {
-    const remedy = "Name the columns id (or path) and label, or name them with --id-column and --label-column.";
+    const remedy =
+      "Name the columns id (or path) and label, or name them with --id-column and --label-column.";
     const columns = listed(table.columns);
-    throw new TableError(table.file, 1, `expected the columns id or path, and label, found ${columns}`, remedy);
+    throw new TableError(
+      table.file,
+      1,
+      `expected the columns id or path, and label, found ${columns}`,
+      remedy,
+    );
   }
-  return { id, label, subject: find(columns.subject, USUAL.subject), class: find(columns.class, USUAL.class) };
+  return {
+    id,
+    label,
+    subject: find(columns.subject, USUAL.subject),
+    class: find(columns.class, USUAL.class),
+  };
 }
 
 type MatchColumns = Columns & { part: string | undefined };
-type MatchOptions = Omit<LabelOptions, "columns"> & { columns: MatchColumns; reasons: KnownReasons | undefined };
+type MatchOptions = Omit<LabelOptions, "columns"> & {
+  columns: MatchColumns;
+  reasons: KnownReasons | undefined;
+};
 
 function matchRows(
   volumes: readonly SourceVolume[],
@@ -223,7 +253,8 @@ function matchRows(
   for (const row of rows) {
     const name = (row.values[options.columns.id] ?? "").replaceAll("\\", "/").replace(/^(\.?\/)+/, "");
     const asWritten = byName.get(name) ?? byName.get(basename(name));
-    const matching = asWritten ?? byComposed.get(composed(name)) ?? byComposed.get(composed(basename(name))) ?? [];
+    const matching =
+      asWritten ?? byComposed.get(composed(name)) ?? byComposed.get(composed(basename(name))) ?? [];
     const several = matching.length > 1 && matching.some(({ series }) => series === null);
     if (matching.length === 0) {
       const shown = name === "" ? `line ${row.line}: empty ${options.columns.id}` : name;
@@ -268,7 +299,9 @@ function namesOf(
 function differ(a: TableRow, b: TableRow, { label, subject, class: name, part }: MatchColumns): boolean {
   const parts = [a, b].map(({ values }) => (part === undefined ? null : partOf(values[part] ?? "")));
   if (parts[0] !== parts[1]) return true;
-  return [label, subject, name].some((column) => column !== undefined && a.values[column] !== b.values[column]);
+  return [label, subject, name].some(
+    (column) => column !== undefined && a.values[column] !== b.values[column],
+  );
 }
 
 function finish(
@@ -280,7 +313,8 @@ function finish(
   nameless: readonly SourceVolume[] = [],
 ): Omit<Labelling, "columns"> {
   problems.conflicting.push(...subjectsInTwoParts(volumes));
-  if (Object.values(problems).some((list: string[]) => list.length > 0)) throw new LabelsError(source, problems);
+  if (Object.values(problems).some((list: string[]) => list.length > 0))
+    throw new LabelsError(source, problems);
   const count = volumes.reduce((most, { label }) => Math.max(most, label + 1), 0);
   const classes = Array.from({ length: count }, (_, label) => names.get(label) ?? String(label));
   // Two labels with one name could not be distinguished.

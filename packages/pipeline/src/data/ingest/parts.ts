@@ -14,7 +14,8 @@ const WORDS: readonly [Part, RegExp][] = [
 ];
 
 /** The part that a usual word for train, val or test means. */
-export const partOf = (text: string): Part | null => WORDS.find(([, words]) => words.test(text.trim()))?.[0] ?? null;
+export const partOf = (text: string): Part | null =>
+  WORDS.find(([, words]) => words.test(text.trim()))?.[0] ?? null;
 
 /**
  * The column whose values are names of parts, if there is one: the split that comes with the data.
@@ -28,7 +29,8 @@ export function partColumnOf(table: Table): string | undefined {
 function holdsParts({ file, rows }: Table, column: string): boolean {
   const filled = rows.filter(({ values }) => !isMissing(values[column] ?? ""));
   const others = filled.filter(({ values }) => partOf(values[column] ?? "") === null);
-  if (others.length === 0 || 2 * others.length > filled.length) return filled.length > 0 && others.length === 0;
+  if (others.length === 0 || 2 * others.length > filled.length)
+    return filled.length > 0 && others.length === 0;
   const [first] = others;
   throw new TableError(
     file,

@@ -12,7 +12,11 @@ export function volumeOf(path: string, input: VolumeInput): SourceVolume {
   const labelled = /^(?:class_|ct_|CT-)(\d+)(?:_slices?)?$/i;
   // Stacked arrays carry the class in their own name: ct_0.npy.
   const itemNames =
-    input.kind === "npy-item" ? [basename(input.path, ".npy")] : input.kind === "images" ? [basename(path)] : [];
+    input.kind === "npy-item"
+      ? [basename(input.path, ".npy")]
+      : input.kind === "images"
+        ? [basename(path)]
+        : [];
   const labelOf = (part: string) => Number(labelled.exec(part)?.[1] ?? NaN);
   const className = [...folders, ...itemNames].findLast((part) => labelOf(part) < MOST_CLASSES) ?? null;
   const bare = withoutExtension(path);

@@ -22,7 +22,10 @@ const PERSONAL = [
   "accession(number|no)?|patientid|study(instance)?uid|series(instance)?uid|sopinstanceuid|frameofreferenceuid",
 ].join("|");
 
-const PERSONAL_COLUMN = new RegExp(`^(patients?|patienten|subjects?|persons?|participants?)?(${PERSONAL})$`, "u");
+const PERSONAL_COLUMN = new RegExp(
+  `^(patients?|patienten|subjects?|persons?|participants?)?(${PERSONAL})$`,
+  "u",
+);
 
 /** True for a column that identifies a person, or a study in hospital systems. */
 export function isPersonal(column: string): boolean {

@@ -5,10 +5,15 @@ const PLACEHOLDER =
   /^(anonym(ous|i[sz]ed|e)?|anon|de-?identified|unknown|unnamed|no ?(name|id)|none|null|patient|subject|test|removed|redacted|x+|0+|[-_?.]+)$/i;
 
 /** A split puts all volumes of one placeholder into one part; without subjects, one person may be in several parts. */
-export function subjectWarnings(volumes: readonly LabelledVolume[], nameless: readonly SourceVolume[]): string[] {
+export function subjectWarnings(
+  volumes: readonly LabelledVolume[],
+  nameless: readonly SourceVolume[],
+): string[] {
   const counts = new Map<string, number>();
   for (const { subject } of volumes) counts.set(subject, (counts.get(subject) ?? 0) + 1);
-  const placeholders = [...counts].filter(([subject, count]) => count > 1 && PLACEHOLDER.test(subject.trim()));
+  const placeholders = [...counts].filter(
+    ([subject, count]) => count > 1 && PLACEHOLDER.test(subject.trim()),
+  );
   const [first] = nameless;
   return [
     ...placeholders.map(

@@ -20,14 +20,19 @@ export function chooseSeries(
     if (choice === undefined) {
       const list = listed(study.map(describe), 6);
       const why =
-        rule === undefined ? "pass --series thinnest, a regular expression or a UID" : `none matches --series ${rule}`;
+        rule === undefined
+          ? "pass --series thinnest, a regular expression or a UID"
+          : `none matches --series ${rule}`;
       problems.severalSeries.push(`${study[0]!.path}: ${why} (${list})`);
       continue;
     }
     chosen.push(choice);
     for (const other of study)
       if (other !== choice)
-        left.push({ path: other.path, reason: `${describe(other)}: ${describe(choice)} was chosen for its study` });
+        left.push({
+          path: other.path,
+          reason: `${describe(other)}: ${describe(choice)} was chosen for its study`,
+        });
   }
   return chosen;
 }
@@ -63,9 +68,13 @@ function patternOf(rule: string): RegExp {
     return new RegExp(rule, "i");
   } catch (cause) {
     const remedy = "Pass, for example, --series lung or --series thinnest.";
-    throw new PrepareError(`series: expected thinnest, a UID or a regular expression, received ${rule}`, remedy, {
-      cause,
-    });
+    throw new PrepareError(
+      `series: expected thinnest, a UID or a regular expression, received ${rule}`,
+      remedy,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -30,7 +30,13 @@ export interface DicomFilePath {
 export const isCt = ({ kind }: VolumeInput): boolean => kind === "file" || kind === "dicom";
 
 /** Columns by which a labels file may refer to a volume. */
-export const KEYS = ["path", "PatientID", "AccessionNumber", "StudyInstanceUID", "SeriesInstanceUID"] as const;
+export const KEYS = [
+  "path",
+  "PatientID",
+  "AccessionNumber",
+  "StudyInstanceUID",
+  "SeriesInstanceUID",
+] as const;
 export type Key = (typeof KEYS)[number];
 
 /** A volume found in the source. */

@@ -38,7 +38,8 @@ function walkInto(below: string, walked: Walk): void {
     if (entry.name.startsWith(".")) continue;
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     const kind = entry.isSymbolicLink() ? linkTarget(join(root, path)) : entry;
-    if (kind !== null && !kind.isFile() && !kind.isDirectory()) found.unreadable.push({ path, reason: NO_FILE });
+    if (kind !== null && !kind.isFile() && !kind.isDirectory())
+      found.unreadable.push({ path, reason: NO_FILE });
     else if (kind === null || kind.isFile()) found.paths.push(path);
     else if (entry.isSymbolicLink()) follow(path, realpathSync(join(root, path)), walked);
     else attempt(path, walked, () => walkInto(path, walked));

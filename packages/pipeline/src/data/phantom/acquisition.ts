@@ -44,7 +44,11 @@ export interface Site {
 }
 
 export function drawSites(random: Random): Site[] {
-  return ["A", "B", "C"].map((name) => ({ name, noise: random.uniform(0.8, 1.25), offset: random.uniform(-7, 7) }));
+  return ["A", "B", "C"].map((name) => ({
+    name,
+    noise: random.uniform(0.8, 1.25),
+    offset: random.uniform(-7, 7),
+  }));
 }
 
 export function drawAcquisition(random: Random, site: Site): Acquisition {

@@ -25,7 +25,12 @@ export function rasterise(segments: readonly Segment[], grid: Grid, coverage: Fl
   for (const segment of segments) rasteriseSegment(segment, grid, coverage, grow);
 }
 
-function rasteriseSegment({ from, to, radius }: Segment, grid: Grid, coverage: Float32Array, grow: number): void {
+function rasteriseSegment(
+  { from, to, radius }: Segment,
+  grid: Grid,
+  coverage: Float32Array,
+  grow: number,
+): void {
   const r = radius + grow;
   const [sx, sy, sz] = grid.spacing;
   // A slice shows what lies within half its thickness: the tube is thickened along z by a third of a slice.

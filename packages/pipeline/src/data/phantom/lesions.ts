@@ -67,7 +67,12 @@ interface Blob {
  * Centres are mostly at the back and along the pleura, as ground glass of viral pneumonia does; edges are rough and soft.
  * @param depth mm inside the lung of every voxel of the full grid (negative outside)
  */
-export function growLesions(grid: Grid, depth: Float32Array, disease: Disease, random: Random): LesionField | null {
+export function growLesions(
+  grid: Grid,
+  depth: Float32Array,
+  disease: Disease,
+  random: Random,
+): LesionField | null {
   if (disease.target <= 0) return null;
   const step = Math.max(1, Math.round(5.5 / grid.spacing[0]));
   const nx = Math.ceil(grid.nx / step);
@@ -183,7 +188,13 @@ function paint(blob: Blob, grid: Grid, field: LesionField, rough: Texture): void
 }
 
 /** Bilinear read of a coarse slice at full-grid column i of row j. */
-export function sampleField(values: Float32Array, field: LesionField, i: number, j: number, k: number): number {
+export function sampleField(
+  values: Float32Array,
+  field: LesionField,
+  i: number,
+  j: number,
+  k: number,
+): number {
   const x = Math.min(field.nx - 1.001, i / field.step);
   const y = Math.min(field.ny - 1.001, j / field.step);
   const x0 = Math.floor(x);

@@ -58,7 +58,8 @@ function drawBank(): Float32Array {
   for (let y = 0; y < n; y++) {
     for (let x = 0; x < n; x++) {
       const at = (dx: number, dy: number) => white[((x + dx) & (n - 1)) + n * ((y + dy) & (n - 1))] ?? 0;
-      const v = at(0, 0) + 0.45 * (at(1, 0) + at(-1, 0) + at(0, 1) + at(0, -1)) + 0.15 * (at(1, 1) + at(-1, -1));
+      const v =
+        at(0, 0) + 0.45 * (at(1, 0) + at(-1, 0) + at(0, 1) + at(0, -1)) + 0.15 * (at(1, 1) + at(-1, -1));
       out[x + n * y] = v;
       sum2 += v * v;
     }

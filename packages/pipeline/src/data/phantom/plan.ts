@@ -45,7 +45,9 @@ export function classCounts(subjects: number, minimum: number): number[] {
 export function planScans(options: PlanOptions): ScanPlan[] {
   const random = new Random(options.seed);
   const counts = options.counts ?? classCounts(options.subjects, options.minimum);
-  const labels = random.fork("labels").shuffle(counts.flatMap((n, label) => Array.from({ length: n }, () => label)));
+  const labels = random
+    .fork("labels")
+    .shuffle(counts.flatMap((n, label) => Array.from({ length: n }, () => label)));
   const sites = drawSites(random.fork("sites"));
   const order = random.fork("pairs").shuffle(labels.map((_, i) => i));
   const twice = new Set(order.slice(0, labels.length < 10 ? 0 : Math.max(2, Math.round(labels.length / 14))));

@@ -122,7 +122,10 @@ function insideBody(anatomy: Anatomy, level: Level, x: number, y: number): numbe
   if (height <= 0.05) return body;
   const round = Math.sqrt(height);
   const side = Math.abs(x) - anatomy.bodyHalfWidth * 0.46;
-  return Math.max(body, insideEllipse(side, y + level.bodyB * 0.74, 54 * round, (14 + anatomy.breast) * round));
+  return Math.max(
+    body,
+    insideEllipse(side, y + level.bodyB * 0.74, 54 * round, (14 + anatomy.breast) * round),
+  );
 }
 
 /** Fourier series over the angle, by the multiple-angle formulas: no trigonometry per voxel. */
@@ -147,14 +150,22 @@ function tableHu(x: number, y: number, top: number): number {
   return below < 28 ? -300 : -1000;
 }
 
-function tissueHu(anatomy: Anatomy, level: Level, x: number, y: number, under: number, texture: Texture): number {
+function tissueHu(
+  anatomy: Anatomy,
+  level: Level,
+  x: number,
+  y: number,
+  under: number,
+  texture: Texture,
+): number {
   const grain = texture.at(x / 14, y / 14, level.z / 20);
   const spine = spineHu(anatomy, level, x, y);
   if (spine !== null) return spine;
   if (under < 2.2) return 5;
   const cavity = insideEllipse(x, y - level.cavityY, level.cavityA, level.cavityB);
   if (cavity > 0) return innerHu(anatomy, level, x, y, grain);
-  const fatLimit = anatomy.fat * (1 + 0.25 * grain) + (y < -0.6 * anatomy.bodyHalfDepth ? anatomy.breast * 0.6 : 0);
+  const fatLimit =
+    anatomy.fat * (1 + 0.25 * grain) + (y < -0.6 * anatomy.bodyHalfDepth ? anatomy.breast * 0.6 : 0);
   if (under < fatLimit) return -102 + 8 * grain;
   const bone = ribHu(anatomy, level, x, y, -cavity);
   if (bone !== null) return bone;
@@ -212,7 +223,8 @@ function ribHu(anatomy: Anatomy, level: Level, x: number, y: number, out: number
   }
   if (Math.abs(x) < 17 && y < 0) return out > 1 && out < 13 && level.t > 0.3 ? anatomy.boneHu * 0.45 : null;
   if (out < 1 || out > 10) return null;
-  const height = (level.z + anatomy.ribPhase + (anatomy.ribDrop * (1 - Math.cos(angle))) / 2) / anatomy.ribPitch;
+  const height =
+    (level.z + anatomy.ribPhase + (anatomy.ribDrop * (1 - Math.cos(angle))) / 2) / anatomy.ribPitch;
   const offset = Math.abs(height - Math.floor(height) - 0.5) * anatomy.ribPitch;
   if (offset > 7) return null;
   if (angle > 2.55) return 110;
@@ -291,7 +303,11 @@ function collapse(
   if (thick > 0) {
     const wall = level.cavityY + level.cavityB * Math.sqrt(Math.max(0, 1 - (x / level.cavityA) ** 2));
     const band = thick * (1.15 - 0.7 * smoothstep(0.15, 0.75, level.t));
-    out = mix(out, Math.max(out, scan.atelectasisHu + 12 * grain), 0.9 * smoothstep(band + 5, band - 5, wall - y));
+    out = mix(
+      out,
+      Math.max(out, scan.atelectasisHu + 12 * grain),
+      0.9 * smoothstep(band + 5, band - 5, wall - y),
+    );
   }
   for (const plate of scan.plates) {
     if (plate.side * x < 0) continue;
@@ -303,7 +319,14 @@ function collapse(
 }
 
 /** Ground glass with a soft edge and fine texture; vessels stay visible in it. Consolidation hides them. */
-function diseased(disease: Disease, lung: number, score: number, core: number, grain: number, coarse: number): number {
+function diseased(
+  disease: Disease,
+  lung: number,
+  score: number,
+  core: number,
+  grain: number,
+  coarse: number,
+): number {
   const density = disease.groundGlass * (1 + 0.22 * coarse);
   const glass = Math.max(lung, Math.min(-400, Math.max(-760, lung + density)));
   const veiled = mix(lung, glass + 100 * grain, smoothstep(-0.25, 0.25, score));
@@ -312,7 +335,13 @@ function diseased(disease: Disease, lung: number, score: number, core: number, g
 }
 
 /** What the scanner does to the image: motion, streaks, noise, offset, rounding to whole HU. */
-function acquire(hu: Float32Array, grid: Grid, scan: Acquisition, anatomy: Anatomy, random: Random): Int16Array {
+function acquire(
+  hu: Float32Array,
+  grid: Grid,
+  scan: Acquisition,
+  anatomy: Anatomy,
+  random: Random,
+): Int16Array {
   const out = new Int16Array(hu.length);
   const { values, size } = noiseBank();
   const plane = grid.nx * grid.ny;

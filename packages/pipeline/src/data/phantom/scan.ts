@@ -32,5 +32,10 @@ export function drawScan(plan: ScanPlan, orientation?: string): PhantomScan {
     direction: [1, 0, 0, 0, 1, 0, 0, 0, 1],
     unit: "HU",
   };
-  return { volume: reorient(upright, orientation ?? acquisition.orientation), anatomy, acquisition, affected };
+  return {
+    volume: reorient(upright, orientation ?? acquisition.orientation),
+    anatomy,
+    acquisition,
+    affected,
+  };
 }

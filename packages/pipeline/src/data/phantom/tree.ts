@@ -101,7 +101,8 @@ function branch(
       depth + 1,
     );
   }
-  if (depth < 3) branch(anatomy, random, out, to, jitter(d, random, 1.1), length * 0.7, radius * 0.55, depth + 3);
+  if (depth < 3)
+    branch(anatomy, random, out, to, jitter(d, random, 1.1), length * 0.7, radius * 0.55, depth + 3);
 }
 
 function jitter(v: Vector, random: Random, amount: number): Vector {

@@ -2,7 +2,16 @@
  * A data set under construction: slices and a journal of the finished volumes, in a folder beside the destination, so that
  * a killed preparation can be resumed.
  */
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { encodeNpyHeader } from "@slicestack/volume";
 import { codeOf } from "../error-code.js";

@@ -32,7 +32,10 @@ const ENDINGS = ["nii.gz", "nii", "nrrd", "mha", "mhd", "npy"];
  * Masks by the ids of their volumes: files with the same path below `folder`, or the same name.
  * @throws PrepareError if no volume has one
  */
-export function findMasks(folder: string, volumes: readonly Pick<SourceVolume, "id" | "path">[]): Map<string, string> {
+export function findMasks(
+  folder: string,
+  volumes: readonly Pick<SourceVolume, "id" | "path">[],
+): Map<string, string> {
   if (!existsSync(folder))
     throw new PrepareError(`${folder}: expected a folder of masks, but it does not exist`, "Check --mask.");
   const root = resolve(folder);
@@ -41,12 +44,17 @@ export function findMasks(folder: string, volumes: readonly Pick<SourceVolume, "
     const bare = withoutExtension(path);
     const stems = [bare, basename(bare), id];
     const names = [path, ...stems.flatMap((stem) => ENDINGS.map((ending) => `${stem}.${ending}`))];
-    const file = names.map((name) => join(root, name)).find((file) => isBelow(root, file) && existsSync(file));
+    const file = names
+      .map((name) => join(root, name))
+      .find((file) => isBelow(root, file) && existsSync(file));
     if (file !== undefined) masks.set(id, file);
   }
   if (masks.size > 0) return masks;
   const first = volumes[0] === undefined ? "" : `, such as ${withoutExtension(volumes[0].path)}.nii.gz`;
-  throw new PrepareError(`${folder}: no mask has the name of a volume`, `Name them like the volumes${first}.`);
+  throw new PrepareError(
+    `${folder}: no mask has the name of a volume`,
+    `Name them like the volumes${first}.`,
+  );
 }
 
 /** An id such as ../x must not reach outside the folder. */

@@ -85,10 +85,15 @@ async function readFile(path: string, unit: Unit): Promise<ReadResult> {
 
 async function geometryNotes(path: string, format: VolumeFormat): Promise<string[]> {
   if (format === "NIfTI") return (await readNiftiHeader(path)).geometryNotes;
-  return format === "NRRD" || format === "MetaImage" ? (await readRasterHeader(path, format)).geometryNotes : [];
+  return format === "NRRD" || format === "MetaImage"
+    ? (await readRasterHeader(path, format)).geometryNotes
+    : [];
 }
 
-const arrayResult = (volume: Volume, unit: Unit): ReadResult => ({ volume: { ...volume, ...unit }, facts: {} });
+const arrayResult = (volume: Volume, unit: Unit): ReadResult => ({
+  volume: { ...volume, ...unit },
+  facts: {},
+});
 
 async function readItem(input: VolumeInput & { kind: "npy-item" }, unit: Unit): Promise<ReadResult> {
   const { path, item, order } = input;
@@ -120,5 +125,10 @@ async function readSlices(paths: readonly string[]): Promise<Volume> {
     }
     data.set(array.data, k * plane);
   }
-  return volumeOfSlices({ dtype: like.dtype, data, shape: [paths.length, height, width], fortranOrder: false });
+  return volumeOfSlices({
+    dtype: like.dtype,
+    data,
+    shape: [paths.length, height, width],
+    fortranOrder: false,
+  });
 }

@@ -30,7 +30,10 @@ export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 1 && value <= 4096;
   if (options.size !== undefined && !options.size.every(whole)) {
     const received = options.size.join(" x ");
-    throw new PrepareError(`size: expected two whole numbers 1..4096, received ${received}`, "128,128 is usual.");
+    throw new PrepareError(
+      `size: expected two whole numbers 1..4096, received ${received}`,
+      "128,128 is usual.",
+    );
   }
   if (options.depth !== undefined && options.depth !== "native" && !whole(options.depth))
     throw new PrepareError(

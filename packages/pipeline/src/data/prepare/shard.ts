@@ -53,7 +53,12 @@ export function shardOf(plan: Plan, shard: Shard | undefined): Plan {
   return { ...plan, volumes, broken: index === 1 ? plan.broken : [], left: index === 1 ? plan.left : [] };
 }
 
-export function writeShard(folder: string, shard: Shard, key: string, quarantined: ShardRecord["quarantined"]): void {
+export function writeShard(
+  folder: string,
+  shard: Shard,
+  key: string,
+  quarantined: ShardRecord["quarantined"],
+): void {
   const record: ShardRecord = { ...shard, key, quarantined };
   writeFileAtomic(join(folder, "shard.json"), sealedJson(record));
 }
@@ -93,7 +98,12 @@ export interface MergeOptions {
  * Merges the pieces of one preparation. The bytes are the same as if it had been made in one piece.
  * @throws PrepareError if a piece is missing, given twice, or of another preparation   @throws DatasetError
  */
-export async function mergeShards({ shards, destination, overwrite = false, name }: MergeOptions): Promise<Dataset> {
+export async function mergeShards({
+  shards,
+  destination,
+  overwrite = false,
+  name,
+}: MergeOptions): Promise<Dataset> {
   const pieces = shards.map(openPiece).sort((a, b) => a.record.index - b.record.index);
   const datasets = checkedPieces(pieces);
   const [first] = datasets;

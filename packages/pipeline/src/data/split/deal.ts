@@ -61,7 +61,9 @@ class Search {
   ) {
     this.labels = [...new Set(units.flatMap(({ labels }) => [...labels.keys()]))];
     const sum = (of: (unit: Unit) => number) => units.reduce((total, unit) => total + of(unit), 0);
-    this.holders = new Map(this.labels.map((label) => [label, sum(({ labels }) => Number(labels.has(label)))]));
+    this.holders = new Map(
+      this.labels.map((label) => [label, sum(({ labels }) => Number(labels.has(label)))]),
+    );
     this.totals = new Map(this.labels.map((label) => [label, sum(({ labels }) => labels.get(label) ?? 0)]));
     this.volumes = sum(({ ids }) => ids.length);
     this.unavoidable = [...this.holders.values()].reduce((total, holders) => total + this.fewest(holders), 0);
@@ -88,7 +90,8 @@ class Search {
     this.units.forEach((unit, u) => {
       const fold = assignment[u]!;
       sizes[fold]! += unit.ids.length;
-      for (const [label, count] of unit.labels) labels[fold]!.set(label, (labels[fold]!.get(label) ?? 0) + count);
+      for (const [label, count] of unit.labels)
+        labels[fold]!.set(label, (labels[fold]!.get(label) ?? 0) + count);
     });
     return { sizes, labels };
   }
@@ -121,7 +124,11 @@ class Search {
     const classes = this.labels.reduce((sum, label) => {
       const total = this.totals.get(label)!;
       return (
-        sum + labels.reduce((part, foldLabels) => part + ((foldLabels.get(label) ?? 0) / total - 1 / this.k) ** 2, 0)
+        sum +
+        labels.reduce(
+          (part, foldLabels) => part + ((foldLabels.get(label) ?? 0) / total - 1 / this.k) ** 2,
+          0,
+        )
       );
     }, 0);
     return 1e9 * empty + 1e6 * train + 1e3 * fold + 10 * uneven + classes;

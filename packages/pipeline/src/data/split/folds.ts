@@ -40,11 +40,19 @@ export function makeFolds(dataset: Dataset, options: FoldOptions): Split[] {
     );
   }
   if (!Number.isSafeInteger(repeats) || repeats < 1)
-    throw new SplitError(`repeats: expected a whole number >= 1, received ${repeats}`, "Leave it out for one repeat.");
+    throw new SplitError(
+      `repeats: expected a whole number >= 1, received ${repeats}`,
+      "Leave it out for one repeat.",
+    );
   const warnings = rareClasses(dataset, free, folds);
   const splits: Split[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const dealt = dealFolds(free, folds, options.test !== undefined, new Random(seed).fork(`folds ${repeat}`));
+    const dealt = dealFolds(
+      free,
+      folds,
+      options.test !== undefined,
+      new Random(seed).fork(`folds ${repeat}`),
+    );
     const idsOf = (...numbers: number[]) => numbers.flatMap((fold) => dealt[fold]!.flatMap(({ ids }) => ids));
     for (let fold = 0; fold < folds; fold++) {
       const next = (fold + 1) % folds;
@@ -66,7 +74,11 @@ function testIds(dataset: Dataset, { seed, test, group }: FoldOptions): Set<stri
   if (typeof test !== "number") return new Set(test);
   if (!(test > 0 && test < 1))
     throw new SplitError(`test: expected a share between 0 and 1, received ${test}`, "0.2 is usual.");
-  const split = makeSplit(dataset, { seed, fractions: [1 - test, 0, test], ...(group === undefined ? {} : { group }) });
+  const split = makeSplit(dataset, {
+    seed,
+    fractions: [1 - test, 0, test],
+    ...(group === undefined ? {} : { group }),
+  });
   return new Set(split.parts.test);
 }
 
@@ -82,11 +94,18 @@ function rareClasses(dataset: Dataset, units: readonly Unit[], folds: number): s
 }
 
 /** A model cannot learn a class that is missing from its train part: warns for each fold where this is unavoidable. */
-function untrained(dataset: Dataset, train: readonly string[], free: readonly Unit[], name: string): string[] {
+function untrained(
+  dataset: Dataset,
+  train: readonly string[],
+  free: readonly Unit[],
+  name: string,
+): string[] {
   const ids = new Set(train);
   const trained = new Set(dataset.volumes.filter(({ id }) => ids.has(id)).map(({ label }) => label));
   return labelsOf(dataset.info).flatMap((label) => {
     if (trained.has(label) || !free.some(({ labels }) => labels.has(label))) return [];
-    return [`${name}: class ${label} (${dataset.info.classes[label]}) is not in train, so its model cannot learn it`];
+    return [
+      `${name}: class ${label} (${dataset.info.classes[label]}) is not in train, so its model cannot learn it`,
+    ];
   });
 }

@@ -24,7 +24,10 @@ const ENOUGH = 3;
  * part; smaller classes are named in `warnings`.
  * @throws SplitError if the fractions do not sum to 1, or there are fewer units than parts
  */
-export function makeSplit(dataset: Dataset, { seed, fractions = [0.6, 0.2, 0.2], group }: SplitOptions): Split {
+export function makeSplit(
+  dataset: Dataset,
+  { seed, fractions = [0.6, 0.2, 0.2], group }: SplitOptions,
+): Split {
   checkFractions(fractions);
   const units = unitsOf(dataset, group);
   const used = PARTS.filter((_, i) => (fractions[i] ?? 0) > 0);
@@ -43,12 +46,18 @@ export function makeSplit(dataset: Dataset, { seed, fractions = [0.6, 0.2, 0.2],
   }
   const parts: Record<Part, string[]> = { train: [], val: [], test: [] };
   for (const unit of units) parts[assignment.get(unit.name) ?? "train"].push(...unit.ids);
-  return sealed(dataset, { seed, group, parts, warnings: warningsOf(dataset, units, assignment, used, what) });
+  return sealed(dataset, {
+    seed,
+    group,
+    parts,
+    warnings: warningsOf(dataset, units, assignment, used, what),
+  });
 }
 
 function checkFractions(fractions: readonly number[]): void {
   const sum = fractions.reduce((a, b) => a + b, 0);
-  const valid = fractions.length === 3 && fractions.every((f) => f >= 0 && f <= 1) && Math.abs(sum - 1) < 1e-6;
+  const valid =
+    fractions.length === 3 && fractions.every((f) => f >= 0 && f <= 1) && Math.abs(sum - 1) < 1e-6;
   if (valid && (fractions[0] ?? 0) > 0) return;
   throw new SplitError(
     `fractions: expected three shares that sum to 1, the first above 0, received ${fractions.join(", ")}`,
@@ -124,9 +133,12 @@ function warningsOf(
   }
   const filled = new Set(assignment.values());
   for (const part of used.filter((part) => !filled.has(part)))
-    warnings.push(`${part} is empty, because no class has ${ENOUGH} ${what}; training needs volumes in train and val`);
+    warnings.push(
+      `${part} is empty, because no class has ${ENOUGH} ${what}; training needs volumes in train and val`,
+    );
   return warnings;
 }
 
 /** "class 2 (CT-2)", or only "class 2" if the name is the number. */
-const classOf = (label: number, name: string): string => `class ${label}${name === String(label) ? "" : ` (${name})`}`;
+const classOf = (label: number, name: string): string =>
+  `class ${label}${name === String(label) ? "" : ` (${name})`}`;

@@ -55,7 +55,12 @@ function namesOf(source: string): string[] {
  * @param options `saltFile`: that of prepare; default: this user's
  * @throws TableError, SplitError
  */
-export function splitFromTable(dataset: Dataset, file: string, seed = 0, options: { saltFile?: string } = {}): Split {
+export function splitFromTable(
+  dataset: Dataset,
+  file: string,
+  seed = 0,
+  options: { saltFile?: string } = {},
+): Split {
   const { columns, rows } = readTable(file);
   const found = KEYS.flatMap(({ columns: wanted, of }) => {
     const key = columns.find((name) => wanted.test(plain(name)));
@@ -76,9 +81,19 @@ export function splitFromTable(dataset: Dataset, file: string, seed = 0, options
     const part = partOf(values[partColumn] ?? "");
     const name = (values[key] ?? "").replaceAll("\\", "/").replace(/^(\.?\/)+/, "");
     if (part === null)
-      throw new TableError(file, line, `expected train, val or test, found "${values[partColumn]}"`, "Correct it.");
+      throw new TableError(
+        file,
+        line,
+        `expected train, val or test, found "${values[partColumn]}"`,
+        "Correct it.",
+      );
     if (partsByName.has(name) && partsByName.get(name) !== part)
-      throw new TableError(file, line, `${name} is in ${partsByName.get(name)} and in ${part}`, "Give it one part.");
+      throw new TableError(
+        file,
+        line,
+        `${name} is in ${partsByName.get(name)} and in ${part}`,
+        "Give it one part.",
+      );
     // Ids may be copied from a subjects.csv, in which text that looks like a formula is guarded.
     for (const spelling of [name, composed(name), unguardCell(name), ...hashed(key, name)])
       partsByName.set(spelling, part);
@@ -105,7 +120,11 @@ function hasher(saltFile: string | undefined): (column: string, name: string) =>
   return (column, name) => [pseudonyms.of(/uid$/.test(plain(column)) ? "series" : "patient", name)];
 }
 
-function fromParts(dataset: Dataset, partOf: ReadonlyMap<string, Part | null | undefined>, seed: number): Split {
+function fromParts(
+  dataset: Dataset,
+  partOf: ReadonlyMap<string, Part | null | undefined>,
+  seed: number,
+): Split {
   const lacking = dataset.volumes.filter(({ id }) => !partOf.get(id)).map(({ id }) => id);
   if (lacking.length > 0) {
     throw new SplitError(
@@ -127,7 +146,9 @@ function fillMissingPart(dataset: Dataset, parts: Record<Part, string[]>, seed: 
   if (parts.test.length === 0 && parts.val.length > 0) {
     parts.test = parts.val;
     parts.val = [];
-    warnings.push("the official val part is used as the test part: choices and scores must not use the same data");
+    warnings.push(
+      "the official val part is used as the test part: choices and scores must not use the same data",
+    );
   }
   if (parts.val.length > 0 || parts.train.length === 0) return warnings;
   const train = new Set(parts.train);
@@ -140,6 +161,8 @@ function fillMissingPart(dataset: Dataset, parts: Record<Part, string[]>, seed: 
   });
   parts.val = val;
   parts.train = parts.train.filter((id) => !val.includes(id));
-  warnings.push(`val was drawn from the official train part: ${Math.round(VAL_SHARE * 100)} % of its subjects`);
+  warnings.push(
+    `val was drawn from the official train part: ${Math.round(VAL_SHARE * 100)} % of its subjects`,
+  );
   return warnings;
 }

@@ -52,7 +52,17 @@ export function sealed(
   const [train = [], val = [], test = []] = PARTS.map((part) => [...facts.parts[part]].sort());
   const parts = { train, val, test };
   const by = group === undefined ? ["subject"] : ["subject", group];
-  return { version: 2, seed, by, origin, fold, datasetHash, parts, hash: hashOf(seed, datasetHash, parts), warnings };
+  return {
+    version: 2,
+    seed,
+    by,
+    origin,
+    fold,
+    datasetHash,
+    parts,
+    hash: hashOf(seed, datasetHash, parts),
+    warnings,
+  };
 }
 
 function hashOf(seed: number, datasetHash: string, parts: Record<Part, string[]>): string {
@@ -63,7 +73,8 @@ function hashOf(seed: number, datasetHash: string, parts: Record<Part, string[]>
 }
 
 /** The path of a data set's split. */
-export const splitPath = (dataset: Pick<Dataset, "directory">): string => join(dataset.directory, "split.json");
+export const splitPath = (dataset: Pick<Dataset, "directory">): string =>
+  join(dataset.directory, "split.json");
 
 /** Writes split.json into the data set's folder: one split, or those of a cross-validation. @returns its path */
 export function writeSplit(dataset: Dataset, split: Split | readonly Split[]): string {
@@ -111,7 +122,10 @@ export function readSplit(path: string, options: ReadSplitOptions = {}): Split {
   if (fold === undefined)
     throw new SplitError(`${path}: expected one split, but the file has ${splits.length} folds`, choose);
   const last = splits.length - 1;
-  throw new SplitError(`${path}: expected a fold 0 to ${last}, received ${fold}`, "Folds are counted from 0.");
+  throw new SplitError(
+    `${path}: expected a fold 0 to ${last}, received ${fold}`,
+    "Folds are counted from 0.",
+  );
 }
 
 /** The split of a file, or its folds in order. @throws SplitError if it is missing, not a split, or was changed */
@@ -159,7 +173,8 @@ export function checkSplit(split: Split, dataset: Dataset): void {
       if (seenIds.has(id)) throw new SplitError(`split: ${id} appears twice`, remedy);
       seenIds.add(id);
       const other = partOf.get(subject) ?? part;
-      if (other !== part) throw new SplitError(`split: subject ${subject} is in ${other} and in ${part}`, remedy);
+      if (other !== part)
+        throw new SplitError(`split: subject ${subject} is in ${other} and in ${part}`, remedy);
       partOf.set(subject, part);
     }
   }

@@ -24,7 +24,12 @@ export function unitsOf(dataset: Pick<Dataset, "directory" | "volumes">, group?:
   const units = new Map<string, Unit>();
   for (const volume of dataset.volumes) {
     const name = keyOf(volume);
-    const unit = units.get(name) ?? { name, ids: [], labels: new Map<number, number>(), highest: volume.label };
+    const unit = units.get(name) ?? {
+      name,
+      ids: [],
+      labels: new Map<number, number>(),
+      highest: volume.label,
+    };
     unit.ids.push(volume.id);
     unit.labels.set(volume.label, (unit.labels.get(volume.label) ?? 0) + 1);
     unit.highest = Math.max(unit.highest, volume.label);

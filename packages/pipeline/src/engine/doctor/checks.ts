@@ -20,7 +20,12 @@ const DISK_WARN = 5 * GIB;
 const DISK_FAIL = GIB / 2;
 
 const ok = (name: string, value: string): Check => ({ name, status: "ok", value });
-const warn = (name: string, value: string, remedy: string): Check => ({ name, status: "warn", value, remedy });
+const warn = (name: string, value: string, remedy: string): Check => ({
+  name,
+  status: "warn",
+  value,
+  remedy,
+});
 const gib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GiB`;
 
 export async function libtorchCheck(probe: Probe): Promise<{ check: Check; info: LibtorchInfo | null }> {
@@ -30,7 +35,8 @@ export async function libtorchCheck(probe: Probe): Promise<{ check: Check; info:
   } catch (error) {
     const [first = "", ...rest] = (error instanceof Error ? error.message : String(error)).split("\n");
     const hint =
-      rest.join("\n").trim() || "apt install libtorch-dev, or set LIBTORCH to a libtorch folder; then run make build";
+      rest.join("\n").trim() ||
+      "apt install libtorch-dev, or set LIBTORCH to a libtorch folder; then run make build";
     return { check: { name: "libtorch", status: "fail", value: first, remedy: hint }, info: null };
   }
 }
@@ -41,13 +47,17 @@ export async function cpuCheck(probe: Probe, libtorch: LibtorchInfo | null): Pro
   const value = `${cpu.model}; ${cpu.flags.join(" ") || (arm ? "NEON" : "no avx2")}`;
   const slow = !arm && !cpu.flags.includes("avx2");
   const checks = [
-    slow ? warn("CPU", value, "expect training to be several times slower: use a machine with AVX2") : ok("CPU", value),
+    slow
+      ? warn("CPU", value, "expect training to be several times slower: use a machine with AVX2")
+      : ok("CPU", value),
     ok("bfloat16", bfloat16(cpu)),
   ];
   if (!libtorch) return checks;
   const unused = cpu.flags.includes("avx512f") && libtorch.cpuCapability === "AVX2";
   const kernels = `libtorch uses its ${libtorch.cpuCapability} kernels`;
-  checks.push(unused ? warn("kernels", kernels, "export ATEN_CPU_CAPABILITY=avx512") : ok("kernels", kernels));
+  checks.push(
+    unused ? warn("kernels", kernels, "export ATEN_CPU_CAPABILITY=avx512") : ok("kernels", kernels),
+  );
   return checks;
 }
 
@@ -78,7 +88,8 @@ export function threadChecks(probe: Probe, libtorch: LibtorchInfo | null): Check
   if (threads === usable || (asked === undefined && threads < usable)) return [cores, ok("threads", value)];
   const remedy = `export OMP_NUM_THREADS=${usable}`;
   if (!(threads >= 1)) return [cores, warn("threads", `${value}: not a number`, remedy)];
-  const what = threads > usable ? "more threads than cores, which then wait for each other" : "cores stay idle";
+  const what =
+    threads > usable ? "more threads than cores, which then wait for each other" : "cores stay idle";
   return [cores, warn("threads", `${value}: ${what}`, remedy)];
 }
 

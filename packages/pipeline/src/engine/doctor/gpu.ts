@@ -12,7 +12,10 @@ export const GPU_QUERY = [
   "--query-gpu=index,uuid,name,memory.total,memory.free,driver_version",
   "--format=csv,noheader,nounits",
 ];
-export const PROCESS_QUERY = ["--query-compute-apps=gpu_uuid,pid,used_memory", "--format=csv,noheader,nounits"];
+export const PROCESS_QUERY = [
+  "--query-compute-apps=gpu_uuid,pid,used_memory",
+  "--format=csv,noheader,nounits",
+];
 
 const MIB = 2 ** 20;
 

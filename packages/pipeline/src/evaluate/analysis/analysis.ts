@@ -67,7 +67,8 @@ export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis
   const { protocol, predictions, summaries, mainModel, voters, columns, evidence } = input;
   const part = protocol === "clean" ? "test" : "val";
   const of = (name: "val" | "test") => predictions.filter((model) => model.part === name);
-  const find = (name: "val" | "test", model: string) => of(name).find((candidate) => candidate.model === model);
+  const find = (name: "val" | "test", model: string) =>
+    of(name).find((candidate) => candidate.model === model);
   const scored = of(part);
   const main = find(part, mainModel);
   const fitted = part === "test" ? find("val", mainModel) : undefined;
@@ -97,7 +98,9 @@ export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis
       .map((scoredModel) => selectiveReport(scoredModel, options)),
     curves: main ? classCurves(main, options) : [],
     decisionCurve:
-      main && binary ? decisionCurve(main, { seed, resamples, level, thresholds: DECISION_THRESHOLDS }) : null,
+      main && binary
+        ? decisionCurve(main, { seed, resamples, level, thresholds: DECISION_THRESHOLDS })
+        : null,
     subgroups: main ? columns.map((column) => analyseSubgroups(main, column, SUBGROUP_METRICS, options)) : [],
     failures: main ? confidentErrors(main, evidence) : [],
     control: input.labelsShuffled && summary ? shuffleControl(summary) : null,

@@ -83,7 +83,9 @@ export function calibrate(
     classes: options.classes.length,
     priors,
     temperature: scaling.toJSON(),
-    variants: variants.map(([name, probabilities]) => scoreVariant(name, { ...test, probabilities }, test, options)),
+    variants: variants.map(([name, probabilities]) =>
+      scoreVariant(name, { ...test, probabilities }, test, options),
+    ),
     brier: brierDecomposition(test.labels, test.probabilities, bins),
   };
 }
@@ -98,7 +100,8 @@ function scoreVariant(
   return {
     name,
     metrics: Object.fromEntries(CALIBRATION_METRICS.map((metric) => [metric, summary!.metrics[metric]])),
-    nllDifference: name === "as given" ? null : compareModels(variant, given, options).metrics.negativeLogLikelihood,
+    nllDifference:
+      name === "as given" ? null : compareModels(variant, given, options).metrics.negativeLogLikelihood,
     reliability: reliabilityCurve(variant, {
       bins: options.bins ?? defaultBins(variant.labels.length),
       level: options.level ?? 0.95,

@@ -19,7 +19,11 @@ const KINDS = [
   { score: "aps", byClass: false },
 ] as const;
 
-export function conformalSets(val: Predictions, test: Predictions, options: SummaryOptions): ConformalReport[] {
+export function conformalSets(
+  val: Predictions,
+  test: Predictions,
+  options: SummaryOptions,
+): ConformalReport[] {
   const { seed, resamples, level } = settings(options);
   return KINDS.map((kind) => {
     const predictor = ConformalPredictor.fit(val, { miss: MISS, ...kind });

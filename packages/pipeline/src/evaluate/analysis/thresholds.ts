@@ -32,7 +32,11 @@ export const DECISION_METRICS: readonly MetricName[] = [
 ];
 
 /** @returns none if the task has more than two classes, or val has only one class */
-export function freezeThresholds(val: Predictions, test: Predictions, options: SummaryOptions): ThresholdReport[] {
+export function freezeThresholds(
+  val: Predictions,
+  test: Predictions,
+  options: SummaryOptions,
+): ThresholdReport[] {
   if (options.classes.length !== 2 || new Set(val.labels).size < 2) return [];
   return RULES.map((rule) => {
     const threshold = DecisionThreshold.fit(val, rule);

@@ -64,7 +64,10 @@ function fillColumn(name: string, train: Values, target: Values) {
 }
 
 /** Notes for a reader on what was filled and what was left out. */
-export function gapNotes(baseline: string, { filled, leftOut }: Pick<FilledTable, "filled" | "leftOut">): string[] {
+export function gapNotes(
+  baseline: string,
+  { filled, leftOut }: Pick<FilledTable, "filled" | "leftOut">,
+): string[] {
   const volumes = (count: number) => `${count} ${count === 1 ? "volume" : "volumes"}`;
   return [
     ...filled.map(({ name, train, target }) => {
@@ -73,6 +76,8 @@ export function gapNotes(baseline: string, { filled, leftOut }: Pick<FilledTable
     }),
     ...(leftOut.length === 0
       ? []
-      : [`The ${baseline} baseline does not use ${leftOut.join(", ")}, because it is constant or missing in train.`]),
+      : [
+          `The ${baseline} baseline does not use ${leftOut.join(", ")}, because it is constant or missing in train.`,
+        ]),
   ];
 }

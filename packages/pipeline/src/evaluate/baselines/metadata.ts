@@ -50,7 +50,8 @@ export function metadataBaseline(
   options: { classes: number; seed: number; resamples?: number; level?: number; inversePenalty?: number },
 ): MetadataBaseline {
   const { classes, seed, resamples, level = 0.95, inversePenalty } = options;
-  for (const [part, { values_NF }] of Object.entries({ train, target })) checkValues(part, columns, values_NF);
+  for (const [part, { values_NF }] of Object.entries({ train, target }))
+    checkValues(part, columns, values_NF);
   const table = fillGaps(columns, train.values_NF, target.values_NF);
   const model = fitLogistic(table.train, train.labels, {
     classes,
@@ -59,7 +60,11 @@ export function metadataBaseline(
   const probabilities = predictLogistic(model, table.target);
   const scored = { ...target, probabilities };
   checkScored(scored);
-  const scorer = new Scorer({ labels: target.labels, probabilities }, classes, defaultBins(target.labels.length));
+  const scorer = new Scorer(
+    { labels: target.labels, probabilities },
+    classes,
+    defaultBins(target.labels.length),
+  );
   const groups = groupSubjects(target.subjects);
   const resampled = resampleSubjects((weights, out) => scorer.score(weights, out), scorer.count, groups, {
     random: seededRandom(seed),

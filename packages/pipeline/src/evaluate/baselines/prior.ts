@@ -15,7 +15,11 @@ export function classPrior(trainLabels: readonly number[], classes: number): num
 }
 
 /** Probabilities of the majority baseline for `volumes` volumes, each the train prior. */
-export function majorityBaseline(trainLabels: readonly number[], classes: number, volumes: number): number[][] {
+export function majorityBaseline(
+  trainLabels: readonly number[],
+  classes: number,
+  volumes: number,
+): number[][] {
   const prior = classPrior(trainLabels, classes);
   return Array.from({ length: volumes }, () => [...prior]);
 }

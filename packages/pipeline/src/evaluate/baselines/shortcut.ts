@@ -37,7 +37,14 @@ export function shortcutBaseline(
   const table = fillGaps(names, rows(train.volumes), rows(target));
   const model = fitLogistic(table.train, train.labels, { classes });
   const { filled, leftOut } = table;
-  return { features: table.names, filled, leftOut, model, probabilities: predictLogistic(model, table.target) };
+  return {
+    features: table.names,
+    filled,
+    leftOut,
+    model,
+    probabilities: predictLogistic(model, table.target),
+  };
 }
 
-const finiteOrNull = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
+const finiteOrNull = (value: number | null): number | null =>
+  value !== null && Number.isFinite(value) ? value : null;

@@ -17,11 +17,14 @@ function inOrderOf(first: Predictions, second: Predictions): Predictions {
   if (first.part !== second.part)
     throw new PredictionsError(`${pair}: one was scored on ${first.part}, the other on ${second.part}`);
   if (first.ids.length !== second.ids.length)
-    throw new PredictionsError(`${pair}: one has ${first.ids.length} volumes, the other ${second.ids.length}`);
+    throw new PredictionsError(
+      `${pair}: one has ${first.ids.length} volumes, the other ${second.ids.length}`,
+    );
   const row = new Map(second.ids.map((id, i) => [id, i]));
   const order = first.ids.map((id, i) => {
     const j = row.get(id);
-    if (j === undefined) throw new PredictionsError(`${pair}: volume ${id} was not predicted by ${second.model}`);
+    if (j === undefined)
+      throw new PredictionsError(`${pair}: volume ${id} was not predicted by ${second.model}`);
     if (first.labels[i] !== second.labels[j] || first.subjects[i] !== second.subjects[j])
       throw new PredictionsError(`${pair}: volume ${id} has another label or subject in ${second.model}`);
     return j;

@@ -36,14 +36,17 @@ export function compareAllPairs(
   metrics: readonly MetricName[],
   options: SummaryOptions,
 ): AllPairs {
-  if (models.length < 2) throw new ShapeError("compareAllPairs: models", "at least two", String(models.length));
+  if (models.length < 2)
+    throw new ShapeError("compareAllPairs: models", "at least two", String(models.length));
   const { ordinal } = settings(options);
   const sample = new PairedModels(models, options);
   const used = metrics.filter((name) => applies(name, ordinal));
   const pairs = pairsOf(models.length).map(([a, b]) => ({
     first: models[a]!.model,
     second: models[b]!.model,
-    metrics: Object.fromEntries(used.map((name) => [name, { ...sample.test(a, b, name), adjusted: Number.NaN }])),
+    metrics: Object.fromEntries(
+      used.map((name) => [name, { ...sample.test(a, b, name), adjusted: Number.NaN }]),
+    ),
   }));
   for (const name of used) {
     const adjusted = holm(pairs.map((pair) => pair.metrics[name]!.p));

@@ -73,7 +73,8 @@ export function compareFolds(
   const { ordinal, level } = settings(options);
   const used = metrics.filter((name) => applies(name, ordinal) && !WITHOUT_INTERVAL.includes(name));
   const all = groups.flatMap(({ members }) => members);
-  const meanOf = (of: (member: FoldMember) => number) => all.reduce((sum, member) => sum + of(member), 0) / all.length;
+  const meanOf = (of: (member: FoldMember) => number) =>
+    all.reduce((sum, member) => sum + of(member), 0) / all.length;
   const [trainSubjects, testSubjects] = [
     meanOf((member) => member.trainSubjects),
     meanOf((member) => member.testSubjects),

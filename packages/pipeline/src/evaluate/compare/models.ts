@@ -20,10 +20,16 @@ export interface ModelDifference {
  * @throws PredictionsError if the two were not scored on the same volumes, subjects and labels;
  *   the errors of checkPredictions
  */
-export function compareModels(first: Predictions, second: Predictions, options: SummaryOptions): ModelDifference {
+export function compareModels(
+  first: Predictions,
+  second: Predictions,
+  options: SummaryOptions,
+): ModelDifference {
   const { ordinal, level } = settings(options);
   const pair = new PairedModels([first, second], options);
-  const tests = byMetric((name): PairedTest | null => (applies(name, ordinal) ? pair.test(0, 1, name) : null));
+  const tests = byMetric((name): PairedTest | null =>
+    applies(name, ordinal) ? pair.test(0, 1, name) : null,
+  );
   return {
     first: first.model,
     second: second.model,

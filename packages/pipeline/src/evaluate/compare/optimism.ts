@@ -32,7 +32,9 @@ export interface Optimism {
 export function optimism(val: Predictions, test: Predictions, options: SummaryOptions): Optimism {
   const { classes, ordinal, resamples, level, seed } = settings(options);
   if (val.part !== "val" || test.part !== "test")
-    throw new PredictionsError(`optimism: expected the parts val and test, received ${val.part} and ${test.part}`);
+    throw new PredictionsError(
+      `optimism: expected the parts val and test, received ${val.part} and ${test.part}`,
+    );
   for (const part of [val, test]) checkPredictions(part, classes);
   refuseSharedSubjects(val, test);
   const bins = options.bins ?? defaultBins(Math.min(val.labels.length, test.labels.length));

@@ -53,7 +53,9 @@ export class PairedModels {
       groups,
       { resamples, random: seededRandom(seed) },
     );
-    this.estimates = this.models.map((model, m) => new Estimates(resampled, model, this.independent, m * stride));
+    this.estimates = this.models.map(
+      (model, m) => new Estimates(resampled, model, this.independent, m * stride),
+    );
   }
 
   /**

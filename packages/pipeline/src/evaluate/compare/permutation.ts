@@ -27,7 +27,11 @@ export interface ModelPermutationTest {
  * probabilities of different volumes compare (AUROC, calibration error), the models' probabilities must be on one scale.
  * @param options resamples is the number of permutations   @throws the errors of alignModels
  */
-export function permuteModels(first: Predictions, second: Predictions, options: SummaryOptions): ModelPermutationTest {
+export function permuteModels(
+  first: Predictions,
+  second: Predictions,
+  options: SummaryOptions,
+): ModelPermutationTest {
   const { classes, ordinal, resamples, seed } = settings(options);
   const [a, b] = alignModels([first, second], classes) as [Predictions, Predictions];
   const n = a.labels.length;

@@ -148,7 +148,9 @@ export function compareRepeated(
     if (m === from) return [];
     const shown = wanted.filter((metric) => !WITHOUT_INTERVAL.includes(metric));
     const single =
-      counts[from] === 1 && counts[m] === 1 ? new PairedModels([seedsOf(from)[0]!, seedsOf(m)[0]!], options) : null;
+      counts[from] === 1 && counts[m] === 1
+        ? new PairedModels([seedsOf(from)[0]!, seedsOf(m)[0]!], options)
+        : null;
     const test = (metric: MetricName): PairedTest =>
       single?.test(0, 1, metric) ?? {
         ...pairedDifference(resampled, sampled(from, metric), sampled(m, metric), level),

@@ -120,7 +120,9 @@ function checkSameTest(first: Scored, other: Scored): void {
   const [a, b] = [first.run.classes, other.run.classes];
   // Different names for the same classes are allowed: the labels of all volumes are compared below.
   if (a.length !== b.length)
-    throw new PredictionsError(`${pair}: the classes are ${a.join(", ")} in one, ${b.join(", ")} in the other`);
+    throw new PredictionsError(
+      `${pair}: the classes are ${a.join(", ")} in one, ${b.join(", ")} in the other`,
+    );
   const rowOf = new Map(other.predictions.ids.map((id, i) => [id, i]));
   const own = new Set(first.predictions.ids);
   const onlyFirst = first.predictions.ids.filter((id) => !rowOf.has(id));
@@ -146,7 +148,8 @@ function onlyIn({ name }: Scored, ids: readonly string[]): string {
 }
 
 function notesOf(scored: readonly Scored[], folds: FoldComparison | null): string[] {
-  const differing = (of: (run: Scored["run"]) => string) => new Set(scored.map(({ run }) => of(run))).size > 1;
+  const differing = (of: (run: Scored["run"]) => string) =>
+    new Set(scored.map(({ run }) => of(run))).size > 1;
   const shuffled = scored.filter(({ run }) => run.labelsShuffled).map(({ name }) => name);
   const classes = ({ classes: names }: Scored["run"]) => names.join(", ");
   const renamed = scored.filter(({ run }) => classes(run) !== classes(scored[0]!.run));

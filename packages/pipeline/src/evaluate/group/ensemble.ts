@@ -45,18 +45,26 @@ export function ensembleOf(members: readonly (readonly Predictions[])[]): Predic
 }
 
 /** The combination of one part, from any of its models. @throws the errors of ensembleOf */
-export function combinationOf(members: readonly (readonly Predictions[])[], part: "val" | "test"): Combination {
+export function combinationOf(
+  members: readonly (readonly Predictions[])[],
+  part: "val" | "test",
+): Combination {
   const model = members[0]?.find((predictions) => predictions.part === part)?.model ?? "";
   const [row] = rowsOf(members, model, part).values();
   const membersPerVolume = row?.probabilities.length ?? 0;
   return { kind: membersPerVolume === members.length ? "mean" : "out-of-fold", membersPerVolume };
 }
 
-function rowsOf(members: readonly (readonly Predictions[])[], model: string, part: "val" | "test"): Map<string, Row> {
+function rowsOf(
+  members: readonly (readonly Predictions[])[],
+  model: string,
+  part: "val" | "test",
+): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const member of members) {
     const memberRows = member.find((candidate) => candidate.model === model && candidate.part === part);
-    if (memberRows === undefined) throw new PredictionsError(`a member has no predictions of ${model} on ${part}`);
+    if (memberRows === undefined)
+      throw new PredictionsError(`a member has no predictions of ${model} on ${part}`);
     memberRows.ids.forEach((id, i) => {
       const [subject, label, memberProbabilities] = [
         memberRows.subjects[i]!,
@@ -65,7 +73,9 @@ function rowsOf(members: readonly (readonly Predictions[])[], model: string, par
       ];
       const row = rows.get(id) ?? { subject, label, probabilities: [] };
       if (row.subject !== subject || row.label !== label)
-        throw new PredictionsError(`${model} ${part}: members give volume ${id} different subjects or labels`);
+        throw new PredictionsError(
+          `${model} ${part}: members give volume ${id} different subjects or labels`,
+        );
       row.probabilities.push(memberProbabilities);
       rows.set(id, row);
     });

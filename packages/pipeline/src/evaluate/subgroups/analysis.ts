@@ -171,11 +171,15 @@ function takeRows(predictions: Predictions, rows: readonly number[]): Prediction
 }
 
 function notesOf(groups: readonly Subgroup[], isNested: boolean): string[] {
-  const small = groups.filter((group) => group.small).map(({ name, subjects }) => `${name} (n = ${subjects})`);
+  const small = groups
+    .filter((group) => group.small)
+    .map(({ name, subjects }) => `${name} (n = ${subjects})`);
   return [
     ...(small.length > 0
       ? [`Fewer than ${SMALL_SUPPORT} subjects in ${small.join(", ")}: their numbers are unreliable.`]
       : []),
-    ...(isNested ? [] : ["Some subjects have volumes in several groups: the differences have intervals, but no test."]),
+    ...(isNested
+      ? []
+      : ["Some subjects have volumes in several groups: the differences have intervals, but no test."]),
   ];
 }

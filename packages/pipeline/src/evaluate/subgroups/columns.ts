@@ -87,7 +87,8 @@ export function numericColumn(name: string, values: readonly (number | null)[], 
   ];
   const at = shown.length === 0 ? "nowhere, because all values are equal" : `at ${shown.join(", ")}`;
   const upper = edges.length > 1 ? ", each without its upper bound" : "";
-  const rule = "edges" in cut ? `cut ${at}${upper}` : `${cut.quantiles} groups of about equal size, cut ${at}${upper}`;
+  const rule =
+    "edges" in cut ? `cut ${at}${upper}` : `${cut.quantiles} groups of about equal size, cut ${at}${upper}`;
   const binOf = (value: number) => edges.filter((edge) => value >= edge).length;
   return withMissing(
     name,
@@ -114,7 +115,11 @@ function checkEdges(name: string, edges: readonly number[]): number[] {
 
 function quantileEdges(name: string, sorted: Float64Array, bins: number): number[] {
   if (!Number.isInteger(bins) || bins < 2 || bins > MOST_GROUPS)
-    throw new RangeOfParameterError(`column ${name}: quantiles`, `an integer 2..${MOST_GROUPS}`, String(bins));
+    throw new RangeOfParameterError(
+      `column ${name}: quantiles`,
+      `an integer 2..${MOST_GROUPS}`,
+      String(bins),
+    );
   if (sorted.length === 0) return [];
   const edges = Array.from({ length: bins - 1 }, (_, b) => quantile(sorted, (b + 1) / bins));
   const lowest = sorted[0]!;

@@ -46,7 +46,12 @@ export function membershipTest(
 }
 
 /** Fisher-Yates over the groups of the subjects. */
-function shuffleGroups(stratum: readonly number[][], groupOf: Int32Array, out: Int32Array, random: () => number): void {
+function shuffleGroups(
+  stratum: readonly number[][],
+  groupOf: Int32Array,
+  out: Int32Array,
+  random: () => number,
+): void {
   const groups = stratum.map((rows) => groupOf[rows[0]!]!);
   for (let i = groups.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

@@ -23,7 +23,8 @@ export function halved<Size extends number[]>(model: string, size: Size, times: 
 /** @param expected each dimension of x; null if it may be any @throws ModelError which names both shapes */
 export function checkShape(model: string, x: Tensor, expected: readonly (number | null)[]): void {
   const { shape } = x;
-  if (shape.length === expected.length && expected.every((side, k) => side === null || side === shape[k])) return;
+  if (shape.length === expected.length && expected.every((side, k) => side === null || side === shape[k]))
+    return;
   const wanted = expected.map((side) => side ?? "any").join(", ");
   throw new ModelError(
     model,

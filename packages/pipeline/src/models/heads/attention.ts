@@ -42,7 +42,9 @@ export const attention = defineHead({
   name: "attention",
   source: "Ilse et al., ICML 2018",
   architecture: "gated attention of width 64, E-K",
-  options: z.strictObject({ width: key(z.int().min(1).default(64), atLeast(1), "Width of the attention layer") }),
+  options: z.strictObject({
+    width: key(z.int().min(1).default(64), atLeast(1), "Width of the attention layer"),
+  }),
   planned: "volumes of several depths",
   create: ({ outputs, ...shape }, { width }) => new AttentionHead({ ...shape, classes: outputs, width }),
   signature: "gate.weight, score.weight",

@@ -18,11 +18,20 @@ export class Conv1dHead extends Head {
   readonly classifier: Linear;
 
   /** @param options width H */
-  constructor({ embedding, classes, dropout, width, layers }: HeadOptions & { width: number; layers: number }) {
+  constructor({
+    embedding,
+    classes,
+    dropout,
+    width,
+    layers,
+  }: HeadOptions & { width: number; layers: number }) {
     super();
     this.drop = new Dropout(dropout);
     this.convs = new ModuleList(
-      Array.from({ length: layers }, (_, k) => new Conv1d(k === 0 ? embedding : width, width, 3, { padding: 1 })),
+      Array.from(
+        { length: layers },
+        (_, k) => new Conv1d(k === 0 ? embedding : width, width, 3, { padding: 1 }),
+      ),
     );
     this.pool = new SlicePool(width);
     this.classifier = new Linear(width, classes);

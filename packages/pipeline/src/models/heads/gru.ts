@@ -20,7 +20,13 @@ export class GruHead extends Head {
   readonly classifier: Linear;
 
   /** @param options width H, even */
-  constructor({ embedding, classes, dropout, width, layers }: HeadOptions & { width: number; layers: number }) {
+  constructor({
+    embedding,
+    classes,
+    dropout,
+    width,
+    layers,
+  }: HeadOptions & { width: number; layers: number }) {
     super();
     if (width % 2 !== 0)
       throw new ModelError(
@@ -50,7 +56,10 @@ function packed(gru: GRU, x_BSE: Tensor, mask_BS: Tensor): Tensor {
   for (let layer = 0; layer < gru.layers; layer++) {
     const input_BSI = layer === 0 ? y_BSH : F.dropout(y_BSH, gru.dropout, gru.training);
     const outputs = orders.map((order, direction) => {
-      const start_1BH = zeros([1, x_BSE.size(0), gru.hiddenSize], { dtype: x_BSE.dtype, device: x_BSE.device });
+      const start_1BH = zeros([1, x_BSE.size(0), gru.hiddenSize], {
+        dtype: x_BSE.dtype,
+        device: x_BSE.device,
+      });
       const parameters = cells.slice((2 * layer + direction) * 4, (2 * layer + direction) * 4 + 4);
       const run = { layers: 1, training: gru.training, bidirectional: false };
       const { output } = F.gru(reordered(input_BSI, order.order_BS), start_1BH, parameters, run);

@@ -29,7 +29,9 @@ export class TopKHead extends Head {
     const score_BSK = this.classifier.forward(this.drop.forward(embedding_BSE));
     const absent_BS1 = mask_BS.logicalNot().unsqueeze(-1);
     const most = Math.min(this.k, embedding_BSE.size(1));
-    const { values: best_BkK, indices: slice_BkK } = score_BSK.maskedFill(absent_BS1, -Infinity).topk(most, 1);
+    const { values: best_BkK, indices: slice_BkK } = score_BSK
+      .maskedFill(absent_BS1, -Infinity)
+      .topk(most, 1);
     const chosen_BkK = best_BkK.gt(-Infinity);
     const count_B1 = mask_BS.sum(1, true).clamp(1, most);
     const logits_BK = best_BkK.maskedFill(chosen_BkK.logicalNot(), 0).sum(1).div(count_B1);

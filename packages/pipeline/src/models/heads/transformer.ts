@@ -22,7 +22,13 @@ export class TransformerHead extends Head {
   readonly classifier: Linear;
 
   /** @param options width H, a multiple of 4 */
-  constructor({ embedding, classes, dropout, width, layers }: HeadOptions & { width: number; layers: number }) {
+  constructor({
+    embedding,
+    classes,
+    dropout,
+    width,
+    layers,
+  }: HeadOptions & { width: number; layers: number }) {
     super();
     if (width % attentionHeads !== 0)
       throw new ModelError(

@@ -21,7 +21,8 @@ export class CrossEntropy implements Criterion {
   loss(logits_BK: Tensor, target: Tensor, weight_K: Tensor | null): Tensor {
     const smoothing = this.#smoothing;
     // libtorch has one kernel for it, but for mass it divides by the number of samples, not by their mass.
-    if (target.dim === 1) return F.crossEntropy(logits_BK, target, { weight: weight_K, labelSmoothing: smoothing });
+    if (target.dim === 1)
+      return F.crossEntropy(logits_BK, target, { weight: weight_K, labelSmoothing: smoothing });
     return scope(() => meanByMass(logits_BK.logSoftmax(1).neg(), target, { weight_K, smoothing }));
   }
 }

@@ -38,12 +38,18 @@ export interface MeanOptions {
  * PyTorch's cross_entropy with class weights and label smoothing.
  * @param loss_BK the loss of each sample if its class were k
  */
-export function meanByMass(loss_BK: Tensor, target: Tensor, { weight_K, smoothing, terms_K }: MeanOptions): Tensor {
+export function meanByMass(
+  loss_BK: Tensor,
+  target: Tensor,
+  { weight_K, smoothing, terms_K }: MeanOptions,
+): Tensor {
   return scope(() => {
     const [, classes = 1] = loss_BK.shape;
     const mass_BK = massOf(target, classes, loss_BK);
     const spread_BK =
-      smoothing === 0 ? mass_BK : mass_BK.mul(1 - smoothing).add(mass_BK.sum(1, true).mul(smoothing / classes));
+      smoothing === 0
+        ? mass_BK
+        : mass_BK.mul(1 - smoothing).add(mass_BK.sum(1, true).mul(smoothing / classes));
     const weighted = (x_BK: Tensor) => (weight_K === null ? x_BK : x_BK.mul(weight_K));
     const counted_BK = terms_K === undefined ? mass_BK : mass_BK.mul(terms_K);
     return weighted(spread_BK).mul(loss_BK).sum().div(weighted(counted_BK).sum());
@@ -51,7 +57,12 @@ export function meanByMass(loss_BK: Tensor, target: Tensor, { weight_K, smoothin
 }
 
 /** The divisor of meanByMass. */
-export function massTotal(target: Tensor, classes: number, weight_K: Tensor | null, terms_K?: Tensor): number {
+export function massTotal(
+  target: Tensor,
+  classes: number,
+  weight_K: Tensor | null,
+  terms_K?: Tensor,
+): number {
   return scope(() => {
     const like = weight_K ?? terms_K ?? zeros([1], { dtype: "float64", device: target.device });
     const mass_BK = massOf(target, classes, like);

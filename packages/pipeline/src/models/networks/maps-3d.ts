@@ -29,7 +29,15 @@ export class Maps3dHead extends Head {
   readonly drop: Dropout;
   readonly classifier: Linear;
 
-  constructor({ mapChannels, classes, dropout = 0 }: { mapChannels: number; classes: number; dropout?: number }) {
+  constructor({
+    mapChannels,
+    classes,
+    dropout = 0,
+  }: {
+    mapChannels: number;
+    classes: number;
+    dropout?: number;
+  }) {
     super();
     this.reduce = new Conv2d(mapChannels, channels, 1);
     this.drop = new Dropout(dropout);
@@ -44,7 +52,9 @@ export class Maps3dHead extends Head {
     const [volumes = 0, slices = 0] = maps_BSFhw.shape;
     const present = mask_BS === null ? null : presentSlices(mask_BS);
     const reduced_NChw = this.reduce.forward(maps_BSFhw.flatten(0, 1));
-    const stacked_BChwS = reduced_NChw.reshape(volumes, slices, ...reduced_NChw.shape.slice(1)).permute(0, 2, 3, 4, 1);
+    const stacked_BChwS = reduced_NChw
+      .reshape(volumes, slices, ...reduced_NChw.shape.slice(1))
+      .permute(0, 2, 3, 4, 1);
     let x_BChwS = maskSlices(stacked_BChwS, present);
     for (const { conv, bn } of [this.block1, this.block2])
       x_BChwS = normSlices(bn, conv.forward(x_BChwS), present).relu();
@@ -109,7 +119,9 @@ export class Maps3d extends VolumeModel {
 
   #frozenMaps(slices_NCHW: Tensor): Tensor {
     const parts = slices_NCHW.split(batchSize);
-    return frozen(this.trunk, () => cat(parts.map((part_NCHW) => scope(() => this.trunk.featureMaps(part_NCHW)))));
+    return frozen(this.trunk, () =>
+      cat(parts.map((part_NCHW) => scope(() => this.trunk.featureMaps(part_NCHW)))),
+    );
   }
 }
 

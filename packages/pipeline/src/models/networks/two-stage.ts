@@ -16,7 +16,15 @@ import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
 import { published } from "../common/published-source.js";
 import { defineNetwork } from "../component.js";
 import { customResnet } from "../trunks/custom-resnet.js";
-import { asGrey, below, inputs, outputs as outputsOf, quotient, unclaimed, tensorsBelow } from "../recognition.js";
+import {
+  asGrey,
+  below,
+  inputs,
+  outputs as outputsOf,
+  quotient,
+  unclaimed,
+  tensorsBelow,
+} from "../recognition.js";
 
 const embedding = 256;
 
@@ -90,7 +98,9 @@ export class TwoStage extends VolumeModel {
 
   #frozenEmbedding(slices_NCHW: Tensor): Tensor {
     const parts = slices_NCHW.split(batchSize);
-    return frozen(this.resnet, () => cat(parts.map((part_NCHW) => scope(() => this.resnet.forward(part_NCHW)))));
+    return frozen(this.resnet, () =>
+      cat(parts.map((part_NCHW) => scope(() => this.resnet.forward(part_NCHW)))),
+    );
   }
 }
 
@@ -126,7 +136,9 @@ export const twoStage = defineNetwork({
       whole
         .set(`${last}.weight`, zeros([guess.classes ?? 2, guess.embedding ?? embedding]))
         .set(`${last}.bias`, zeros([guess.classes ?? 2]));
-    const missing = votes ? [] : ["The slice model has no last layer in this file, so that its slices cannot vote."];
+    const missing = votes
+      ? []
+      : ["The slice model has no last layer in this file, so that its slices cannot vote."];
     return { slice: whole, volume, votes, notes: [...notes, ...missing] };
   },
 });

@@ -71,7 +71,10 @@ export class CustomResNet extends SliceModel {
 
 const publishedName = "custom_resnet";
 
-type ResNetFacts = Pick<Parameters<typeof defineTrunk>[0], "source" | "architecture" | "planned" | "recognise">;
+type ResNetFacts = Pick<
+  Parameters<typeof defineTrunk>[0],
+  "source" | "architecture" | "planned" | "recognise"
+>;
 
 function residualTrunk(
   name: string,
@@ -87,7 +90,8 @@ function residualTrunk(
     // of a single value.
     leastSlices: ([height, width]) => (Math.max(height, width) <= 32 ? 2 : 1),
     camLayers: [1, 2, 3, 4].map((k) => [`resnet.layer${k}`, 2 ** (k + 1)] as const),
-    create: ({ outputs, dropout, channels }) => new CustomResNet({ depth, classes: outputs, dropout, channels }),
+    create: ({ outputs, dropout, channels }) =>
+      new CustomResNet({ depth, classes: outputs, dropout, channels }),
     adopt: (file, tensors, guess) =>
       isTorchvision(guess)
         ? fromTorchvision(file, tensors, guess, publishedName)
@@ -112,7 +116,9 @@ export const customResnet = residualTrunk(publishedName, 50, {
 const heEtAl = "He et al., CVPR 2016; torchvision's names";
 const torchvisionOf = (depth: ResNetDepth) => (shapes: Shapes) => {
   const found = residualLayers(shapes);
-  return found?.depth === depth ? { model: torchvisionName(depth), ...found, classes: outputsOf(shapes, "fc") } : null;
+  return found?.depth === depth
+    ? { model: torchvisionName(depth), ...found, classes: outputsOf(shapes, "fc") }
+    : null;
 };
 
 export const resnet18 = residualTrunk("resnet18", 18, {

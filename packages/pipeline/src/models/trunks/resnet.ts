@@ -4,7 +4,15 @@
  * B slices, C channels, H height, W width, F features (512 or 2048).
  */
 import type { Tensor } from "@slicestack/torch";
-import { AdaptiveAvgPool2d, BatchNorm2d, Conv2d, init, MaxPool2d, Module, Sequential } from "@slicestack/torch/nn";
+import {
+  AdaptiveAvgPool2d,
+  BatchNorm2d,
+  Conv2d,
+  init,
+  MaxPool2d,
+  Module,
+  Sequential,
+} from "@slicestack/torch/nn";
 import { freeingIntermediates } from "../common/freeing-intermediates.js";
 import { BasicBlock, Bottleneck, type ResidualBlock } from "../common/residual.js";
 
@@ -58,7 +66,9 @@ export class ResNet extends Module {
 
   /** x_BCHW → maps_BFhw, the last maps: h = H / 32 and w = W / 32, rounded up */
   maps(x_BCHW: Tensor): Tensor {
-    let maps = freeingIntermediates(() => this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu()));
+    let maps = freeingIntermediates(() =>
+      this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu()),
+    );
     for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4])
       for (const block of stage) maps = freeingIntermediates(() => block.forward(maps));
     return maps;

@@ -14,7 +14,11 @@ export function residualLayers(shapes: Shapes): Pick<ModelGuess, "depth" | "chan
   const stem = shapes("conv1.weight");
   if (stem?.length !== 4 || stem[0] !== 64 || shapes("layer4.1.conv2.weight") === undefined) return null;
   const depth =
-    shapes("layer1.0.conv3.weight") !== undefined ? 50 : shapes("layer3.5.conv1.weight") === undefined ? 18 : 34;
+    shapes("layer1.0.conv3.weight") !== undefined
+      ? 50
+      : shapes("layer3.5.conv1.weight") === undefined
+        ? 18
+        : 34;
   return { depth, channels: stem[1] ?? null };
 }
 

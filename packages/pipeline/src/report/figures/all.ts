@@ -47,7 +47,9 @@ export async function drawFigures({
     rocFigure(informed, curves),
     curves.length > 0 ? precisionRecallFigure(curves) : undefined,
     votes === null ? undefined : voteFigure(votes),
-    decisionCurve === null || curves.length === 0 ? undefined : benefitFigure(curves[0]!.model, decisionCurve),
+    decisionCurve === null || curves.length === 0
+      ? undefined
+      : benefitFigure(curves[0]!.model, decisionCurve),
     reliabilityFigure(probable),
     calibration === null ? undefined : correctedFigure(calibration),
     selective.length > 0 ? riskCoverageFigure(selective) : undefined,

@@ -14,7 +14,12 @@ export function share(field: string, title: string | null, domain: readonly [num
 }
 
 /** A dashed line through two points: chance, perfection, a base rate. */
-export function dashed(from: readonly [number, number], to: readonly [number, number], x: Spec, y: Spec): Spec {
+export function dashed(
+  from: readonly [number, number],
+  to: readonly [number, number],
+  x: Spec,
+  y: Spec,
+): Spec {
   return {
     data: { values: [from, to].map(([a, b]) => ({ [x["field"] as string]: a, [y["field"] as string]: b })) },
     mark: { type: "line", stroke: INK, strokeOpacity: 0.45, strokeDash: [4, 4], strokeWidth: 1 },
@@ -69,7 +74,12 @@ export function curves(
   });
   return {
     data: { values },
-    mark: { type: "line", strokeWidth: 2.25, clip: false, ...(step === undefined ? {} : { interpolate: step }) },
+    mark: {
+      type: "line",
+      strokeWidth: 2.25,
+      clip: false,
+      ...(step === undefined ? {} : { interpolate: step }),
+    },
     encoding: {
       x,
       y,

@@ -12,7 +12,8 @@ export async function benefitFigure(model: string, curve: DecisionCurve): Promis
   const top = Math.max(0.05, ...values.filter(Number.isFinite));
   const floor = -top / 3;
   // The curve of acting on all falls without bound: points below the panel are cut off.
-  const above = (ys: readonly number[]) => threshold.flatMap((x, k) => (ys[k]! >= floor ? [{ x, y: ys[k]! }] : []));
+  const above = (ys: readonly number[]) =>
+    threshold.flatMap((x, k) => (ys[k]! >= floor ? [{ x, y: ys[k]! }] : []));
   const x = share("x", "threshold probability");
   const y = {
     field: "y",
@@ -36,7 +37,9 @@ export async function benefitFigure(model: string, curve: DecisionCurve): Promis
   ];
   const benefits = [0.1, 0.2, 0.3, 0.5].flatMap((at) => {
     const k = threshold.findIndex((value) => Math.abs(value - at) < 1e-9);
-    return k < 0 ? [] : [`${formatEstimate(curve.model[k]!)} at ${at}, gain ${formatEstimate(curve.gain[k]!)}`];
+    return k < 0
+      ? []
+      : [`${formatEstimate(curve.model[k]!)} at ${at}, gain ${formatEstimate(curve.gain[k]!)}`];
   });
   return {
     name: "decision_curve",

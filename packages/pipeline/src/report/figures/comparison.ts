@@ -35,7 +35,10 @@ export async function comparisonFigure({ summaries, pairs, metric }: RunComparis
     caption: `Each run with its interval, and every paired difference in ${title(metric)}: if an interval includes the dashed zero, this test set does not show which run is better.`,
     svg: await drawSvg(
       { vconcat: [{ columns: 2, spacing: { row: 30, column: 36 }, concat: panels }, below], spacing: 36 },
-      { title: "Runs compared", description: `Differences in ${title(metric)}: ${differenceTexts.join("; ")}.` },
+      {
+        title: "Runs compared",
+        description: `Differences in ${title(metric)}: ${differenceTexts.join("; ")}.`,
+      },
     ),
   };
 }

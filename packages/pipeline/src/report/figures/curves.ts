@@ -10,7 +10,10 @@ import type { Figure } from "./figure.js";
 const SIZE = { width: 270, height: 270 };
 
 /** All models, the main one with its band: one panel for two classes, otherwise one panel per class. */
-export async function rocFigure(summaries: readonly ModelSummary[], main: readonly ClassCurves[]): Promise<Figure> {
+export async function rocFigure(
+  summaries: readonly ModelSummary[],
+  main: readonly ClassCurves[],
+): Promise<Figure> {
   const [x, y] = [share("x", "1 − specificity"), share("y", "sensitivity")];
   const chance = dashed([0, 0], [1, 1], x, y);
   const { classes } = summaries[0]!;
@@ -24,7 +27,9 @@ export async function rocFigure(summaries: readonly ModelSummary[], main: readon
       return [{ name: nameOf(summary), colour: colours.get(summary.model)!, points }];
     });
   const bandOf = (name: string) =>
-    main.flatMap((entry) => (entry.class === name ? [bandArea(entry.rocBand, colours.get(entry.model)!, x, y)] : []));
+    main.flatMap((entry) =>
+      entry.class === name ? [bandArea(entry.rocBand, colours.get(entry.model)!, x, y)] : [],
+    );
   const overall = (summary: ModelSummary) =>
     `${modelName(summary.model)}: ${formatNumber(summary.metrics.auroc.value)}`;
   const spec = binary
@@ -42,7 +47,9 @@ export async function rocFigure(summaries: readonly ModelSummary[], main: readon
     const perClass = entry.perClass.map(({ name, auroc }) => `${name} ${formatEstimate(auroc)}`).join(", ");
     return `${modelName(entry.model)} ${formatEstimate(entry.metrics.auroc)}${binary ? "" : ` (${perClass})`}`;
   });
-  const what = binary ? `ROC curves, positive class ${classes[1]!}` : "ROC curves, each class against the rest";
+  const what = binary
+    ? `ROC curves, positive class ${classes[1]!}`
+    : "ROC curves, each class against the rest";
   return {
     name: "roc",
     group: "ranking",
@@ -80,7 +87,10 @@ export async function precisionRecallFigure(main: readonly ClassCurves[]): Promi
     name: "precision_recall",
     group: "ranking",
     caption: `Precision and recall of ${modelName(main[0]!.model)}${main.length > 1 ? ", each class against the rest" : ""}; bands are 95 % intervals at each point separately. The dashed line is the base rate, the precision of a random score.`,
-    svg: await drawSvg(grid(panels), { title: "Precision-recall curves", description: `${classTexts.join("; ")}.` }),
+    svg: await drawSvg(grid(panels), {
+      title: "Precision-recall curves",
+      description: `${classTexts.join("; ")}.`,
+    }),
   };
 }
 

@@ -47,7 +47,10 @@ export function flowFigure(flow: Flow): Figure {
     sideBoxes.push({
       ...side,
       y: prepared.y,
-      lines: ["Left out", ...leftOut.map(({ reason, volumes }) => `${countText(volumes, "volume")}: ${reason}`)],
+      lines: [
+        "Left out",
+        ...leftOut.map(({ reason, volumes }) => `${countText(volumes, "volume")}: ${reason}`),
+      ],
     });
   const lowest = Math.max(...[prepared, ...sideBoxes].map((box) => box.y + heightOf(box)));
   const shown = external === null ? parts : [...parts, external];
@@ -62,14 +65,19 @@ export function flowFigure(flow: Flow): Figure {
   const ofSplit = row.filter(({ dashed }) => dashed !== true);
   const arrows = [
     arrow(middle(sources), sources.y + heightOf(sources), middle(sources), prepared.y),
-    ...sideBoxes.map((box) => arrow(main.x + main.width, box.y + heightOf(box) / 2, box.x, box.y + heightOf(box) / 2)),
+    ...sideBoxes.map((box) =>
+      arrow(main.x + main.width, box.y + heightOf(box) / 2, box.x, box.y + heightOf(box) / 2),
+    ),
     ...branches(middle(prepared), prepared.y + heightOf(prepared), lowest + 0.75 * GAP, ofSplit),
   ];
   const boxes = [sources, prepared, ...sideBoxes, ...row];
   const height = Math.max(...boxes.map((box) => box.y + heightOf(box))) + 6;
   const body = `${arrows.join("")}${boxes.map(drawn).join("")}`;
   const boxTexts = boxes.map(({ lines }) => lines.join(", ")).join("; ");
-  const svg = wrapSvg({ width: WIDTH, height, body }, { title: "Flow of volumes", description: `${boxTexts}.` });
+  const svg = wrapSvg(
+    { width: WIDTH, height, body },
+    { title: "Flow of volumes", description: `${boxTexts}.` },
+  );
   return {
     name: "flow",
     group: "data",
@@ -88,7 +96,12 @@ function partLines(
 ): string[] {
   const counts = part.byClass.map(({ volumes }, c) => `${short(classes[c] ?? "")}: ${volumes}`);
   const listed = counts.length > 8 ? [] : counts;
-  return [short(part.part), countText(part.subjects, "subject"), countText(part.volumes, "volume"), ...listed];
+  return [
+    short(part.part),
+    countText(part.subjects, "subject"),
+    countText(part.volumes, "volume"),
+    ...listed,
+  ];
 }
 
 function drawn({ x, y, width, lines, dashed = false }: Box): string {

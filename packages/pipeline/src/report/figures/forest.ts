@@ -4,7 +4,13 @@ import { drawSvg, coloursOf, INK, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
 import type { ModelDifference } from "../../evaluate/compare/models.js";
 import type { ModelSummary } from "../../evaluate/summary.js";
-import { differenceName, headlineMetrics, METRIC_NAMES, modelName, SHORT_NAMES } from "../../evaluate/metric-names.js";
+import {
+  differenceName,
+  headlineMetrics,
+  METRIC_NAMES,
+  modelName,
+  SHORT_NAMES,
+} from "../../evaluate/metric-names.js";
 import { formatEstimate, formatSigned } from "../../page/format.js";
 
 /** One line of a forest plot. */
@@ -39,7 +45,8 @@ export async function forestFigure(summaries: readonly ModelSummary[]): Promise<
   return {
     name: "models",
     group: "models",
-    caption: "Each model with its interval. The dashed line is the score of chance, if that is a single number.",
+    caption:
+      "Each model with its interval. The dashed line is the score of chance, if that is a single number.",
     svg: await drawSvg(
       { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
       { title: "Models compared", description: `${modelTexts.join("; ")}.` },

@@ -60,7 +60,9 @@ export async function confusionFigure(summary: ModelSummary): Promise<Figure> {
       },
     ],
   };
-  const rows = classes.map((name, i) => `${name}: ${confusion[i]!.map((n, j) => `${n} as ${classes[j]}`).join(", ")}`);
+  const rows = classes.map(
+    (name, i) => `${name}: ${confusion[i]!.map((n, j) => `${n} as ${classes[j]}`).join(", ")}`,
+  );
   return {
     name: `confusion_${summary.model}`,
     group: "confusion",
@@ -96,7 +98,12 @@ export async function reliabilityFigure(summaries: readonly ModelSummary[]): Pro
 }
 
 /** Reliability of one model before and after the corrections that were fitted on val. */
-export async function correctedFigure({ model, variants, classes, brier }: CalibrationReport): Promise<Figure> {
+export async function correctedFigure({
+  model,
+  variants,
+  classes,
+  brier,
+}: CalibrationReport): Promise<Figure> {
   const panels = variants.map(({ name, metrics, reliability: points }, i) => {
     const title = `${name}, ECE ${formatNumber(metrics.calibrationError!.value)}`;
     return reliabilityPanel({ title, points, classes, colour: colourOf(model) }, i);
@@ -161,12 +168,18 @@ function reliabilityPanel({ title, points, classes, colour }: ReliabilityPanel, 
         mark: { type: "line", stroke: INK, strokeOpacity: 0.45, strokeDash: [4, 4], strokeWidth: 1 },
         encoding: { x, y: y("accuracy") },
       },
-      { mark: { type: "rule", stroke: colour, strokeWidth: 1.5 }, encoding: { x, y: y("low"), y2: { field: "high" } } },
+      {
+        mark: { type: "rule", stroke: colour, strokeWidth: 1.5 },
+        encoding: { x, y: y("low"), y2: { field: "high" } },
+      },
       {
         mark: { type: "line", stroke: colour, strokeWidth: 1.5, strokeOpacity: 0.6 },
         encoding: { x, y: y("accuracy") },
       },
-      { mark: { type: "point", filled: true, size: 52, color: colour, opacity: 1 }, encoding: { x, y: y("accuracy") } },
+      {
+        mark: { type: "point", filled: true, size: 52, color: colour, opacity: 1 },
+        encoding: { x, y: y("accuracy") },
+      },
     ],
   };
 }

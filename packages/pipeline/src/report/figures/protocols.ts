@@ -27,7 +27,10 @@ export async function protocolFigure(rows: readonly ProtocolRow[]): Promise<Figu
     caption: "Each model by both protocols. Paper (hollow): chosen and scored on val. Clean: scored on test.",
     svg: await drawSvg(
       { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
-      { title: "Paper and clean protocol", description: `Optimism, paper minus clean. ${optimismTexts.join("; ")}.` },
+      {
+        title: "Paper and clean protocol",
+        description: `Optimism, paper minus clean. ${optimismTexts.join("; ")}.`,
+      },
     ),
   };
 }

@@ -8,7 +8,10 @@ import type { Figure } from "./figure.js";
 
 export async function riskCoverageFigure(reports: readonly SelectiveReport[]): Promise<Figure> {
   const top = Math.max(0.1, ...reports.flatMap(({ curve }) => curve.risk));
-  const [x, y] = [share("x", "share answered"), share("y", "error rate", [0, Math.min(1, Math.ceil(10 * top) / 10)])];
+  const [x, y] = [
+    share("x", "share answered"),
+    share("y", "error rate", [0, Math.min(1, Math.ceil(10 * top) / 10)]),
+  ];
   const colours = coloursOf(reports.map(({ model }) => model));
   const namedCurves = reports.map(({ model, curve }) => ({
     name: modelName(model),
@@ -26,7 +29,10 @@ export async function riskCoverageFigure(reports: readonly SelectiveReport[]): P
       "Error rate among the most certain volumes by the fraction that is answered. If confidence is informative, the curve rises from the left.",
     svg: await drawSvg(
       { width: 420, height: 220, layer: [curves(namedCurves, x, y, null)] },
-      { title: "Risk-coverage curves", description: `Error rate by share answered. ${riskTexts.join("; ")}.` },
+      {
+        title: "Risk-coverage curves",
+        description: `Error rate by share answered. ${riskTexts.join("; ")}.`,
+      },
     ),
   };
 }

@@ -1,12 +1,21 @@
 /** Training curves. */
 import { drawSvg, INK, PALETTE, type Spec } from "../../page/drawing.js";
 import { formatNumber } from "../../page/format.js";
-import { chosenEpoch, selectionColumn, type SelectionMetric, type Selections } from "../../run/epoch-selection.js";
+import {
+  chosenEpoch,
+  selectionColumn,
+  type SelectionMetric,
+  type Selections,
+} from "../../run/epoch-selection.js";
 import type { TrainingRow } from "../../run/training-rows.js";
 import type { Figure } from "./figure.js";
 
 /** Names of the stages. */
-const STAGE_NAMES: Record<string, string> = { slice: "slice stage", volume: "volume stage", fine_tune: "fine-tuning" };
+const STAGE_NAMES: Record<string, string> = {
+  slice: "slice stage",
+  volume: "volume stage",
+  fine_tune: "fine-tuning",
+};
 
 type Series = readonly (readonly [name: string, key: keyof TrainingRow, colour: string])[];
 
@@ -58,7 +67,10 @@ export async function trainingFigure(rows: readonly TrainingRow[], selections: S
         concat: panels,
         resolve: { scale: { color: "independent", strokeDash: "independent" } },
       },
-      { title: "Training curves", description: `${[...last, ...kept.map((text) => `kept: ${text}`)].join("; ")}.` },
+      {
+        title: "Training curves",
+        description: `${[...last, ...kept.map((text) => `kept: ${text}`)].join("; ")}.`,
+      },
     ),
   };
 }

@@ -16,12 +16,16 @@ export function cost({ cost: report }: ReportInput): Html | undefined {
       shortCount(2 * multiplyAdds * timesAVolume),
     ],
   }));
-  const columns = ["part", "parameters", "multiply-adds per pass", "passes per volume", "FLOPs per volume"].map(
-    (name, k) => ({
-      name,
-      count: k > 0,
-    }),
-  );
+  const columns = [
+    "part",
+    "parameters",
+    "multiply-adds per pass",
+    "passes per volume",
+    "FLOPs per volume",
+  ].map((name, k) => ({
+    name,
+    count: k > 0,
+  }));
   return html`${definitions(costFacts(report))}
   ${table("Parts of the main model, counted in their forward pass; a multiply-add is two FLOPs. Normalisation, activations and pooling are not counted, as is usual.", columns, rows)}`;
 }
@@ -47,7 +51,10 @@ export function costFacts(report: CostReport): (readonly [string, string])[] {
         ? "not recorded"
         : `${shortBytes(report.trainingPeakMemory)}, for the whole process`,
     ],
-    ["Training time", `${duration(report.trainingSeconds)}${stages.length === 0 ? "" : `: ${stages.join(", ")}`}`],
+    [
+      "Training time",
+      `${duration(report.trainingSeconds)}${stages.length === 0 ? "" : `: ${stages.join(", ")}`}`,
+    ],
   ];
 }
 

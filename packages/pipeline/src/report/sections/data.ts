@@ -8,14 +8,16 @@ export function data(input: ReportInput): Html {
   const { dataset, split, task, participants } = input;
   const caption = "Subjects and volumes of each part. No subject is in two parts.";
   const known = participants === null ? nothing : tableOne(participants);
-  return html`${figuresOf(input, "data").map(figure)} ${dataAndSplit(dataset, split, task.classes, caption)}${known}`;
+  return html`${figuresOf(input, "data").map(figure)}
+  ${dataAndSplit(dataset, split, task.classes, caption)}${known}`;
 }
 
 /** Characteristics of the subjects, by part. */
 function tableOne({ columns, rows }: Participants): Html {
   const shown = rows.map(([name = "", ...cells]) => ({ name, cells }));
   const heads = columns.map((name) => ({ name }));
-  const caption = "Subjects of each part, by the columns of the labels file: number (share), or median [quartiles].";
+  const caption =
+    "Subjects of each part, by the columns of the labels file: number (share), or median [quartiles].";
   return html`<h3>Participants</h3>
     ${table(caption, heads, shown)}`;
 }
@@ -35,7 +37,11 @@ export function dataAndSplit(
   ];
   const rows = split.parts.map(({ part, subjects, volumes, byClass }) => ({
     name: part,
-    cells: [String(subjects), String(volumes), ...byClass.map((count) => `${count.subjects} / ${count.volumes}`)],
+    cells: [
+      String(subjects),
+      String(volumes),
+      ...byClass.map((count) => `${count.subjects} / ${count.volumes}`),
+    ],
   }));
   return html`${table(caption, columns, rows)}
   ${definitions([
@@ -64,7 +70,11 @@ export function testUse({ ledger, protocol, dataset, external }: ReportInput): H
       : "";
   const rows = reads.map(({ time, command, weights }, k) => ({
     name: String(k + 1 + count - reads.length),
-    cells: [time.replace("T", " ").slice(0, 19), html`<code>${command}</code>`, html`<code>${digest(weights)}</code>`],
+    cells: [
+      time.replace("T", " ").slice(0, 19),
+      html`<code>${command}</code>`,
+      html`<code>${digest(weights)}</code>`,
+    ],
   }));
   const columns = ["reading", "when, UTC", "command", "weights"].map((name) => ({ name }));
   return html`<p>${readText}${scopeText}</p>

@@ -18,7 +18,8 @@ function frozen({ analysis, task }: ReportInput): Html {
   if (thresholds.length === 0)
     return task.classes.length > 2
       ? html`<p>
-          The decision is the most probable class: with more than two classes there is no single threshold to choose.
+          The decision is the most probable class: with more than two classes there is no single threshold to
+          choose.
         </p>`
       : nothing;
   const rows = thresholds.map(({ rule, threshold, onVal, test }) => ({
@@ -38,8 +39,9 @@ function frozen({ analysis, task }: ReportInput): Html {
   const model = modelName(thresholds[0]!.model);
   return html`<h3>Decision threshold</h3>
     <p>
-      ${model} predicts ${task.classes[1]!} if the probability reaches a threshold that was chosen on the validation
-      part and then fixed; only the fixed threshold was applied to the test part. Scores on val are too optimistic.
+      ${model} predicts ${task.classes[1]!} if the probability reaches a threshold that was chosen on the
+      validation part and then fixed; only the fixed threshold was applied to the test part. Scores on val are
+      too optimistic.
     </p>
     ${table(`${model} at fixed thresholds: estimate and interval on the test part.`, columns, rows)}`;
 }
@@ -61,12 +63,12 @@ function sweep(input: ReportInput): Html {
   const what = binary ? `class ${input.task.classes[1]!}` : `a class other than ${input.task.classes[0]!}`;
   return html`<h3>Count vote of the slices</h3>
     <p>
-      The published 2D baseline: a volume is ${binary ? "positive" : "not of the first class"} if enough slices are
-      predicted as ${what}. Every threshold from 0 to ${slices} was tried on the
+      The published 2D baseline: a volume is ${binary ? "positive" : "not of the first class"} if enough
+      slices are predicted as ${what}. Every threshold from 0 to ${slices} was tried on the
       ${plural(votes.volumes, "validation volume")}; the highest balanced accuracy there,
-      ${formatNumber(chosen.balancedAccuracy)}, is at <strong>${depth}</strong>, the middle of the best thresholds. Its
-      score on ${partName(input)} is in the row ‘${modelName("2d_count")}’ (or ‘${modelName("2d_vote")}’ if the
-      configuration uses this vote).
+      ${formatNumber(chosen.balancedAccuracy)}, is at <strong>${depth}</strong>, the middle of the best
+      thresholds. Its score on ${partName(input)} is in the row ‘${modelName("2d_count")}’ (or
+      ‘${modelName("2d_vote")}’ if the configuration uses this vote).
     </p>
     ${figuresOf(input, "votes").map(figure)}`;
 }
@@ -74,9 +76,9 @@ function sweep(input: ReportInput): Html {
 function netBenefit(input: ReportInput): Html {
   return html`<h3>Net benefit</h3>
     <p>
-      The net benefit of acting at or above a threshold probability, in true positives per volume, compared with acting
-      on all and on none. Only thresholds that are clinically plausible matter, and only if the prevalence in the clinic
-      is that of this sample.
+      The net benefit of acting at or above a threshold probability, in true positives per volume, compared
+      with acting on all and on none. Only thresholds that are clinically plausible matter, and only if the
+      prevalence in the clinic is that of this sample.
     </p>
     ${figuresOf(input, "benefit").map(figure)}`;
 }

@@ -18,14 +18,14 @@ export const CLASS_COLUMNS = [
   "AUROC",
 ];
 
-export const classEstimates = ({ recall, specificity, precision, npv, f1, auroc }: ClassSummary): Estimate[] => [
+export const classEstimates = ({
   recall,
   specificity,
   precision,
   npv,
   f1,
   auroc,
-];
+}: ClassSummary): Estimate[] => [recall, specificity, precision, npv, f1, auroc];
 
 export function errors(input: ReportInput): Html {
   const main = mainOf(input);

@@ -35,7 +35,11 @@ export function failures(input: ReportInput): Html | undefined {
     <div class="failures">${all.map((failure) => view(failure, views.get(failure.id), classes))}</div>`;
 }
 
-function view(failure: Failure, { picture, evidence }: Partial<FailureView> = {}, classes: readonly string[]): Html {
+function view(
+  failure: Failure,
+  { picture, evidence }: Partial<FailureView> = {},
+  classes: readonly string[],
+): Html {
   const bars = evidence == null ? nothing : evidenceBars(failure, evidence);
   if (picture == null && bars === nothing) return nothing;
   const { id, label, predicted, confidence } = failure;
@@ -64,7 +68,9 @@ function evidenceBars({ id, slices }: Failure, { weights, places, word = "weight
     const of = listed.has(place) ? "listed" : "other";
     return `<rect class="${of}" x="${(place * step).toFixed(2)}" y="${(HEIGHT - height).toFixed(2)}" width="${(0.8 * step).toFixed(2)}" height="${height.toFixed(2)}"/>`;
   });
-  const highestText = slices.map(({ slice, weight }) => `slice ${slice + 1} ${formatNumber(weight)}`).join(", ");
+  const highestText = slices
+    .map(({ slice, weight }) => `slice ${slice + 1} ${formatNumber(weight)}`)
+    .join(", ");
   const title = `${word} of each slice of volume ${id}`;
   const description = `Bars from the first slice to the last of ${depth}; their height is the ${word}. Highest: ${highestText}.`;
   return trusted(

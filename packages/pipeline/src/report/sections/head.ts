@@ -6,7 +6,9 @@ import { mainOf, plural } from "./shared.js";
 export function head(input: ReportInput): Html {
   const main = mainOf(input);
   return html`<header>
-    <p class="kicker">Slicestack evaluation report · ${input.protocol} protocol · ${input.created.slice(0, 10)}</p>
+    <p class="kicker">
+      Slicestack evaluation report · ${input.protocol} protocol · ${input.created.slice(0, 10)}
+    </p>
     <h1>${input.title}</h1>
     <p class="lede">${input.task.description}</p>
     <p class="soft">
@@ -16,7 +18,8 @@ export function head(input: ReportInput): Html {
   </header>`;
 }
 
-export const warnings = (input: ReportInput): Html => notesBox([...input.warnings, ...mainOf(input).warnings]);
+export const warnings = (input: ReportInput): Html =>
+  notesBox([...input.warnings, ...mainOf(input).warnings]);
 
 /** Warnings to read before the numbers, without duplicates. */
 export function notesBox(notes: readonly string[]): Html {
@@ -33,8 +36,8 @@ export function notesBox(notes: readonly string[]): Html {
 export function foot(input: ReportInput): Html {
   return html`<footer>
     <p>
-      Made by Slicestack on ${input.created}. Every number can be recomputed from predictions.csv beside this file. A
-      research result, not a medical device.
+      Made by Slicestack on ${input.created}. Every number can be recomputed from predictions.csv beside this
+      file. A research result, not a medical device.
     </p>
   </footer>`;
 }

@@ -22,11 +22,13 @@ export function result(input: ReportInput): Html {
     cells: metrics.map((name) => cell(difference.metrics[name], formatSigned)),
   }));
   const columns = metrics.map(columnOf);
-  return html`${keyNumbers(input)} ${input.differences.map((difference) => html`<p>${verdict(difference, input)}</p> `)}
+  return html`${keyNumbers(input)}
+    ${input.differences.map((difference) => html`<p>${verdict(difference, input)}</p> `)}
     ${table(`Models on ${partName(input)}: estimate and ${level} % interval.`, [{ name: "model" }, ...columns], models)}
     ${differences.length > 0 ? table(`Paired differences on the same subjects: estimate and ${level} % interval.`, [{ name: "difference" }, ...columns], differences) : nothing}
     <p class="soft small">
-      [–]: every resample has the same value, as for a constant or a perfect predictor, so there is no interval.
+      [–]: every resample has the same value, as for a constant or a perfect predictor, so there is no
+      interval.
     </p>
     ${figuresOf(input, "models").map(figure)}${figuresOf(input, "differences").map(figure)}
     ${control(input)}${pairs(input)}`;
@@ -84,7 +86,9 @@ function verdict(difference: ModelDifference, input: ReportInput): string {
 
 /** The p-value of the table of all pairs, so that a difference has the same test everywhere. */
 function adjustedP({ first, second, p }: ModelDifference, { analysis }: ReportInput): number {
-  const pair = analysis.pairs?.pairs.find((candidate) => candidate.first === first && candidate.second === second);
+  const pair = analysis.pairs?.pairs.find(
+    (candidate) => candidate.first === first && candidate.second === second,
+  );
   return pair?.metrics.balancedAccuracy?.adjusted ?? p.balancedAccuracy;
 }
 
@@ -116,7 +120,7 @@ function control({ analysis }: ReportInput): Html {
     ? "The interval contains 0.5, as it should if no true labels leak into the model."
     : "The interval excludes 0.5. It does not cover the luck of this single shuffle: a model ranks by whatever it finds, in one direction or the other. Repeat the control with other seeds; only if their mean differs from 0.5 do true labels leak into training.";
   return html`<p>
-    <strong>Label-shuffle control.</strong> Trained on meaningless labels, ${inSentence(result.model)} has an ${size} on
-    the true labels. ${interpretation}
+    <strong>Label-shuffle control.</strong> Trained on meaningless labels, ${inSentence(result.model)} has an
+    ${size} on the true labels. ${interpretation}
   </p>`;
 }

@@ -26,12 +26,15 @@ function riskTable(input: ReportInput): Html {
   }));
   const columns = [
     { name: "model" },
-    ...all[0]!.at.map(({ coverage }) => ({ name: `most certain ${Math.round(100 * coverage)} %`, note: "error rate" })),
+    ...all[0]!.at.map(({ coverage }) => ({
+      name: `most certain ${Math.round(100 * coverage)} %`,
+      note: "error rate",
+    })),
     { name: "area", note: "under risk-coverage" },
   ];
   return html`<p>
-      Error rate if only the most certain fraction of the volumes is answered and the rest is referred to a person.
-      Confidence is the probability of the predicted class.
+      Error rate if only the most certain fraction of the volumes is answered and the rest is referred to a
+      person. Confidence is the probability of the predicted class.
     </p>
     ${table(`Risk by coverage on ${partName(input)}: estimate and interval.`, columns, rows)}`;
 }
@@ -49,7 +52,10 @@ function sets({ analysis, task }: ReportInput): Html {
     { name: "subjects covered", note: `target: ${aim} %` },
     { name: "volumes covered" },
     { name: "mean size" },
-    { name: "sizes", note: `volumes with ${task.classes.map((_, c) => c).join(", ")}, ${task.classes.length} classes` },
+    {
+      name: "sizes",
+      note: `volumes with ${task.classes.map((_, c) => c).join(", ")}, ${task.classes.length} classes`,
+    },
   ];
   const byClass = task.classes.map((name, c) => ({
     name,
@@ -61,10 +67,10 @@ function sets({ analysis, task }: ReportInput): Html {
     .some((quantile) => !Number.isFinite(quantile ?? NaN));
   return html`<h3>Prediction sets</h3>
     <p>
-      Instead of one class, ${modelName(reports[0]!.model)} names all classes that it cannot rule out, by conformal
-      prediction fitted on val. If val were used for nothing else, the sets would cover at least the target fraction of
-      new subjects on average. Because the epoch was also chosen on val, they cover slightly less; the coverage below is
-      what counts. It does not apply to another hospital.
+      Instead of one class, ${modelName(reports[0]!.model)} names all classes that it cannot rule out, by
+      conformal prediction fitted on val. If val were used for nothing else, the sets would cover at least the
+      target fraction of new subjects on average. Because the epoch was also chosen on val, they cover
+      slightly less; the coverage below is what counts. It does not apply to another hospital.
     </p>
     ${table(`Sets on the test part: estimate and interval.`, columns, rows)}
     ${table(`Volumes of each class whose set contains their class.`, [{ name: "class" }, ...kinds], byClass)}

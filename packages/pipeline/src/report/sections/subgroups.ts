@@ -11,9 +11,9 @@ export function subgroups(input: ScoredInput): Html | undefined {
   const { subgroups: all } = input.analysis;
   if (all.length === 0) return undefined;
   return html`<p>
-      Each group separately, and against all others. The test permutes the groups of the subjects within each label, so
-      a different case mix alone is not a difference; p is adjusted over the groups of one column only. With many
-      columns, some differences appear by chance.
+      Each group separately, and against all others. The test permutes the groups of the subjects within each
+      label, so a different case mix alone is not a difference; p is adjusted over the groups of one column
+      only. With many columns, some differences appear by chance.
     </p>
     ${all.map((analysis) => column(input, analysis))}${figuresOf(input, "subgroups").map(figure)}`;
 }
@@ -38,7 +38,10 @@ function column(input: ScoredInput, { column: name, rule, groups, notes, model }
     { name },
     { name: "subjects", count: true },
     { name: "volumes", count: true },
-    ...metrics.flatMap((metric) => [columnOf(metric), { name: "against the rest", note: columnOf(metric).name }]),
+    ...metrics.flatMap((metric) => [
+      columnOf(metric),
+      { name: "against the rest", note: columnOf(metric).name },
+    ]),
   ];
   return html`<h3>${name}</h3>
     ${table(`${modelName(model)} by ${name} on ${partName(input)} (${rule}): estimate and interval.`, columns, rows)}

@@ -62,7 +62,8 @@ export class Controller {
       program,
       trialOf: (id) => this.trials.get(id)!,
       isPruned: (id) => this.pruned.has(id),
-      hasExpired: (key) => queue.attempts(key).some(({ outcome, owner }) => outcome === "lost" && !isGone(owner)),
+      hasExpired: (key) =>
+        queue.attempts(key).some(({ outcome, owner }) => outcome === "lost" && !isGone(owner)),
     });
     this.pool = new JobPool({
       queue,
@@ -71,7 +72,8 @@ export class Controller {
         command: (lease, booking) => this.work.command(lease, booking),
         judge: (lease, exit, wish) => this.work.judge(lease, exit, wish),
         onStart: (lease) => this.tell(lease, "started", null),
-        onEnd: (lease, verdict, state) => this.ending(lease, verdict?.is === "failed" ? verdict.error : null, state),
+        onEnd: (lease, verdict, state) =>
+          this.ending(lease, verdict?.is === "failed" ? verdict.error : null, state),
       },
     });
   }
@@ -186,7 +188,8 @@ export class Controller {
     // A slice stage continues as long as one of the trials that share it does.
     if (numbers.size === 0 || !jobs.shares) return;
     const open = new Set<string>();
-    for (const [id, donor] of sliceDonors(sweep.trials, jobs.method)) if (!this.pruned.has(id)) open.add(donor);
+    for (const [id, donor] of sliceDonors(sweep.trials, jobs.method))
+      if (!this.pruned.has(id)) open.add(donor);
     const idle = trials.map(({ id }) => sliceJob(id)).filter((_, k) => !open.has(trials[k]!.id));
     queue.cancel(idle);
   }
@@ -203,9 +206,11 @@ export class Controller {
   private ending(lease: Lease, error: string | null, state: string): void {
     const { stage } = lease.payload as TrialPayload;
     if (state === "failed" && stage === "all") this.work.record(lease, "failed", error ?? "unknown");
-    const summary = state === "done" ? (this.options.queue.find(lease.key)?.result as TrialSummary | null) : null;
+    const summary =
+      state === "done" ? (this.options.queue.find(lease.key)?.result as TrialSummary | null) : null;
     const kinds = { queued: "again", paused: "paused", cancelled: "cancelled", failed: "failed" } as const;
-    const kind = summary?.status ?? (Object.hasOwn(kinds, state) ? kinds[state as keyof typeof kinds] : "finished");
+    const kind =
+      summary?.status ?? (Object.hasOwn(kinds, state) ? kinds[state as keyof typeof kinds] : "finished");
     this.tell(lease, kind, error ?? (state === "queued" ? this.reasonOf(lease) : null), summary);
   }
 

@@ -224,7 +224,8 @@ export class JobPool {
     const state = queue.together((): JobState => {
       if (verdict.is === "done") queue.complete(lease.token, verdict.result);
       if (verdict.is === "cancelled") queue.abandon(lease.token, verdict.why);
-      if (verdict.is === "failed") return queue.fail(lease.token, verdict.error, { isFinal: verdict.isFinal ?? false });
+      if (verdict.is === "failed")
+        return queue.fail(lease.token, verdict.error, { isFinal: verdict.isFinal ?? false });
       if (verdict.is !== "released") return verdict.is;
       if (verdict.payload !== undefined) queue.amend(lease.token, verdict.payload);
       return queue.release(lease.token, verdict.detail ?? null);
@@ -305,7 +306,15 @@ export class JobPool {
   private letGo({ lease, child }: Starting): void {
     const signal = (name: "SIGTERM" | "SIGKILL") => child.signal(name);
     const { owner } = child;
-    const one: Running = { lease, owner, isAdopted: false, signal, exit: null, wish: null, deadline: Infinity };
+    const one: Running = {
+      lease,
+      owner,
+      isAdopted: false,
+      signal,
+      exit: null,
+      wish: null,
+      deadline: Infinity,
+    };
     this.running.set(lease.token, one);
     void child.ended.then((exit) => {
       // Processes that it started and left behind would still hold resources that are now given to the next job.

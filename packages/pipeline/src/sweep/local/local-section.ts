@@ -39,7 +39,11 @@ export const localSchema = z.strictObject({
     `${WHOLE}, at least 1`,
     "How often a trial may fail before it is given up; running out of memory does not count",
   ),
-  share_slice_stages: key(z.boolean().default(true), "true or false", "Trials with the same slice stage train it once"),
+  share_slice_stages: key(
+    z.boolean().default(true),
+    "true or false",
+    "Trials with the same slice stage train it once",
+  ),
 });
 
 export type LocalOptions = z.output<typeof localSchema>;

@@ -29,7 +29,8 @@ export class Resources {
   fits(needs: Needs): boolean {
     const { slots, cpus, memory } = this.machine;
     if (this.bookings.size >= slots) return false;
-    const isFree = (name: string, all: number) => this.used(name, all) + Math.min(all, needs[name] ?? 0) <= all;
+    const isFree = (name: string, all: number) =>
+      this.used(name, all) + Math.min(all, needs[name] ?? 0) <= all;
     if (!isFree("cpus", cpus) || !isFree("memory", memory)) return false;
     const { gpus = 0 } = needs;
     return gpus === 0 || this.gpus.free().length >= gpus;

@@ -117,7 +117,9 @@ function retryFailed(sweep: Sweep, queue: LeaseQueue): void {
   // Its job has not failed where the result came from another runner, or a kill came before the commit.
   const ids = new Set(failed.map(({ id }) => id));
   const done = queue.list({ states: ["done"], kind: "trial" });
-  const given = done.filter(({ key, result }) => ids.has(key) || (result as TrialSummary | null)?.status === "failed");
+  const given = done.filter(
+    ({ key, result }) => ids.has(key) || (result as TrialSummary | null)?.status === "failed",
+  );
   queue.retry(queue.list({ states: ["failed"] }).map(({ key }) => key));
   queue.retry(
     given.map(({ key }) => key),

@@ -73,7 +73,10 @@ export function trainingFiles(root: string, key: string): TrainingFiles {
 /** The same for the same training in another call; different if anything that it is asked for differs. */
 export function keyOf(training: Training): string {
   const { config, split, command: _, ...rest } = training;
-  return sha256Of(JSON.stringify([rest, storedConfig(config, training.run), split?.hash ?? null])).slice(0, 16);
+  return sha256Of(JSON.stringify([rest, storedConfig(config, training.run), split?.hash ?? null])).slice(
+    0,
+    16,
+  );
 }
 
 /** What is written as JSON; the configuration and the split have files of their own. */
@@ -82,7 +85,11 @@ interface TrainingRecord extends Omit<Training, "config" | "split"> {
 }
 
 /** Written before its process starts. */
-export function writeTraining(files: TrainingFiles, { config, split, ...rest }: Training, maxThreads: number): void {
+export function writeTraining(
+  files: TrainingFiles,
+  { config, split, ...rest }: Training,
+  maxThreads: number,
+): void {
   mkdirSync(files.folder, { recursive: true });
   writeFileAtomic(files.config, storedConfig(config, files.folder));
   if (split !== undefined) writeFileAtomic(files.split, splitText(split));
@@ -91,7 +98,9 @@ export function writeTraining(files: TrainingFiles, { config, split, ...rest }: 
 }
 
 /** In the process that trains it. */
-export async function readTraining(files: TrainingFiles): Promise<{ training: Training; maxThreads: number }> {
+export async function readTraining(
+  files: TrainingFiles,
+): Promise<{ training: Training; maxThreads: number }> {
   const { maxThreads, ...rest } = JSON.parse(readFileSync(files.record, "utf8")) as TrainingRecord;
   await usePlugins({ file: files.config });
   const config: RunConfig = loadConfig({ file: files.config, isStored: true });

@@ -97,10 +97,13 @@ export class TrainingWork implements PoolWork {
     for (const line of linesOf(trainingFiles(root, key).log)) onLog?.(line);
     if (state === "failed") {
       const problem = verdict?.is === "failed" ? verdict.error : "its process disappeared again and again";
-      this.failure ??= { error: new SweepError(training.run, problem, "To continue, run the same command again.") };
+      this.failure ??= {
+        error: new SweepError(training.run, problem, "To continue, run the same command again."),
+      };
       queue.pauseAll();
     }
-    if (verdict?.is === "done" && verdict.result !== null) onEnd?.(training, verdict.result as TrainingOutcome);
+    if (verdict?.is === "done" && verdict.result !== null)
+      onEnd?.(training, verdict.result as TrainingOutcome);
     if (state === "queued" && verdict?.is === "released") onStop?.(training);
   }
 
@@ -126,7 +129,11 @@ export class TrainingWork implements PoolWork {
     const files = trainingFiles(this.options.root, key);
     writeTraining(files, training, needs["cpus"] ?? 1);
     const visible = needs["gpus"] === undefined ? {} : { CUDA_VISIBLE_DEVICES: gpus.join() };
-    return { words: [process.execPath, ...process.execArgv, PROCESS, files.folder], env: visible, log: files.log };
+    return {
+      words: [process.execPath, ...process.execArgv, PROCESS, files.folder],
+      env: visible,
+      log: files.log,
+    };
   }
 }
 

@@ -75,7 +75,10 @@ export class TrialWork implements PoolWork {
       // Its lock on the run's folder is still there.
       ...(this.options.hasExpired(lease.key) ? ["--take-over"] : []),
     ];
-    appendText(paths.log, `${new Date().toISOString()} attempt ${lease.attempt}: slicestack ${words.join(" ")}\n`);
+    appendText(
+      paths.log,
+      `${new Date().toISOString()} attempt ${lease.attempt}: slicestack ${words.join(" ")}\n`,
+    );
     // Without a booking all trials would share the first GPU.
     const visible = gpus.length === 0 && needs["gpus"] !== 0 ? {} : { CUDA_VISIBLE_DEVICES: gpus.join() };
     return { words: [...this.options.program, ...words], env: visible, log: paths.log };
@@ -87,9 +90,11 @@ export class TrialWork implements PoolWork {
     const result = readResult(paths.result);
     if (result !== null) return { is: "done", result: summaryOf(result) };
     if (stage === "slice" && exit?.code === 0) return { is: "done", result: null };
-    if (stage === "all" && this.options.isPruned(trial)) return { is: "done", result: this.record(lease, "pruned") };
+    if (stage === "all" && this.options.isPruned(trial))
+      return { is: "done", result: this.record(lease, "pruned") };
     const failure = readFailure(paths.folder);
-    if (failure?.outOfMemory === true || this.wasKilledForMemory(lease, exit, wish)) return this.inMorePieces(lease);
+    if (failure?.outOfMemory === true || this.wasKilledForMemory(lease, exit, wish))
+      return this.inMorePieces(lease);
     if (wish !== null || exit?.code === STOPPED) return { is: "released" };
     if (exit === null && failure === null) return null;
     const error = failure?.message ?? endText(exit, paths.log);
@@ -104,7 +109,15 @@ export class TrialWork implements PoolWork {
     const trial = this.options.trialOf((payload as TrialPayload).trial);
     const { epochs } = this.options.sweep.reportOf(trial, "running");
     const why = status === "failed" ? { error: failure } : {};
-    const result: TrialResult = { version: 1, status, objective: null, metrics: {}, epochs, seconds: 0, ...why };
+    const result: TrialResult = {
+      version: 1,
+      status,
+      objective: null,
+      metrics: {},
+      epochs,
+      seconds: 0,
+      ...why,
+    };
     writeResult(paths.result, result);
     return summaryOf(result);
   }
@@ -115,7 +128,10 @@ export class TrialWork implements PoolWork {
     if (pieces > MOST_PIECES)
       return { is: "failed", error: "out of memory even with the smallest batches", isFinal: true };
     const detail = `out of memory; retrying with each batch split into ${pieces} times as many pieces`;
-    appendText(this.pathsOf({ payload }).log, `${new Date().toISOString()} attempt ${lease.attempt}: ${detail}\n`);
+    appendText(
+      this.pathsOf({ payload }).log,
+      `${new Date().toISOString()} attempt ${lease.attempt}: ${detail}\n`,
+    );
     return { is: "released", detail, payload: { ...(payload as TrialPayload), pieces } };
   }
 

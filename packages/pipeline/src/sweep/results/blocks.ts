@@ -74,11 +74,16 @@ function leaderboard(outcome: SweepOutcome): StudyTable {
 }
 
 /** A column for each key that varies, or one for all changes. */
-function changeColumns({ ranking }: SweepOutcome): { columns: string[]; cells: (one: RankedPoint) => string[] } {
+function changeColumns({ ranking }: SweepOutcome): {
+  columns: string[];
+  cells: (one: RankedPoint) => string[];
+} {
   const keys = [...new Set(ranking.flatMap(({ point }) => Object.keys(point.values)))];
   const isNamed = ranking.some(({ point }) => point.name !== null);
-  if (isNamed || keys.length > MOST_COLUMNS) return { columns: ["changes"], cells: ({ point }) => [changesOf(point)] };
-  const cell = ({ point }: RankedPoint, key: string) => (key in point.values ? shownValue(point.values[key]!) : "–");
+  if (isNamed || keys.length > MOST_COLUMNS)
+    return { columns: ["changes"], cells: ({ point }) => [changesOf(point)] };
+  const cell = ({ point }: RankedPoint, key: string) =>
+    key in point.values ? shownValue(point.values[key]!) : "–";
   return { columns: keys, cells: (one) => keys.map((key) => cell(one, key)) };
 }
 
@@ -92,7 +97,8 @@ function effectTable({ features }: SweepOutcome, effects: NonNullable<SweepOutco
       const feature = features.find((one) => one.name === name)!;
       const present = feature.values.filter((value) => !Number.isNaN(value));
       const values =
-        feature.labels?.join(", ") ?? `${shownValue(Math.min(...present))} to ${shownValue(Math.max(...present))}`;
+        feature.labels?.join(", ") ??
+        `${shownValue(Math.min(...present))} to ${shownValue(Math.max(...present))}`;
       return [name, `${(100 * share).toFixed(1)} %`, values];
     }),
   };

@@ -43,7 +43,9 @@ async function historyFigure(outcome: SweepOutcome, scored: readonly RankedPoint
     best = outcome.minimizes ? Math.min(best, objective!) : Math.max(best, objective!);
     return { number: point.number, objective, best, kind: "point" };
   });
-  const x = quantitative("number", "point, in the order of the search", { axis: { format: "d", tickMinStep: 1 } });
+  const x = quantitative("number", "point, in the order of the search", {
+    axis: { format: "d", tickMinStep: 1 },
+  });
   const metric = metricOf(outcome);
   return {
     caption: `Each point's ${metric} on the validation set, and the best one so far as a line.`,
@@ -175,7 +177,15 @@ async function parallelFigure(
       const height = at(row);
       return Number.isNaN(height)
         ? []
-        : [{ key: name, height, line: row, place: 1 - row / Math.max(1, scored.length - 1), isBest: row === 0 }];
+        : [
+            {
+              key: name,
+              height,
+              line: row,
+              place: 1 - row / Math.max(1, scored.length - 1),
+              isBest: row === 0,
+            },
+          ];
     }),
   );
   const order = axes.map(({ name }) => name);
@@ -194,7 +204,9 @@ async function parallelFigure(
     scale: { domain: [-0.08, 1.08], nice: false },
     axis: null,
   };
-  const ends = axes.flatMap(({ name, labels }) => labels.map(({ text, height }) => ({ key: name, height, text })));
+  const ends = axes.flatMap(({ name, labels }) =>
+    labels.map(({ text, height }) => ({ key: name, height, text })),
+  );
   return {
     caption: `Parallel coordinates: each line is a point, with the values of its keys and its objective on the right. Better points are drawn more strongly; the best is vermillion.${scored.length > rows.length ? ` ${rows.length} of ${scored.length} points are drawn.` : ""}`,
     svg: await drawSvg(
@@ -260,7 +272,11 @@ function axisOf({ name, kind, values, labels, log }: SweepOutcome["features"][nu
   if (kind === "choice") {
     const height = (code: number) => (labels!.length === 1 ? 0.5 : code / (labels!.length - 1));
     const shown = labels!.map((text, code) => ({ text, height: height(code) }));
-    return { name, at: (row) => height(values[row]!), labels: shown.length > 8 ? [shown[0]!, shown.at(-1)!] : shown };
+    return {
+      name,
+      at: (row) => height(values[row]!),
+      labels: shown.length > 8 ? [shown[0]!, shown.at(-1)!] : shown,
+    };
   }
   const scaled = (value: number) => (log ? Math.log(value) : value);
   const present = values.filter((value) => !Number.isNaN(value));

@@ -11,7 +11,12 @@ import type { Sweep } from "../sweep.js";
 import { readResult } from "../trial-result.js";
 import type { JsonValue, Point } from "../trial.js";
 import { effectsOf, type Effects, type Feature } from "./regression-forest.js";
-import { selectionBootstrap, type Bounds, type Candidate, type SelectionBootstrap } from "./selection-bootstrap.js";
+import {
+  selectionBootstrap,
+  type Bounds,
+  type Candidate,
+  type SelectionBootstrap,
+} from "./selection-bootstrap.js";
 
 export interface RankedPoint {
   /** From 1; null if the point has no objective. */
@@ -72,7 +77,12 @@ export function outcomeOf(sweep: Sweep): SweepOutcome {
   const boot =
     candidates.length === 0
       ? null
-      : selectionBootstrap(candidates, { metric: spec.objective, minimize: minimizes, seed: spec.seed, resamples });
+      : selectionBootstrap(candidates, {
+          metric: spec.objective,
+          minimize: minimizes,
+          seed: spec.seed,
+          resamples,
+        });
   const others = reports.filter((report) => !scored.includes(report));
   const ranking = [
     ...scored.map((report, k) => rankedOf(sweep, report, k + 1, boot)),
@@ -90,7 +100,8 @@ export function outcomeOf(sweep: Sweep): SweepOutcome {
     ranking,
     best: ranking[0]?.rank === 1 ? ranking[0] : null,
     pickedFrom: { points: scored.length, trials: scored.reduce((sum, { trials }) => sum + trials.length, 0) },
-    bootstrap: boot === null ? null : { resamples: boot.resamples, corrected: boot.corrected, picked: boot.picked },
+    bootstrap:
+      boot === null ? null : { resamples: boot.resamples, corrected: boot.corrected, picked: boot.picked },
     effects: isEnough
       ? effectsOf(
           features,
@@ -130,7 +141,10 @@ function rankedOf(
 }
 
 /** Points whose trials have predictions of the same validation volumes, so that they can be resampled together. */
-function candidatesOf(sweep: Sweep, scored: readonly PointReport[]): { candidates: Candidate[]; note: string[] } {
+function candidatesOf(
+  sweep: Sweep,
+  scored: readonly PointReport[],
+): { candidates: Candidate[]; note: string[] } {
   const withFiles = scored.filter(({ trials }) =>
     trials.every(({ trial }) => existsSync(sweep.paths.trial(trial.id).predictions)),
   );

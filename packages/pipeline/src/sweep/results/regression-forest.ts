@@ -72,7 +72,12 @@ export function effectsOf(features: readonly Feature[], targets: readonly number
   return { importances: importances.sort((a, b) => b.share - a.share), explained };
 }
 
-function grow(rows: readonly number[], features: readonly Feature[], targets: readonly number[], random: Random): Node {
+function grow(
+  rows: readonly number[],
+  features: readonly Feature[],
+  targets: readonly number[],
+  random: Random,
+): Node {
   const value = meanOf(rows, targets);
   if (rows.length < 2 * LEAST_LEAF) return { value };
   const tried = shuffledOf(
@@ -108,7 +113,8 @@ function bestSplit(
 function testsOf({ kind, values }: Feature, rows: readonly number[]): ((value: number) => boolean)[] {
   const own = rows.map((k) => values[k]!);
   const distinct = [...new Set(own.filter((value) => !Number.isNaN(value)))].sort((a, b) => a - b);
-  const absent = own.some(Number.isNaN) && distinct.length > 0 ? [(value: number) => Number.isNaN(value)] : [];
+  const absent =
+    own.some(Number.isNaN) && distinct.length > 0 ? [(value: number) => Number.isNaN(value)] : [];
   if (kind === "choice") return [...absent, ...distinct.map((one) => (value: number) => value === one)];
   const gaps = distinct.slice(1).map((value, k) => (value + distinct[k]!) / 2);
   const step = Math.max(1, Math.ceil(gaps.length / 20));
@@ -116,7 +122,13 @@ function testsOf({ kind, values }: Feature, rows: readonly number[]): ((value: n
 }
 
 /** @param from the row whose value of `permuted` replaces the row's own */
-function predict(tree: Node, features: readonly Feature[], row: number, from: number, permuted?: number): number {
+function predict(
+  tree: Node,
+  features: readonly Feature[],
+  row: number,
+  from: number,
+  permuted?: number,
+): number {
   let node = tree;
   while ("split" in node) {
     const { feature, test } = node.split;

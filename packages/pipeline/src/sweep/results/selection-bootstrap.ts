@@ -59,9 +59,16 @@ class WeightedTrial {
 /** @param seed of the resampling   @param minimize whether a low objective is better */
 export function selectionBootstrap(
   candidates: readonly Candidate[],
-  { metric, minimize, seed, resamples }: { metric: MetricName; minimize: boolean; seed: number; resamples: number },
+  {
+    metric,
+    minimize,
+    seed,
+    resamples,
+  }: { metric: MetricName; minimize: boolean; seed: number; resamples: number },
 ): SelectionBootstrap {
-  const names = [...new Set(candidates.flatMap(({ trials }) => trials.flatMap(({ subjects }) => subjects)))].sort();
+  const names = [
+    ...new Set(candidates.flatMap(({ trials }) => trials.flatMap(({ subjects }) => subjects))),
+  ].sort();
   const numbers = new Map(names.map((name, k) => [name, k]));
   const weighted = candidates.map(({ trials }) =>
     trials.map(
@@ -106,12 +113,16 @@ function meanScore(trials: readonly WeightedTrial[], weightOf: (subject: number)
 function bestOf(values: readonly number[], minimize: boolean): number | null {
   let best: number | null = null;
   for (const [k, value] of values.entries())
-    if (Number.isFinite(value) && (best === null || (minimize ? value < values[best]! : value > values[best]!)))
+    if (
+      Number.isFinite(value) &&
+      (best === null || (minimize ? value < values[best]! : value > values[best]!))
+    )
       best = k;
   return best;
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function percentiles(values: readonly number[]): Bounds {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);

@@ -56,20 +56,33 @@ export async function sweepResults(
   const title = `${outcome.name}, validation`;
   writeFileAtomic(at("leaderboard.csv"), csvText(csvRows(outcome)));
   writeFileAtomic(at("results.json"), `${JSON.stringify(jsonOf(outcome), null, 2)}\n`);
-  writeFileAtomic(at("results.html"), studyPage({ kind: "sweep", title, blocks, figures: Object.values(drawn) }));
+  writeFileAtomic(
+    at("results.html"),
+    studyPage({ kind: "sweep", title, blocks, figures: Object.values(drawn) }),
+  );
   const best = outcome.best === null ? null : at("best.yaml");
   if (best !== null) writeFileAtomic(best, bestYaml(sweep, outcome));
   return {
     outcome,
     text: terminalOf(title, blocks),
-    files: { page: at("results.html"), leaderboard: at("leaderboard.csv"), results: at("results.json"), figures, best },
+    files: {
+      page: at("results.html"),
+      leaderboard: at("leaderboard.csv"),
+      results: at("results.json"),
+      figures,
+      best,
+    },
   };
 }
 
 /** The configuration of a point with the first seed and the sweep's name, to train it again or on other data. */
 function bestYaml(sweep: Sweep, { best, pickedFrom, objective }: SweepOutcome): string {
   const { point, objective: value } = best!;
-  const config = sweep.base.configOf({ ...point.settings, seed: sweep.record.seeds[0]!, name: sweep.spec.name });
+  const config = sweep.base.configOf({
+    ...point.settings,
+    seed: sweep.record.seeds[0]!,
+    name: sweep.spec.name,
+  });
   const head = `# Point ${point.number} of the sweep ${JSON.stringify(sweep.spec.name)}: ${objective} ${value!.toFixed(4)} on the validation set, chosen from ${pickedFrom.points} points.\n`;
   return head + configToYaml(config);
 }

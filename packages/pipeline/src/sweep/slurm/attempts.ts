@@ -72,7 +72,9 @@ const forgottenSchema = z.record(z.string(), z.int());
 /** For each trial, the number of the last submission that no longer counts. */
 function readForgotten(root: string): Record<string, number> {
   const file = forgottenFile(root);
-  return existsSync(file) ? parsed(file, forgottenSchema, "Remove it: earlier failures then count again.") : {};
+  return existsSync(file)
+    ? parsed(file, forgottenSchema, "Remove it: earlier failures then count again.")
+    : {};
 }
 
 function parsed<T>(file: string, schema: z.ZodType<T>, remedy: string): T {
@@ -92,7 +94,8 @@ export function forgetAttempts(root: string, trials: readonly string[]): void {
   writeFileAtomic(forgottenFile(root), `${JSON.stringify(known)}\n`);
 }
 
-const idOf = (job: number | null, element: number): string | null => (job === null ? null : `${job}_${element}`);
+const idOf = (job: number | null, element: number): string | null =>
+  job === null ? null : `${job}_${element}`;
 
 function lostState(attempt: Attempt, job: SlurmJob | undefined): AttemptState {
   const { state = null, signal = null } = job ?? {};
@@ -111,7 +114,10 @@ function lostState(attempt: Attempt, job: SlurmJob | undefined): AttemptState {
 function isOverMemory({ folder, element }: Attempt, job: SlurmJob | undefined): boolean {
   if (job?.state === "OUT_OF_MEMORY") return true;
   const log = folder.log(element);
-  return existsSync(log) && /oom[-_]kill|exceeded (job )?memory limit/i.test(readFileSync(log, "utf8").slice(-4000));
+  return (
+    existsSync(log) &&
+    /oom[-_]kill|exceeded (job )?memory limit/i.test(readFileSync(log, "utf8").slice(-4000))
+  );
 }
 
 export class Attempts {
@@ -167,7 +173,11 @@ export class Attempts {
       // Why a process was killed is known from the job's last state alone.
       const isKnown = outcome !== null && !(outcome.signal === "SIGKILL" && isThere);
       if (isKnown)
-        attempt.state = { is: "ended", outcome, isMemory: outcome.signal === "SIGKILL" && isOverMemory(attempt, job) };
+        attempt.state = {
+          is: "ended",
+          outcome,
+          isMemory: outcome.signal === "SIGKILL" && isOverMemory(attempt, job),
+        };
       else if (isThere) attempt.state = { is: "active", phase: job.phase, id: job.id };
       else if (attempt.missed >= MOST_MISSED) attempt.state = lostState(attempt, job);
       if (attempt.state.is !== "active") this.open.delete(attempt);
@@ -195,7 +205,8 @@ export class Attempts {
     const { stage, members } = parsed(path, stageFile, remedy);
     elementsOf(file).forEach((element, k) => {
       const member = members[k];
-      if (member === undefined || Number(basename(folder.path)) <= (this.forgotten[member.trial] ?? 0)) return;
+      if (member === undefined || Number(basename(folder.path)) <= (this.forgotten[member.trial] ?? 0))
+        return;
       const state: AttemptState = { is: "active", phase: "waiting", id: idOf(file.job, element) };
       const attempt: Attempt = { ...member, stage, folder, comment: file.comment, element, state, missed: 0 };
       const known = this.byTrial.get(member.trial);

@@ -58,7 +58,10 @@ export function runsOnSlurm({ sweep, out }: Omit<SlurmControlOptions, "client">)
   const paths = sweepPaths(folder);
   if (!existsSync(paths.queue)) return true;
   const open = new Attempts(slurmFolder(folder)).active();
-  return !isCancelled(folder) && open.some((one) => one.folder.outcome(one.element) === null && !hasResult(one.trial));
+  return (
+    !isCancelled(folder) &&
+    open.some((one) => one.folder.outcome(one.element) === null && !hasResult(one.trial))
+  );
 
   function hasResult(trial: string): boolean {
     return existsSync(paths.trial(trial).result);
@@ -79,7 +82,9 @@ export async function slurmSweepStatus(options: SlurmControlOptions): Promise<Sl
   const tasks = (await jobsOf(folder, options.client)).flatMap(({ trial, stage, job }): SlurmTask[] => {
     const { id, phase, state, reason, nodes } = job;
     const known = trials.get(trial);
-    return known === undefined || phase === "ended" ? [] : [{ trial: known, stage, id, phase, state, reason, nodes }];
+    return known === undefined || phase === "ended"
+      ? []
+      : [{ trial: known, stage, id, phase, state, reason, nodes }];
   });
   return {
     on: "slurm",
@@ -91,7 +96,10 @@ export async function slurmSweepStatus(options: SlurmControlOptions): Promise<Sl
     failed: of("failed").map(({ trial: { id } }) => {
       return { trial: id, error: readResult(sweep.paths.trial(id).result)?.error?.message ?? null };
     }),
-    tasks: [...tasks.filter(({ phase }) => phase === "running"), ...tasks.filter(({ phase }) => phase === "waiting")],
+    tasks: [
+      ...tasks.filter(({ phase }) => phase === "running"),
+      ...tasks.filter(({ phase }) => phase === "waiting"),
+    ],
     objective: sweep.spec.objective,
     best: bestOf(history, sweep.minimizes),
     isPaused: isPaused(folder),

@@ -165,13 +165,15 @@ export class SlurmController {
   private hasNoSlices(donor: string): boolean {
     const last = this.lastVerdict(donor, "slice");
     const hasFailed = last?.is === "failed" && this.results.get(donor)?.status === "failed";
-    const isUsedUp = last?.is === "failed" && this.judgement.failures(donor, "slice") >= this.given.options.attempts;
+    const isUsedUp =
+      last?.is === "failed" && this.judgement.failures(donor, "slice") >= this.given.options.attempts;
     return !this.judgement.isDone(donor, "slice") && (hasFailed || isUsedUp);
   }
 
   private judgeOne(trial: Trial, stage: Stage, attempt: Attempt): void {
     const verdict = this.judgement.verdict(attempt);
-    if (stage === "score" && verdict.is === "done") this.emit("finished", trial, stage, null, this.lookFor(trial.id));
+    if (stage === "score" && verdict.is === "done")
+      this.emit("finished", trial, stage, null, this.lookFor(trial.id));
     if (verdict.is === "cancelled") {
       this.cancelled.add(trial.id);
       this.emit("cancelled", trial, stage, null);
@@ -181,7 +183,9 @@ export class SlurmController {
   }
 
   private judgeLoss(trial: Trial, stage: Stage, reason: string): void {
-    const losses = this.attempts.of(trial.id, stage).filter((one) => this.judgement.verdict(one).is === "again").length;
+    const losses = this.attempts
+      .of(trial.id, stage)
+      .filter((one) => this.judgement.verdict(one).is === "again").length;
     if (losses >= MOST_LOSSES) this.giveUp(trial, stage, `${reason}, ${losses} times`);
     else if (reason !== "") this.emit("again", trial, stage, reason);
   }
@@ -203,9 +207,18 @@ export class SlurmController {
   private end(trial: Trial, status: "failed" | "pruned", error?: NonNullable<TrialResult["error"]>): void {
     const { sweep } = this.given;
     const { epochs } = sweep.reportOf(trial, "running");
-    const found = status === "failed" ? (readFailure(sweep.paths.trial(trial.id).folder) ?? error) : undefined;
+    const found =
+      status === "failed" ? (readFailure(sweep.paths.trial(trial.id).folder) ?? error) : undefined;
     const why = found === undefined ? {} : { error: found };
-    const result: TrialResult = { version: 1, status, objective: null, metrics: {}, epochs, seconds: 0, ...why };
+    const result: TrialResult = {
+      version: 1,
+      status,
+      objective: null,
+      metrics: {},
+      epochs,
+      seconds: 0,
+      ...why,
+    };
     sweep.prepareTrial(trial);
     writeResult(sweep.paths.trial(trial.id).result, result);
     this.results.set(trial.id, result);
@@ -255,8 +268,12 @@ export class SlurmController {
   /** Cancels the jobs of trials that were pruned or given up, except slice stages, which other trials may share. */
   private async cancelIdle(): Promise<void> {
     const isOver = (trial: string) => ["failed", "pruned"].includes(this.results.get(trial)?.status ?? "");
-    const idle = this.attempts.active().filter((attempt) => attempt.stage !== "slice" && isOver(attempt.trial));
-    const fresh = idle.filter((one) => !this.told.has(one) && one.state.is === "active" && one.state.id !== null);
+    const idle = this.attempts
+      .active()
+      .filter((attempt) => attempt.stage !== "slice" && isOver(attempt.trial));
+    const fresh = idle.filter(
+      (one) => !this.told.has(one) && one.state.is === "active" && one.state.id !== null,
+    );
     for (const attempt of fresh) this.told.add(attempt);
     const ids = fresh.flatMap(({ state }) => (state.is === "active" ? (state.id ?? []) : []));
     if (ids.length > 0) await this.given.slurm.cancel(ids);
@@ -306,13 +323,18 @@ export class SlurmController {
 
   private task(trial: string, stage: Stage, after: Attempt | null): PlannedTask {
     const { options } = this.given;
-    const hasFailed = this.lastVerdict(trial, stage)?.is === "failed" && !this.judgement.canShrink(trial, stage);
+    const hasFailed =
+      this.lastVerdict(trial, stage)?.is === "failed" && !this.judgement.canShrink(trial, stage);
     const delay = hasFailed ? options.retry_after * 2 ** (this.judgement.failures(trial, stage) - 1) : 0;
     return { trial, pieces: this.judgement.nextPieces(trial, stage), after, delay };
   }
 
   /** @param earlier jobs of the same stage that have just been submitted */
-  private async submitArray(stage: Stage, planned: ThrottledArray, earlier: readonly number[]): Promise<number> {
+  private async submitArray(
+    stage: Stage,
+    planned: ThrottledArray,
+    earlier: readonly number[],
+  ): Promise<number> {
     const { sweep, slurm, options, onLog } = this.given;
     const { throttle, behind, array } = planned;
     const { tasks, elements, after, delay } = array;
@@ -374,7 +396,8 @@ export class SlurmController {
   }
 
   counts(): SlurmSweepCounts {
-    const of = (status: TrialResult["status"]) => [...this.results.values()].filter((one) => one.status === status);
+    const of = (status: TrialResult["status"]) =>
+      [...this.results.values()].filter((one) => one.status === status);
     const left = this.attempts.active().filter(({ trial }) => !this.results.has(trial));
     const phases = left.map(({ state }) => (state.is === "active" ? state.phase : "ended"));
     return {

@@ -19,7 +19,11 @@ export class Judgement {
 
   verdict(attempt: Attempt): Verdict {
     const parent = attempt.parent === null ? undefined : this.attempts.byKey(attempt.parent);
-    const verdict = verdictOf(attempt, MOST_RESTARTS, parent === undefined || this.verdict(parent).is === "done");
+    const verdict = verdictOf(
+      attempt,
+      MOST_RESTARTS,
+      parent === undefined || this.verdict(parent).is === "done",
+    );
     const isEmpty = verdict.is === "done" && attempt.stage === "score" && !this.hasResult(attempt.trial);
     return isEmpty ? { is: "failed", reason: "it ended without a result", isFinal: false } : verdict;
   }
@@ -54,6 +58,9 @@ export class Judgement {
   private ranOutOfMemory(attempt: Attempt): boolean {
     const verdict = this.verdict(attempt);
     if (verdict.is !== "failed") return false;
-    return verdict.isMemory === true || readFailure(this.sweep.paths.trial(attempt.trial).folder)?.outOfMemory === true;
+    return (
+      verdict.isMemory === true ||
+      readFailure(this.sweep.paths.trial(attempt.trial).folder)?.outOfMemory === true
+    );
   }
 }

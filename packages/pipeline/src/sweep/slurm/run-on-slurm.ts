@@ -66,7 +66,9 @@ export async function runSweepOnSlurm(given: SlurmSweepOptions): Promise<SlurmSw
   });
   const status = await controller.run();
   const reports = sweep.trials.map((trial) => sweep.reportOf(trial, "waiting"));
-  const finished = pointReports(reports).filter(({ objective }) => objective !== null && !Number.isNaN(objective));
+  const finished = pointReports(reports).filter(
+    ({ objective }) => objective !== null && !Number.isNaN(objective),
+  );
   const sign = sweep.minimizes ? 1 : -1;
   const [best] = finished.sort((a, b) => sign * (a.objective! - b.objective!));
   const failed = reports
@@ -121,13 +123,19 @@ export async function cancelSweepOnSlurm(
   const { folder } = locateSweep(sweep, out === undefined ? {} : { out });
   rmSync(pauseMark(folder), { force: true });
   if (!existsSync(slurmFolder(folder)))
-    throw new SweepError(folder, "has not been run on Slurm", "Start it with slicestack sweep run --on slurm.");
+    throw new SweepError(
+      folder,
+      "has not been run on Slurm",
+      "Start it with slicestack sweep run --on slurm.",
+    );
   // Written first, so that no stopped job is requeued, and no controller elsewhere submits further jobs.
   writeFileAtomic(cancelMark(folder), "");
   let cancelled: number | null = null;
   for (let waited = 0; ; waited += pollSeconds) {
     const comments = new Set(submissionsIn(slurmFolder(folder)).map((one) => one.read()?.comment));
-    const jobs = (await client.jobs()).filter(({ comment, phase }) => phase !== "ended" && comments.has(comment));
+    const jobs = (await client.jobs()).filter(
+      ({ comment, phase }) => phase !== "ended" && comments.has(comment),
+    );
     cancelled ??= jobs.length;
     if (jobs.length === 0 || waited > LONGEST_WAIT_S) return { folder, cancelled };
     await client.cancel([...new Set(jobs.map(({ arrayJob }) => String(arrayJob)))]);

@@ -17,7 +17,11 @@ export const slurmSchema = z.strictObject({
     `${WHOLE} of seconds, at least 1`,
     "Time before the time limit at which a job saves its state and is requeued",
   ),
-  poll: key(z.number().positive().default(15), "a number of seconds above 0", "Time between two queries to Slurm"),
+  poll: key(
+    z.number().positive().default(15),
+    "a number of seconds above 0",
+    "Time between two queries to Slurm",
+  ),
   attempts: key(
     z.int().min(1).default(3),
     `${WHOLE}, at least 1`,

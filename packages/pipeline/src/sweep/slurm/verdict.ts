@@ -44,7 +44,11 @@ export function verdictOf({ state }: Attempt, mostRestarts: number, couldStart: 
   if (state.isMemory) return outOfMemory;
   if (refused === true) return { is: "again", reason: "it saved its state, and Slurm refused to requeue it" };
   if (stopped && restarts >= mostRestarts)
-    return { is: "failed", reason: `it was requeued ${restarts} times: its time limit is too short`, isFinal: true };
+    return {
+      is: "failed",
+      reason: `it was requeued ${restarts} times: its time limit is too short`,
+      isFinal: true,
+    };
   if (stopped) return { is: "cancelled" };
   const how = code === null ? `ended by ${signal}` : `ended with exit code ${code}`;
   return { is: "failed", reason: how, isFinal: code === USAGE };

@@ -15,7 +15,8 @@ export type ToSdk =
   | { type: "finish" };
 
 /** From the process. */
-export type FromSdk = { type: "started"; url: string } | { type: "failed"; message: string } | { type: "finished" };
+export type FromSdk =
+  { type: "started"; url: string } | { type: "failed"; message: string } | { type: "finished" };
 
 export interface EpochLog extends AsyncDisposable {
   row(row: EpochRow): void;
@@ -61,7 +62,10 @@ class WandbLog implements EpochLog {
 
   row({ stage, ...values }: EpochRow): void {
     const finite = Object.entries(values).filter(([, value]) => Number.isFinite(value));
-    this.#send({ type: "row", row: Object.fromEntries(finite.map(([name, value]) => [`${stage}/${name}`, value])) });
+    this.#send({
+      type: "row",
+      row: Object.fromEntries(finite.map(([name, value]) => [`${stage}/${name}`, value])),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -88,7 +92,9 @@ class WandbLog implements EpochLog {
   #fail(problem: string): void {
     if (this.#problem !== null) return;
     this.#problem = problem;
-    this.#onLog(`Weights & Biases: ${problem}. The run continues without it; metrics.jsonl contains every epoch.`);
+    this.#onLog(
+      `Weights & Biases: ${problem}. The run continues without it; metrics.jsonl contains every epoch.`,
+    );
   }
 
   #send(message: ToSdk): void {

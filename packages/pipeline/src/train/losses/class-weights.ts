@@ -4,7 +4,11 @@ import type { LossConfig } from "../../config/types.js";
 
 /** null if the loss is not weighted. */
 export function configuredWeights(
-  { weightedLoss, classWeights, effectiveBeta }: Pick<LossConfig, "weightedLoss" | "classWeights" | "effectiveBeta">,
+  {
+    weightedLoss,
+    classWeights,
+    effectiveBeta,
+  }: Pick<LossConfig, "weightedLoss" | "classWeights" | "effectiveBeta">,
   labels: readonly number[],
   classes: number,
 ): number[] | null {
@@ -26,7 +30,9 @@ export function inverseWeights(labels: readonly number[], classes: number): numb
  * @param beta at least 0, below 1
  */
 export function effectiveWeights(labels: readonly number[], classes: number, beta: number): number[] {
-  const raw = countsOf(labels, classes).map((count) => (count === 0 ? null : (1 - beta) / (1 - beta ** count)));
+  const raw = countsOf(labels, classes).map((count) =>
+    count === 0 ? null : (1 - beta) / (1 - beta ** count),
+  );
   const present = raw.filter((weight) => weight !== null);
   const mean = present.reduce((sum, weight) => sum + weight, 0) / present.length;
   return raw.map((weight) => (weight === null ? 1 : weight / mean));

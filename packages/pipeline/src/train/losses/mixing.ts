@@ -30,14 +30,19 @@ export function mixSlices(unit_BCHW: Tensor, target_BK: Tensor, settings: Settin
       const [batch = 0, , height = 1, width = 1] = unit_BCHW.shape;
       const cuts = mixup > 0 && cutmix > 0 ? random.chance(0.5) : cutmix > 0;
       const order = random.shuffle(Array.from({ length: batch }, (_, k) => k));
-      const partner = fromTypedArray(BigInt64Array.from(order, BigInt), [batch], { device: unit_BCHW.device });
+      const partner = fromTypedArray(BigInt64Array.from(order, BigInt), [batch], {
+        device: unit_BCHW.device,
+      });
       const lambdas = order.map(() => random.beta(cuts ? cutmix : mixup));
       const other_BCHW = unit_BCHW.indexSelect(0, partner);
       const boxes = cuts ? lambdas.map((lambda) => cutBox(lambda, [height, width], random)) : [];
       const kept = cuts ? boxes.map((box) => 1 - boxShare(box, [height, width])) : lambdas;
-      const blend = (x: Tensor, other: Tensor) => x.mul(column(kept, x)).add(other.mul(column(kept, x).neg().add(1)));
+      const blend = (x: Tensor, other: Tensor) =>
+        x.mul(column(kept, x)).add(other.mul(column(kept, x).neg().add(1)));
       return {
-        unit_BCHW: cuts ? F.where(boxMask(boxes, unit_BCHW), other_BCHW, unit_BCHW) : blend(unit_BCHW, other_BCHW),
+        unit_BCHW: cuts
+          ? F.where(boxMask(boxes, unit_BCHW), other_BCHW, unit_BCHW)
+          : blend(unit_BCHW, other_BCHW),
         target_BK: blend(target_BK, target_BK.indexSelect(0, partner)),
       };
     }),

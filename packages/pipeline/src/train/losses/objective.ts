@@ -29,6 +29,8 @@ export class Objective {
 
   /** The weight of items in the mean of their batch. */
   mass(target: Tensor): number {
-    return target.size(0) === 0 ? 0 : this.#criterion.mass(target, weightTensor(this.#weights, target), this.#classes);
+    return target.size(0) === 0
+      ? 0
+      : this.#criterion.mass(target, weightTensor(this.#weights, target), this.#classes);
   }
 }

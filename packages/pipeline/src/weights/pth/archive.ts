@@ -52,7 +52,8 @@ export function readArchive(file: WeightsFile): Map<string, ArchivePart> {
 
 function* entriesOf(file: WeightsFile): Iterable<ArchivePart> {
   const zip = opened(file);
-  if (zip.entryCount > mostParts) throw file.fault(`has ${zip.entryCount} parts, at most ${mostParts} are read`);
+  if (zip.entryCount > mostParts)
+    throw file.fault(`has ${zip.entryCount} parts, at most ${mostParts} are read`);
   let entry: Entry | null = null;
   let failure: Error | null = null;
   zip.on("entry", (next: Entry) => (entry = next));

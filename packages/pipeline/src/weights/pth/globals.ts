@@ -4,7 +4,15 @@
  */
 import type { DType } from "@slicestack/torch";
 import { itemBytes, Storage, StoredTensor, viewProblem } from "@slicestack/torch/safetensors";
-import { Callable, NumpyType, PickleFault, StorageType, Tuple, valueText, type PickleValue } from "./pickle-values.js";
+import {
+  Callable,
+  NumpyType,
+  PickleFault,
+  StorageType,
+  Tuple,
+  valueText,
+  type PickleValue,
+} from "./pickle-values.js";
 
 const storageTypes: Record<string, DType> = {
   FloatStorage: "float32",
@@ -23,7 +31,9 @@ const storageTypes: Record<string, DType> = {
 const dtypes = [...Object.keys(itemBytes), "complex64", "complex128"];
 
 function refuse(name: string, args: readonly PickleValue[]): never {
-  throw new PickleFault(`${name} is called with (${args.map(valueText).join(", ")}), which PyTorch does not write`);
+  throw new PickleFault(
+    `${name} is called with (${args.map(valueText).join(", ")}), which PyTorch does not write`,
+  );
 }
 
 function wholeNumbers(name: string, args: readonly PickleValue[], value: PickleValue | undefined): number[] {
@@ -36,7 +46,12 @@ function rebuildTensor(name: string): Callable {
   return new Callable(name, (args) => {
     const [storage, offset, size, stride] = args;
     if (!(storage instanceof Storage) || typeof offset !== "number") return refuse(name, args);
-    const tensor = new StoredTensor(storage, offset, wholeNumbers(name, args, size), wholeNumbers(name, args, stride));
+    const tensor = new StoredTensor(
+      storage,
+      offset,
+      wholeNumbers(name, args, size),
+      wholeNumbers(name, args, stride),
+    );
     const problem = viewProblem(tensor);
     if (problem !== null) throw new PickleFault(`a tensor of storage ${storage.name} ${problem}`);
     return tensor;
@@ -54,7 +69,8 @@ const orderedDict = new Callable("collections.OrderedDict", (args) => {
   return new Map(
     pairs.map((pair): [PickleValue, PickleValue] => {
       const [key, value, ...more] = pair instanceof Tuple ? pair.items : Array.isArray(pair) ? pair : [];
-      if (key === undefined || value === undefined || more.length > 0) return refuse("collections.OrderedDict", args);
+      if (key === undefined || value === undefined || more.length > 0)
+        return refuse("collections.OrderedDict", args);
       return [key, value];
     }),
   );
@@ -72,7 +88,8 @@ const device = new Callable("torch.device", (args) =>
 /** How protocol 2 writes bytes: as the text of the same Latin-1 characters. */
 const encode = new Callable("_codecs.encode", (args) => {
   const [text, coding] = args;
-  if (typeof text !== "string" || coding !== "latin1" || /[^\0-\xff]/.test(text)) return refuse("_codecs.encode", args);
+  if (typeof text !== "string" || coding !== "latin1" || /[^\0-\xff]/.test(text))
+    return refuse("_codecs.encode", args);
   return Uint8Array.from(Buffer.from(text, "latin1"));
 });
 

@@ -36,7 +36,12 @@ export function readLegacyPth(file: WeightsFile): PickleValue {
 }
 
 /** The values of the storages follow one another in the order of the names. */
-function placeStorages(file: WeightsFile, bytes: PickleBytes, { storages }: StorageTable, names: PickleValue): void {
+function placeStorages(
+  file: WeightsFile,
+  bytes: PickleBytes,
+  { storages }: StorageTable,
+  names: PickleValue,
+): void {
   if (!Array.isArray(names)) throw bytes.fault("expected a list of storages");
   let { at } = bytes;
   for (const name of names) {
@@ -48,7 +53,8 @@ function placeStorages(file: WeightsFile, bytes: PickleBytes, { storages }: Stor
       throw file.fault(`storage ${storage.name} has ${count} values, its tensors expect ${storage.count}`);
     storage.place = { at: at + 8, isIntact: null };
     at += 8 + storage.bytes;
-    if (at > file.size) throw file.fault(`storage ${storage.name} ends at byte ${at}, the file at ${file.size}`);
+    if (at > file.size)
+      throw file.fault(`storage ${storage.name} ends at byte ${at}, the file at ${file.size}`);
   }
   if (at !== file.size) throw file.fault(`expected ${at} bytes, the file has ${file.size}`);
   for (const { name, place } of storages.values())

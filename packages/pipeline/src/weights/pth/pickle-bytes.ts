@@ -30,7 +30,8 @@ export class PickleBytes {
       throw this.fault(`the pickle announces ${count} bytes, but ${this.end - this.at} are left`);
     if (count > mostAtOnce)
       throw this.fault(`the pickle has a text of ${count} bytes, weights have at most ${mostAtOnce}`);
-    if (this.at + count - this.#start > mostBytes) throw this.fault(`the pickle is longer than ${mostBytes} bytes`);
+    if (this.at + count - this.#start > mostBytes)
+      throw this.fault(`the pickle is longer than ${mostBytes} bytes`);
     const inside = this.at - this.#windowAt;
     if (inside < 0 || inside + count > this.#window.length) {
       this.#window = this.file.read(this.at, Math.min(Math.max(count, windowBytes), this.end - this.at));

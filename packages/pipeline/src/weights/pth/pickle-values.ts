@@ -52,7 +52,8 @@ export class PickleFault extends Error {
 /** Describes a value in one line, for notes and errors. */
 export function valueText(value: PickleValue): string {
   if (value === null) return "none";
-  if (typeof value === "string") return value.length > 60 ? `a text of ${value.length} characters` : `"${value}"`;
+  if (typeof value === "string")
+    return value.length > 60 ? `a text of ${value.length} characters` : `"${value}"`;
   if (typeof value !== "object") return String(value);
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   if (Array.isArray(value)) return `a list of ${value.length}`;

@@ -69,7 +69,8 @@ export class Machine {
   }
   recall(index: number): void {
     const value = this.#memo.get(index);
-    if (value === undefined) throw new PickleFault(`the pickle recalls value ${index}, which it has not stored`);
+    if (value === undefined)
+      throw new PickleFault(`the pickle recalls value ${index}, which it has not stored`);
     this.push(value);
   }
 

@@ -113,12 +113,15 @@ export function unpickle(
 }
 
 function checkProtocol(protocol: number): void {
-  if (protocol < 2 || protocol > 5) throw new PickleFault(`the pickle has protocol ${protocol}, supported are 2 to 5`);
+  if (protocol < 2 || protocol > 5)
+    throw new PickleFault(`the pickle has protocol ${protocol}, supported are 2 to 5`);
 }
 
 function checkFrame(length: number, bytes: PickleBytes): void {
   if (length > bytes.end - bytes.at)
-    throw new PickleFault(`the pickle announces a frame of ${length} bytes, but ${bytes.end - bytes.at} are left`);
+    throw new PickleFault(
+      `the pickle announces a frame of ${length} bytes, but ${bytes.end - bytes.at} are left`,
+    );
 }
 
 function dict(machine: Machine): void {
@@ -139,5 +142,7 @@ function refusePersistent(): never {
 }
 
 function codeText(code: number): string {
-  return code > 0x20 && code < 0x7f ? `"${String.fromCharCode(code)}"` : `0x${code.toString(16).padStart(2, "0")}`;
+  return code > 0x20 && code < 0x7f
+    ? `"${String.fromCharCode(code)}"`
+    : `0x${code.toString(16).padStart(2, "0")}`;
 }

@@ -30,7 +30,9 @@ export function readZipPth(file: WeightsFile): { object: PickleValue; notes: str
     if (part === undefined) throw file.fault(`the values of storage ${storage.name} are not in the file`);
     refusePacked(file, part);
     if (part.bytes !== storage.bytes)
-      throw file.fault(`storage ${storage.name} has ${part.bytes} bytes, its tensors expect ${storage.bytes}`);
+      throw file.fault(
+        `storage ${storage.name} has ${part.bytes} bytes, its tensors expect ${storage.bytes}`,
+      );
     const { at, checksum } = part;
     storage.place = { at, isIntact: checksum === null ? null : (values) => crc32(values) === checksum };
     return storage;
@@ -77,5 +79,6 @@ function refuseChanged(file: WeightsFile, { name, at, bytes, checksum }: Archive
   if (checksum === null) return;
   let sum = 0;
   for (const piece of file.pieces(at, bytes)) sum = crc32(piece, sum);
-  if (sum !== checksum) throw file.fault(`its part ${name} does not have the checksum that was saved with it`);
+  if (sum !== checksum)
+    throw file.fault(`its part ${name} does not have the checksum that was saved with it`);
 }

@@ -23,7 +23,9 @@ const FILES: Record<string, string> = {
 };
 
 /** A healthy machine of four cores; each test breaks one thing. */
-function machine(change: Partial<Probe> & { files?: Record<string, string>; torch?: Partial<LibtorchInfo> }): Probe {
+function machine(
+  change: Partial<Probe> & { files?: Record<string, string>; torch?: Partial<LibtorchInfo> },
+): Probe {
   const { files, torch, ...rest } = change;
   return {
     platform: "linux",
@@ -51,8 +53,13 @@ async function check(name: string, change: Parameters<typeof machine>[0]) {
 
 test("a healthy machine has no warning, and no check without a value", async () => {
   const diagnosis = await diagnose(machine({}));
-  assert.deepEqual([diagnosis.status, diagnosis.libtorchFound], ["ok", true], JSON.stringify(diagnosis.checks));
-  for (const { value, remedy } of diagnosis.checks) assert.deepEqual([value !== "", remedy], [true, undefined]);
+  assert.deepEqual(
+    [diagnosis.status, diagnosis.libtorchFound],
+    ["ok", true],
+    JSON.stringify(diagnosis.checks),
+  );
+  for (const { value, remedy } of diagnosis.checks)
+    assert.deepEqual([value !== "", remedy], [true, undefined]);
 });
 
 test("without libtorch the diagnosis fails, shows what was tried, and checks the rest all the same", async () => {
@@ -73,10 +80,16 @@ test("threads: more than the cgroup allows, fewer than the cores, and nonsense e
   const above = await check("threads", { files: quota });
   assert.deepEqual([above.status, above.remedy], ["warn", "export OMP_NUM_THREADS=2"]);
   assert.match(above.value, /more threads than cores/);
-  assert.match((await check("cores", { files: quota })).value, /^2 usable \(4 logical, affinity 4, cgroup quota 2\)$/);
+  assert.match(
+    (await check("cores", { files: quota })).value,
+    /^2 usable \(4 logical, affinity 4, cgroup quota 2\)$/,
+  );
   assert.match((await check("threads", { env: { OMP_NUM_THREADS: "1" } })).value, /idle/);
   assert.equal((await check("threads", { torch: { threads: 2 } })).status, "ok");
-  assert.equal((await check("threads", { env: { OMP_NUM_THREADS: "many" } })).remedy, "export OMP_NUM_THREADS=4");
+  assert.equal(
+    (await check("threads", { env: { OMP_NUM_THREADS: "many" } })).remedy,
+    "export OMP_NUM_THREADS=4",
+  );
   assert.equal((await check("threads", { env: { OMP_NUM_THREADS: "4,1" } })).status, "ok");
 });
 
@@ -92,7 +105,10 @@ test("CPU: missing AVX2, unused AVX-512 and the kind of bfloat16 are reported", 
 
 test("memory and disk: low is a warning, a full disk a failure", async () => {
   const low = { "/proc/meminfo": "MemTotal: 16777216 kB\nMemAvailable: 1048576 kB\n" };
-  assert.match((await check("memory", { files: low })).value, /^1\.0 GiB available of 16\.0 GiB \(no cgroup limit\)$/);
+  assert.match(
+    (await check("memory", { files: low })).value,
+    /^1\.0 GiB available of 16\.0 GiB \(no cgroup limit\)$/,
+  );
   assert.equal((await check("memory", { files: low })).status, "warn");
   assert.equal((await check("disk (here)", { diskFree: () => Promise.resolve(GIB) })).status, "warn");
   assert.equal((await check("disk (cache)", { diskFree: () => Promise.resolve(0) })).status, "fail");
@@ -111,13 +127,18 @@ test("GPU: devices with free memory, the users of their processes, a CPU-only li
     [PROCESS_QUERY[0] ?? ""]: "GPU-1f, 4321, 79872\n",
     "-o": "   4321 alice\n",
   };
-  const run: Probe["run"] = (_, args) => Promise.resolve({ status: "ok", stdout: outputs[args[0] ?? ""] ?? "" });
+  const run: Probe["run"] = (_, args) =>
+    Promise.resolve({ status: "ok", stdout: outputs[args[0] ?? ""] ?? "" });
   const device = { index: 0, name: "NVIDIA H100", freeBytes: 2 * GIB, totalBytes: 80 * GIB };
   assert.equal((await check("cuda:0", { torch: { cudaDevices: [device] } })).status, "warn");
   assert.equal((await check("GPU process", { run })).value, "GPU 0: pid 4321 (alice), 78.0 GiB");
   assert.match((await check("CUDA", { run })).remedy ?? "", /^set LIBTORCH/);
-  assert.equal((await check("CUDA", { run, env: { CUDA_VISIBLE_DEVICES: "" } })).remedy, "unset CUDA_VISIBLE_DEVICES");
-  const broken: Probe["run"] = () => Promise.resolve({ status: "failed", message: "driver/library version mismatch" });
+  assert.equal(
+    (await check("CUDA", { run, env: { CUDA_VISIBLE_DEVICES: "" } })).remedy,
+    "unset CUDA_VISIBLE_DEVICES",
+  );
+  const broken: Probe["run"] = () =>
+    Promise.resolve({ status: "failed", message: "driver/library version mismatch" });
   assert.match((await check("NVIDIA driver", { run: broken })).value, /mismatch/);
   assert.match((await check("GPU", {})).value, /^none/);
 });

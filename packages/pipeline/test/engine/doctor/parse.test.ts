@@ -9,7 +9,13 @@ import {
   parseCpuMax,
   parseMeminfo,
 } from "@slicestack/torch/limits";
-import { countCpuList, parseAffinity, parseCpuinfo, parseSysctl, usableCores } from "../../../src/engine/doctor/cpu.js";
+import {
+  countCpuList,
+  parseAffinity,
+  parseCpuinfo,
+  parseSysctl,
+  usableCores,
+} from "../../../src/engine/doctor/cpu.js";
 import { parseGpuProcesses, parseGpus, parseUsers } from "../../../src/engine/doctor/gpu.js";
 
 const files =
@@ -92,7 +98,12 @@ test("usable cores are the least of affinity, quota and logical cores, at least 
     "/proc/self/cgroup": "0::/\n",
     "/sys/fs/cgroup/cpu.max": "50000 100000\n",
   });
-  assert.deepEqual(usableCores({ read, logicalCores: 8 }), { usable: 1, logical: 8, affinity: 7, quota: 0.5 });
+  assert.deepEqual(usableCores({ read, logicalCores: 8 }), {
+    usable: 1,
+    logical: 8,
+    affinity: 7,
+    quota: 0.5,
+  });
   const free = { read: files({}), logicalCores: 8 };
   assert.deepEqual(usableCores(free), { usable: 8, logical: 8, affinity: null, quota: null });
   assert.equal(countCpuList("0-3,8,10-11"), 7);
@@ -111,7 +122,8 @@ test("cpuinfo: the flags that decide speed, on Intel, AMD and ARM", () => {
 });
 
 test("sysctl of macOS: brand and AVX2", () => {
-  const text = "machdep.cpu.brand_string: Intel(R) Core(TM) i9\nhw.optional.avx2_0: 1\nhw.optional.avx512f: 0\n";
+  const text =
+    "machdep.cpu.brand_string: Intel(R) Core(TM) i9\nhw.optional.avx2_0: 1\nhw.optional.avx512f: 0\n";
   assert.deepEqual(parseSysctl(text), { model: "Intel(R) Core(TM) i9", flags: ["avx2"] });
   assert.deepEqual(parseSysctl("machdep.cpu.brand_string: Apple M2\n"), { model: "Apple M2", flags: [] });
 });

@@ -58,7 +58,10 @@ test("metadata that cannot be used is refused by row and column", () => {
   const good = { values_NF: [[1], [2]], labels: [0, 1], subjects: names(2) };
   const options = { classes: 2, seed: 1, resamples: 20 };
   const refused = (change: Partial<typeof good>, error: new (...rest: never[]) => Error) =>
-    assert.throws(() => metadataBaseline(["size"], { train: { ...good, ...change }, target: good }, options), error);
+    assert.throws(
+      () => metadataBaseline(["size"], { train: { ...good, ...change }, target: good }, options),
+      error,
+    );
   refused({ values_NF: [[Number.NaN], [2]] }, RangeOfParameterError);
   refused(
     {

@@ -1,6 +1,15 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { argmax, delongTest, holm, mcNemar, METRICS, PredictionsError, scoreAll, ShapeError } from "@slicestack/stats";
+import {
+  argmax,
+  delongTest,
+  holm,
+  mcNemar,
+  METRICS,
+  PredictionsError,
+  scoreAll,
+  ShapeError,
+} from "@slicestack/stats";
 import { compareAllPairs } from "../../../src/evaluate/compare/all-pairs.js";
 import { compareModels } from "../../../src/evaluate/compare/models.js";
 import { optimism } from "../../../src/evaluate/compare/optimism.js";
@@ -59,7 +68,11 @@ test("comparison of two: p-values stand beside the differences, NaN for metrics 
     const { interval } = found.metrics[name];
     if (interval.method === "none") assert.ok(Number.isNaN(found.p[name]) || found.p[name] === 1, name);
     else
-      assert.equal(found.p[name] < 0.05, interval.low > 0 || interval.high < 0, `${name}: p agrees with the interval`);
+      assert.equal(
+        found.p[name] < 0.05,
+        interval.low > 0 || interval.high < 0,
+        `${name}: p agrees with the interval`,
+      );
   }
   assert.ok(Number.isNaN(found.p.calibrationError) && Number.isNaN(found.p.quadraticKappa));
 });
@@ -76,7 +89,8 @@ test("all pairs: accuracy by McNemar, AUROC by DeLong, the rest by bootstrap, Ho
   );
   assert.deepEqual(found.notes, []);
   const [a, , c] = models;
-  const right = (model: Predictions) => model.labels.map((label, i) => argmax(model.probabilities[i]!) === label);
+  const right = (model: Predictions) =>
+    model.labels.map((label, i) => argmax(model.probabilities[i]!) === label);
   const scores = (model: Predictions) => model.probabilities.map((row) => row[1]!);
   const pair = found.pairs[1]!.metrics;
   assert.deepEqual(
@@ -113,7 +127,8 @@ test("one model ranks all pairs right and one all wrong: the difference has an i
       return [1 - p, p];
     }),
   });
-  const { auroc } = compareAllPairs([of("right", true), of("wrong", false)], ["auroc"], binary).pairs[0]!.metrics;
+  const { auroc } = compareAllPairs([of("right", true), of("wrong", false)], ["auroc"], binary).pairs[0]!
+    .metrics;
   const { value, interval } = auroc!.difference;
   assert.deepEqual([value, interval.high, auroc!.test], [1, 1, "paired bootstrap"]);
   assert.ok(interval.low > 0.4 && interval.low < 0.8 && auroc!.p < 0.01, `${interval.low}, p ${auroc!.p}`);
@@ -134,7 +149,8 @@ test("several volumes a subject: DeLong and McNemar give way to the bootstrap ov
 test("all pairs: no AUROC of two classes with three, no test of the calibration error, other models refused", () => {
   const three = [1, 2].map((seed) => simulate({ model: `m${seed}`, seed, counts: [8, 8, 8], signal: 1 }));
   const options = { classes: ["a", "b", "c"], seed: 1, resamples: 100 };
-  const { metrics } = compareAllPairs(three, ["auroc", "calibrationError", "quadraticKappa"], options).pairs[0]!;
+  const { metrics } = compareAllPairs(three, ["auroc", "calibrationError", "quadraticKappa"], options)
+    .pairs[0]!;
   assert.equal(metrics.auroc!.test, "paired bootstrap");
   assert.ok(Number.isNaN(metrics.calibrationError!.p));
   assert.equal(metrics.quadraticKappa, undefined, "not ordinal");

@@ -111,7 +111,10 @@ test("nothing to compare, an unknown reference and other volumes are refused", (
   assert.throws(() => compareRepeated([], ["auroc"], settings), /at least one/);
   assert.throws(() => compareRepeated([{ name: "a", seeds: [] }], ["auroc"], settings), /at least one seed/);
   const method = { name: "a", seeds: [perfect] };
-  assert.throws(() => compareRepeated([method], ["auroc"], { ...settings, reference: "z" }), /no method is named z/);
+  assert.throws(
+    () => compareRepeated([method], ["auroc"], { ...settings, reference: "z" }),
+    /no method is named z/,
+  );
   const other = { ...perfect, model: "o", ids: perfect.ids.map((id) => `${id}x`) };
   assert.throws(
     () => compareRepeated([method, { name: "b", seeds: [other] }], ["auroc"], settings),

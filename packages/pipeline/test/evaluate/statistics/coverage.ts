@@ -13,7 +13,13 @@ export interface Population {
   skill: readonly [number, number];
 }
 
-export const COVERED: readonly MetricName[] = ["accuracy", "balancedAccuracy", "macroF1", "auroc", "cohenKappa"];
+export const COVERED: readonly MetricName[] = [
+  "accuracy",
+  "balancedAccuracy",
+  "macroF1",
+  "auroc",
+  "cohenKappa",
+];
 
 export interface Coverage {
   /** of the first model's metric, and of the difference of the two */
@@ -28,7 +34,9 @@ const TRUTH = 50_000;
 export function coverage(population: Population, samples: number, resamples: number, seed = 1): Coverage {
   const random = new Random(seed).fork(JSON.stringify(population));
   const options = { classes: ["no", "yes"], resamples, level: LEVEL };
-  const truth = draw({ ...population, subjects: TRUTH }, random.fork("truth")).map((model) => scoreAll(model, 2, 1));
+  const truth = draw({ ...population, subjects: TRUTH }, random.fork("truth")).map((model) =>
+    scoreAll(model, 2, 1),
+  );
   const [metric, difference] = [new Tally(), new Tally()];
   for (let sample = 0; sample < samples; sample++) {
     const [first, second] = draw(population, random.fork(sample)) as [Predictions, Predictions];
@@ -95,6 +103,10 @@ export function coverageRow(
   { metric, difference }: Coverage,
 ): string {
   const percent = (table: Record<string, number>) => COVERED.map((name) => (100 * table[name]!).toFixed(1));
-  const cells = [String(subjects), volumes === 1 ? "1" : `1-${volumes}`, `${prevalence}, ${skill.join(" / ")}`];
+  const cells = [
+    String(subjects),
+    volumes === 1 ? "1" : `1-${volumes}`,
+    `${prevalence}, ${skill.join(" / ")}`,
+  ];
   return `| ${[...cells, ...percent(metric), ...percent(difference)].join(" | ")} |`;
 }

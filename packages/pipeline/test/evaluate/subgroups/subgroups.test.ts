@@ -56,23 +56,42 @@ test("membership test equals all 700 ways to choose the group, metrics by scikit
 test("each group has the metrics of its rows, and its difference to the rest", () => {
   const predictions = simulate({ model: "m", seed: 1, counts: [30, 30], signal: 1 });
   const site = predictions.ids.map((_, i) => ["north", "south", "west"][i % 3]!);
-  const found = analyseSubgroups(predictions, categoricalColumn("site", site), ["accuracy", "auroc"], options);
+  const found = analyseSubgroups(
+    predictions,
+    categoricalColumn("site", site),
+    ["accuracy", "auroc"],
+    options,
+  );
   assert.deepEqual(
-    found.groups.map(({ name, volumes, subjects, small, classes }) => [name, volumes, subjects, small, classes]),
+    found.groups.map(({ name, volumes, subjects, small, classes }) => [
+      name,
+      volumes,
+      subjects,
+      small,
+      classes,
+    ]),
     ["north", "south", "west"].map((name) => [name, 20, 20, false, [10, 10]]),
   );
   found.groups.forEach((group, g) => {
     const rows = (inside: boolean) => [...site.keys()].filter((i) => (i % 3 === g) === inside);
     const score = (of: number[]) =>
       scoreAll(
-        { labels: of.map((i) => predictions.labels[i]!), probabilities: of.map((i) => predictions.probabilities[i]!) },
+        {
+          labels: of.map((i) => predictions.labels[i]!),
+          probabilities: of.map((i) => predictions.probabilities[i]!),
+        },
         2,
         1,
       );
     for (const name of ["accuracy", "auroc"] as const) {
       const { estimate, difference, p, adjusted } = group.metrics[name]!;
       close(estimate.value, score(rows(true))[name], 1e-12, name);
-      close(difference.value, score(rows(true))[name] - score(rows(false))[name], 1e-12, `${name}: difference`);
+      close(
+        difference.value,
+        score(rows(true))[name] - score(rows(false))[name],
+        1e-12,
+        `${name}: difference`,
+      );
       assert.ok(difference.interval.low < difference.value && difference.value < difference.interval.high);
       assert.ok(p > 0 && p <= 1 && adjusted >= p);
     }
@@ -119,9 +138,16 @@ test("another case mix alone is no difference: recall 0.9 and 0.5 everywhere, gr
   add("severe", 0, 10, 9);
   add("severe", 1, 40, 20);
   const ids = labels.map((_, i) => `v${i}`);
-  const probabilities = labels.map((label, i) => ((right[i] ? label : 1 - label) === 1 ? [0.2, 0.8] : [0.8, 0.2]));
+  const probabilities = labels.map((label, i) =>
+    (right[i] ? label : 1 - label) === 1 ? [0.2, 0.8] : [0.8, 0.2],
+  );
   const predictions: Predictions = { model: "m", part: "test", ids, subjects: ids, labels, probabilities };
-  const { groups: found } = analyseSubgroups(predictions, categoricalColumn("severity", groups), ["accuracy"], options);
+  const { groups: found } = analyseSubgroups(
+    predictions,
+    categoricalColumn("severity", groups),
+    ["accuracy"],
+    options,
+  );
   close(found[0]!.metrics.accuracy!.difference.value, 0.82 - 0.58, 1e-12, "plain difference");
   assert.equal(found[0]!.metrics.accuracy!.p, 1);
 });
@@ -195,7 +221,17 @@ test("a column of text: categories, few numbers as categories, many cut into thi
     ],
   );
   assert.equal(cut.rule, "cut at 50, 65, each without its upper bound");
-  const ages = subgroupColumn("age", ["31.7", "38.2", "45.9", "46.4", "55.1", "63.2", "64.9", "70.3", "80.6"]);
+  const ages = subgroupColumn("age", [
+    "31.7",
+    "38.2",
+    "45.9",
+    "46.4",
+    "55.1",
+    "63.2",
+    "64.9",
+    "70.3",
+    "80.6",
+  ]);
   assert.deepEqual(ages.groups, ["< 46", "46–64", "≥ 64"], "bounds that people can say");
   assert.deepEqual([...ages.groupOf], [0, 0, 0, 1, 1, 1, 2, 2, 2]);
 });

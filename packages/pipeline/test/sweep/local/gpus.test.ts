@@ -19,7 +19,10 @@ const GPUS = Array.from(
 );
 const PROCESSES = ["GPU-3, 4242, 600"];
 
-function fakeDriver(t: TestContext): { folder: string; write: (gpus: string[], processes: string[]) => void } {
+function fakeDriver(t: TestContext): {
+  folder: string;
+  write: (gpus: string[], processes: string[]) => void;
+} {
   const folder = folderOf(t);
   const bin = join(folder, "bin");
   mkdirSync(bin);
@@ -88,7 +91,11 @@ test("trials of a queue get their own GPUs by UUID, none twice at once, the stra
   using queue = LeaseQueue.open(join(folder, "queue.sqlite"));
   const script = `echo "+ $CUDA_VISIBLE_DEVICES" >> ${folder}/log; sleep 0.05; echo "- $CUDA_VISIBLE_DEVICES" >> ${folder}/log`;
   queue.add(
-    Array.from({ length: 24 }, (_, k) => ({ key: `t${k}`, payload: { script }, needs: { gpus: 1 + (k % 3) } })),
+    Array.from({ length: 24 }, (_, k) => ({
+      key: `t${k}`,
+      payload: { script },
+      needs: { gpus: 1 + (k % 3) },
+    })),
   );
   using gpus = new GpuPool({ marks: join(folder, "marks") });
   await gpus.refresh();

@@ -18,7 +18,9 @@ function setUp(t: TestContext, scripts: Record<string, string>, more: Partial<Po
   const folder = folderOf(t);
   const queue = LeaseQueue.open(join(folder, "queue.sqlite"), { backOff: 1 });
   t.after(() => queue[Symbol.dispose]());
-  queue.add(Object.entries(scripts).map(([key, script]) => ({ key, payload: { script }, needs: { cpus: 1 } })));
+  queue.add(
+    Object.entries(scripts).map(([key, script]) => ({ key, payload: { script }, needs: { cpus: 1 } })),
+  );
   const ends: [string, string][] = [];
   const onEnd = ({ key }: Lease, verdict: Verdict | null) => void ends.push([key, verdict?.is ?? "lost"]);
   const pool = new JobPool({
@@ -40,7 +42,10 @@ test("jobs run beside each other, their output is kept, and one that fails stops
   assert.deepEqual(queue.counts(), { queued: 0, leased: 0, done: 2, failed: 2, cancelled: 0, paused: 0 });
   assert.equal(readFileSync(join(folder, "good.log"), "utf8"), "hello\ndear\n");
   assert.equal(queue.attempts("bad").length, 3);
-  assert.deepEqual([queue.find("bad")?.error, queue.find("killed")?.error], ["ended with code 7", "ended by SIGKILL"]);
+  assert.deepEqual(
+    [queue.find("bad")?.error, queue.find("killed")?.error],
+    ["ended with code 7", "ended by SIGKILL"],
+  );
   assert.deepEqual(ends.map(([, is]) => is).sort(), ["done", "done", ...new Array<string>(6).fill("failed")]);
 });
 
@@ -161,6 +166,9 @@ test("after kill -9 of the pool its processes go on; the next pool takes them ov
       [`${key} begin`, `${key} end`],
       log.join(", "),
     );
-  assert.ok(log.indexOf("job2 begin") > Math.min(log.indexOf("job0 end"), log.indexOf("job1 end")), "two slots");
+  assert.ok(
+    log.indexOf("job2 begin") > Math.min(log.indexOf("job0 end"), log.indexOf("job1 end")),
+    "two slots",
+  );
   writeFileSync(join(folder, "over"), "");
 });

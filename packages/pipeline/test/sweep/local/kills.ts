@@ -69,9 +69,13 @@ async function anyMoment(controller: ChildProcess, out: string, random: Random):
   const before = eventsOf(out).length;
   const waits = random.uniform() < 0.75;
   const isRunning = () => controller.exitCode === null && controller.signalCode === null;
-  for (let k = 0; k < 100 && waits && isRunning() && eventsOf(out).length < before + 3; k++) await setTimeout(20);
+  for (let k = 0; k < 100 && waits && isRunning() && eventsOf(out).length < before + 3; k++)
+    await setTimeout(20);
   await setTimeout(random.uniform() * 500);
-  assert.ok(isRunning(), `the controller ended with code ${controller.exitCode} after ${eventsOf(out).length} events`);
+  assert.ok(
+    isRunning(),
+    `the controller ended with code ${controller.exitCode} after ${eventsOf(out).length} events`,
+  );
 }
 
 function start(file: string, out: string, data: string): ChildProcess {

@@ -29,7 +29,15 @@ test("a trial that another runner recorded as failed is listed with its reason, 
   const { out, sweep, trial } = await begun("told");
   sweep.prepareTrial(trial);
   const error = { name: "Error", message: "the node burned", outOfMemory: false };
-  const result = { version: 1, status: "failed", objective: null, metrics: {}, epochs: 0, seconds: 0, error } as const;
+  const result = {
+    version: 1,
+    status: "failed",
+    objective: null,
+    metrics: {},
+    epochs: 0,
+    seconds: 0,
+    error,
+  } as const;
   writeResult(sweep.paths.trial(trial.id).result, result);
   assert.deepEqual((await run(out)).sweep.failed, [{ trial: "000000", error: "the node burned" }]);
   const again = await run(out, { retryFailed: true });
@@ -38,8 +46,18 @@ test("a trial that another runner recorded as failed is listed with its reason, 
 
 test("while Slurm has tasks of a sweep, they are not run here, too; once they are cancelled, they are", async () => {
   const { out } = await begun("elsewhere");
-  const submission = new Attempts(slurmFolder(out)).begin("train", [{ trial: "000000", pieces: 1, parent: null }]);
-  const job = { version: 1, comment: "ours", job: 7, launcher: [], success: [0], cancelled: [], mostRestarts: 1 };
+  const submission = new Attempts(slurmFolder(out)).begin("train", [
+    { trial: "000000", pieces: 1, parent: null },
+  ]);
+  const job = {
+    version: 1,
+    comment: "ours",
+    job: 7,
+    launcher: [],
+    success: [0],
+    cancelled: [],
+    mostRestarts: 1,
+  };
   writeFileSync(submission.file, JSON.stringify({ ...job, tasks: [{ command: ["true"] }] }));
   await assert.rejects(
     run(out),

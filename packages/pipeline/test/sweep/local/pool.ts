@@ -22,7 +22,10 @@ export function shellWork(folder: string): PoolWork {
       if (existsSync(join(folder, `${key}.done`)) || exit?.code === 0) return { is: "done", result: null };
       if (wish !== null) return { is: "released" };
       if (exit === null) return null;
-      return { is: "failed", error: exit.signal === null ? `ended with code ${exit.code}` : `ended by ${exit.signal}` };
+      return {
+        is: "failed",
+        error: exit.signal === null ? `ended with code ${exit.code}` : `ended by ${exit.signal}`,
+      };
     },
   };
 }

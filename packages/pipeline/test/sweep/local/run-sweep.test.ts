@@ -70,8 +70,11 @@ test("one trial fails for good and another runs out of memory: the rest is not h
     readFileSync(join(out, "trials/000001/log.txt"), "utf8"),
     /attempt 2: out of memory; retrying with each batch split into 4 times/,
   );
-  assert.ok(told.includes("000001 again") && told.includes("000000 failed") && told.includes("000002 finished"));
-  for (const name of ["config.yaml", "trial.json"]) assert.ok(existsSync(join(out, "trials/000002", name)), name);
+  assert.ok(
+    told.includes("000001 again") && told.includes("000000 failed") && told.includes("000002 finished"),
+  );
+  for (const name of ["config.yaml", "trial.json"])
+    assert.ok(existsSync(join(out, "trials/000002", name)), name);
 
   const again = await run(out);
   assert.deepEqual([again.status, eventsOf(out).length], ["finished", events.length], "nothing is run again");
@@ -116,7 +119,11 @@ test("pause lets nothing new start, --now gives back what runs; a cancelled tria
 });
 
 test("a stop saves and gives back; cancelling a sweep that nobody runs ends what a killed controller left", async () => {
-  const { file, out } = sweepFile(folder, "stopped", "space: {head.dropout: [0.3, 0.3001]}\nrun: {slots: 2}\n");
+  const { file, out } = sweepFile(
+    folder,
+    "stopped",
+    "space: {head.dropout: [0.3, 0.3001]}\nrun: {slots: 2}\n",
+  );
   const stop = new AbortController();
   const stopped = run(file, { data, out, signal: stop.signal, run: { share_slice_stages: false } });
   await until(() => begun(out) === 1 || begun(out) === 2);

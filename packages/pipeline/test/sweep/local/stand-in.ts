@@ -3,7 +3,15 @@
  * It does what a trial does but for the training. What it does with a point says the key `head.dropout`: 0.1 fails,
  * 0.2 needs four pieces, 0.3 runs until it is told to end, or there is a file `released`, 0.4 logs epochs that get worse; all others finish with that value.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
@@ -17,7 +25,10 @@ const folder = words[2] ?? "";
 const option = (name: string) => (words.includes(name) ? words[words.indexOf(name) + 1] : undefined);
 const isSlice = option("--stage") === "slice";
 const note = (what: string) =>
-  appendFileSync(join(dirname(dirname(folder)), "events"), `${basename(folder)}${isSlice ? "-slice" : ""} ${what}\n`);
+  appendFileSync(
+    join(dirname(dirname(folder)), "events"),
+    `${basename(folder)}${isSlice ? "-slice" : ""} ${what}\n`,
+  );
 
 /** The mark of a trial that runs: another process that finds it, with its process alive, runs the trial a second time at once. */
 const mark = join(folder, "running");
@@ -45,7 +56,14 @@ async function asThePointSays(): Promise<void> {
     fail(Object.assign(new Error("out of memory"), { name: "OutOfMemoryError" }));
   while (dropout === 0.3 && !existsSync(join(dirname(dirname(folder)), "released"))) await setTimeout(50);
   if (dropout >= 0.4) await epochs();
-  const result = { version: 1, status: "finished", objective: dropout, metrics: {}, epochs: 2, seconds: 0.02 } as const;
+  const result = {
+    version: 1,
+    status: "finished",
+    objective: dropout,
+    metrics: {},
+    epochs: 2,
+    seconds: 0.02,
+  } as const;
   write("result.json", result);
 }
 

@@ -32,7 +32,9 @@ test("a trial computes in more pieces if memory ran out while it ran, not for ki
     return lease;
   };
   const killed = (lease: Lease) => work.judge(lease, { code: null, signal: "SIGKILL" }, null);
-  const { words } = work.command(start("000001", "x"), { needs: { cpus: 3 }, gpus: [] }) as { words: string[] };
+  const { words } = work.command(start("000001", "x"), { needs: { cpus: 3 }, gpus: [] }) as {
+    words: string[];
+  };
   assert.deepEqual(words.slice(-2), ["--threads", "3"], "its share of eight cores");
   kills = 4;
   assert.equal(killed(start("000000", "a"))?.is, "failed", "the kill was earlier");

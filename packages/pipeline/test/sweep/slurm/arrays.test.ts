@@ -51,7 +51,8 @@ test("each waits for another one: one array whose elements correspond; many wait
 
 test("several arrays keep to one throttle together", () => {
   const arrays = arraysOf([task(0, null), task(1, null), task(2, null)], 1);
-  const parts = (throttle: number | null) => throttled(arrays, throttle).map((one) => [one.throttle, one.behind]);
+  const parts = (throttle: number | null) =>
+    throttled(arrays, throttle).map((one) => [one.throttle, one.behind]);
   assert.deepEqual(
     parts(null),
     Array.from({ length: 3 }, () => [undefined, null]),
@@ -93,7 +94,10 @@ test("what Slurm ends is submitted again, what fails counts, and what a user can
   );
   assert.deepEqual([of(ended({})), of(ended({ code: 3 }))], ["done", "failed"]);
   const memory = verdictOf(attempt(0, lost("FAILED", null, true)), 5, true);
-  assert.match((memory as { reason: string }).reason, /^it used more memory than its job was given: raise mem/);
+  assert.match(
+    (memory as { reason: string }).reason,
+    /^it used more memory than its job was given: raise mem/,
+  );
   assert.deepEqual(verdictOf(attempt(0, ended({ code: null, signal: "SIGKILL" }, true)), 5, true), memory);
   assert.deepEqual(
     [of(ended({ code: 130, stopped: true })), of({ is: "active", phase: "waiting", id: "1_0" })],

@@ -21,14 +21,26 @@ async function killed(name: string, state: string, { poll = 0.05, onSubmit = "" 
   const { file, out } = sweepFile(folder, name, "space: {head.dropout: [0.05]}\n");
   const sweep = await beginSweep(file, { data, out });
   sweep.propose([], Infinity);
-  const submission = new Attempts(slurmFolder(out)).begin("slice", [{ trial: "000000", pieces: 1, parent: null }]);
-  const job = { version: 1, comment: "ours", job: null, launcher: [], success: [0], cancelled: [], mostRestarts: 1 };
+  const submission = new Attempts(slurmFolder(out)).begin("slice", [
+    { trial: "000000", pieces: 1, parent: null },
+  ]);
+  const job = {
+    version: 1,
+    comment: "ours",
+    job: null,
+    launcher: [],
+    success: [0],
+    cancelled: [],
+    mostRestarts: 1,
+  };
   writeFileSync(submission.file, JSON.stringify({ ...job, tasks: [{ command: ["true"] }] }));
   const bin = join(out, "bin");
   mkdirSync(bin);
   const jobs = [{ job_id: 7, array_job_id: 7, array_task_id: 0, job_state: state, comment: "ours" }];
   const play = (command: string, script: string) =>
-    writeFileSync(join(bin, command), `#!/bin/sh\necho ${command} "$@" >> ${out}/asked\n${script}\n`, { mode: 0o755 });
+    writeFileSync(join(bin, command), `#!/bin/sh\necho ${command} "$@" >> ${out}/asked\n${script}\n`, {
+      mode: 0o755,
+    });
   play("squeue", `echo '${JSON.stringify({ jobs })}'`);
   play("sbatch", `cat > ${out}/script\n${onSubmit}\necho 8`);
   play("scancel", "");
@@ -62,7 +74,15 @@ test("damaged notes about submissions are named", () => {
   const root = join(folder, "damaged");
   mkdirSync(root);
   const { path, file } = new Attempts(root).begin("slice", []);
-  const job = { version: 1, comment: "ours", job: 7, launcher: [], success: [0], cancelled: [], mostRestarts: 1 };
+  const job = {
+    version: 1,
+    comment: "ours",
+    job: 7,
+    launcher: [],
+    success: [0],
+    cancelled: [],
+    mostRestarts: 1,
+  };
   writeFileSync(file, JSON.stringify({ ...job, tasks: [{ command: ["true"] }] }));
   for (const name of [join(path, "stage.json"), join(root, "forgotten.json")]) {
     writeFileSync(name, "{");
@@ -75,14 +95,26 @@ test("damaged notes about submissions are named", () => {
 
 test("an outcome that arrives a poll after the end of its job is believed", async () => {
   const { controller, submission, asked } = await killed("late", "COMPLETED", { poll: 0.5 });
-  const outcome = { code: 0, signal: null, stopped: false, job: "7_0", restarts: 0, host: "here", seconds: 1 };
+  const outcome = {
+    code: 0,
+    signal: null,
+    stopped: false,
+    job: "7_0",
+    restarts: 0,
+    host: "here",
+    seconds: 1,
+  };
   const timer = setInterval(() => {
     if (asked("squeue").length === 0) return;
     clearInterval(timer);
     setTimeout(() => submission.writeOutcome(0, outcome), 300);
   }, 5);
   assert.equal(await controller.run(), "detached");
-  assert.match(asked("sbatch")[0] ?? "", /--job-name=slicestack-train /, "the slice stage is not trained again");
+  assert.match(
+    asked("sbatch")[0] ?? "",
+    /--job-name=slicestack-train /,
+    "the slice stage is not trained again",
+  );
 });
 
 test("a controller that is cancelled while it submits cancels that job, and submits nothing more", async () => {

@@ -24,7 +24,8 @@ function criterionOf(name: string, classes: number, { gamma = 2, alpha, smoothin
   const options = name === "focal" ? { gamma, alpha: alpha ?? null } : {};
   return createCriterion("slice", { loss: { name, options }, labelSmoothing: smoothing }, classes);
 }
-const doubles = (values: readonly number[], shape?: number[]) => fromTypedArray(Float64Array.from(values), shape);
+const doubles = (values: readonly number[], shape?: number[]) =>
+  fromTypedArray(Float64Array.from(values), shape);
 const classTensor = (labels: number[]) => fromTypedArray(BigInt64Array.from(labels, BigInt));
 
 function targetOf(target: Case["target"]): Tensor {
@@ -74,17 +75,24 @@ for (const kind of kinds) {
     near(run(doubles([0, 0, 1, 1, 0, 0], [2, 3])), run(classTensor([2, 0])), "mass");
   });
 
-  leakFree(`${kind}: doubling the mass of all samples keeps the mean; doubling that of one counts it twice`, () => {
-    const criterion = criterionOf(kind, 3, {});
-    const width = criterion.outputs(3);
-    const rows = [0.3, -1, 2, 0.7, -0.2, 1.5].slice(0, 2 * width);
-    const logits = doubles(rows, [2, width]);
-    const one = criterion.loss(logits, doubles([1, 0, 0, 0, 0, 1], [2, 3]), null).item();
-    near([criterion.loss(logits, doubles([2, 0, 0, 0, 0, 2], [2, 3]), null).item()], [one], "all");
-    const thrice = doubles([...rows, ...rows.slice(width)], [3, width]);
-    const repeated = criterion.loss(thrice, doubles([1, 0, 0, 0, 0, 1, 0, 0, 1], [3, 3]), null).item();
-    near([criterion.loss(logits, doubles([1, 0, 0, 0, 0, 2], [2, 3]), null).item()], [repeated], "one twice");
-  });
+  leakFree(
+    `${kind}: doubling the mass of all samples keeps the mean; doubling that of one counts it twice`,
+    () => {
+      const criterion = criterionOf(kind, 3, {});
+      const width = criterion.outputs(3);
+      const rows = [0.3, -1, 2, 0.7, -0.2, 1.5].slice(0, 2 * width);
+      const logits = doubles(rows, [2, width]);
+      const one = criterion.loss(logits, doubles([1, 0, 0, 0, 0, 1], [2, 3]), null).item();
+      near([criterion.loss(logits, doubles([2, 0, 0, 0, 0, 2], [2, 3]), null).item()], [one], "all");
+      const thrice = doubles([...rows, ...rows.slice(width)], [3, width]);
+      const repeated = criterion.loss(thrice, doubles([1, 0, 0, 0, 0, 1, 0, 0, 1], [3, 3]), null).item();
+      near(
+        [criterion.loss(logits, doubles([1, 0, 0, 0, 0, 2], [2, 3]), null).item()],
+        [repeated],
+        "one twice",
+      );
+    },
+  );
 
   for (const dtype of ["float32", "float64"] as const) {
     leakFree(`${kind}, ${dtype}: logits of ±1000 give a finite loss and gradient, also for gamma 0.5`, () => {
@@ -111,7 +119,8 @@ for (const kind of kinds) {
     const criterion = criterionOf(kind, 4, {});
     const width = criterion.outputs(4);
     const zero = new Array<number>(width).fill(0);
-    const at = (values: number[]) => criterion.loss(doubles(values, [1, width]), classTensor([1]), null).item();
+    const at = (values: number[]) =>
+      criterion.loss(doubles(values, [1, width]), classTensor([1]), null).item();
     const logits = doubles(zero, [1, width]).requiresGrad_();
     criterion.loss(logits, classTensor([1]), null).backward();
     const found = logits.grad?.toArray() ?? [];
@@ -125,7 +134,9 @@ for (const kind of kinds) {
   leakFree(`${kind}: bfloat16 autocast does not change a float32 loss`, () => {
     const criterion = criterionOf(kind, 3, { gamma: 2 });
     const width = criterion.outputs(3);
-    const logits = doubles([0.3, -1, 2, 0.7, -0.2, 1.5].slice(0, 2 * width), [2, width]).to({ dtype: "float32" });
+    const logits = doubles([0.3, -1, 2, 0.7, -0.2, 1.5].slice(0, 2 * width), [2, width]).to({
+      dtype: "float32",
+    });
     const value = () => criterion.loss(logits, classTensor([2, 0]), null);
     assert.equal(autocast({ enabled: true }, value).item(), value().item());
   });
@@ -156,12 +167,15 @@ leakFree("focal with gamma 0 and no alpha is cross entropy", () => {
   near([value("focal")], [value("cross_entropy")], "loss");
 });
 
-leakFree("a list of alphas whose length differs from the number of classes is a ConfigError with both numbers", () => {
-  assert.throws(
-    () => criterionOf("focal", 3, { alpha: [1, 2] }),
-    /ConfigError: .*slice\.loss\.focal\.alpha: expected 3 values.*received 2/,
-  );
-});
+leakFree(
+  "a list of alphas whose length differs from the number of classes is a ConfigError with both numbers",
+  () => {
+    assert.throws(
+      () => criterionOf("focal", 3, { alpha: [1, 2] }),
+      /ConfigError: .*slice\.loss\.focal\.alpha: expected 3 values.*received 2/,
+    );
+  },
+);
 
 leakFree("the outputs of a model are interpreted by its loss, by default cross entropy", () => {
   const logits = doubles([0, 0], [1, 2]);

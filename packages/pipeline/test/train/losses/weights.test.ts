@@ -5,7 +5,11 @@ import { test } from "node:test";
 import { cat, fromTypedArray, ones, rand, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
 import "../../../src/models/catalogue.js";
-import { configuredWeights, effectiveWeights, inverseWeights } from "../../../src/train/losses/class-weights.js";
+import {
+  configuredWeights,
+  effectiveWeights,
+  inverseWeights,
+} from "../../../src/train/losses/class-weights.js";
 import { mixSlices } from "../../../src/train/losses/mixing.js";
 import { showingWeights, SliceLabels } from "../../../src/train/losses/slice-labels.js";
 import { leakFree } from "../../models/support.js";
@@ -13,7 +17,8 @@ import { leakFree } from "../../models/support.js";
 const labels = [...new Array<number>(90).fill(0), ...new Array<number>(9).fill(1), 3];
 const closeTo = (found: readonly number[], expected: readonly number[], tolerance = 1e-12) =>
   assert.ok(
-    found.length === expected.length && found.every((x, k) => Math.abs(x - (expected[k] ?? NaN)) <= tolerance),
+    found.length === expected.length &&
+      found.every((x, k) => Math.abs(x - (expected[k] ?? NaN)) <= tolerance),
     `${found.join(" ")}, expected ${expected.join(" ")}`,
   );
 
@@ -66,7 +71,9 @@ test("a Beta parameter too small for the floating-point range still gives shares
 
 /** Slices filled with the value k, and one-hot labels, so that the origin of each value is visible. */
 function batchOf(count: number, [height, width]: [number, number]): { unit: Tensor; target: Tensor } {
-  const slices = Array.from({ length: count }, (_, k) => ones([1, 2, height, width], { dtype: "float64" }).mul(k));
+  const slices = Array.from({ length: count }, (_, k) =>
+    ones([1, 2, height, width], { dtype: "float64" }).mul(k),
+  );
   const target = new Float64Array(count * count);
   for (let k = 0; k < count; k++) target[k * count + k] = 1;
   return { unit: cat(slices), target: fromTypedArray(target, [count, count]) };
@@ -108,7 +115,10 @@ for (const [name, settings] of [
       assert.deepEqual(run(5), run(5));
       assert.notDeepEqual(run(5), run(6));
       const light = mixSlices(unit, target.mul(0.25), settings, new Random(5)).target_BK;
-      closeTo(light.toArray(), mixSlices(unit, target, settings, new Random(5)).target_BK.mul(0.25).toArray());
+      closeTo(
+        light.toArray(),
+        mixSlices(unit, target, settings, new Random(5)).target_BK.mul(0.25).toArray(),
+      );
       const single = batchOf(1, [8, 8]);
       const alone = mixSlices(single.unit, single.target, settings, new Random(1));
       closeTo(alone.unit_BCHW.toArray(), single.unit.toArray());
@@ -117,18 +127,21 @@ for (const [name, settings] of [
   );
 }
 
-leakFree("cutmix exchanges one box, the same in all channels, and pixels are of one slice or the other", () => {
-  const { unit, target } = batchOf(2, [16, 16]);
-  for (let seed = 0; seed < 20; seed++) {
-    const { unit_BCHW } = mixSlices(unit, target, { mixup: 0, cutmix: 1 }, new Random(seed));
-    const foreign = unit_BCHW.select(0, 0); // slice 0 is 0 all over
-    assert.deepEqual(foreign.select(0, 0).toArray(), foreign.select(0, 1).toArray());
-    const plane = foreign.select(0, 0);
-    assert.ok(plane.toArray().every((value) => value === 0 || value === 1));
-    const [rows, columns] = [plane.amax(1).sum().item(), plane.amax(0).sum().item()];
-    assert.equal(plane.sum().item(), rows * columns, "a box");
-  }
-});
+leakFree(
+  "cutmix exchanges one box, the same in all channels, and pixels are of one slice or the other",
+  () => {
+    const { unit, target } = batchOf(2, [16, 16]);
+    for (let seed = 0; seed < 20; seed++) {
+      const { unit_BCHW } = mixSlices(unit, target, { mixup: 0, cutmix: 1 }, new Random(seed));
+      const foreign = unit_BCHW.select(0, 0); // slice 0 is 0 all over
+      assert.deepEqual(foreign.select(0, 0).toArray(), foreign.select(0, 1).toArray());
+      const plane = foreign.select(0, 0);
+      assert.ok(plane.toArray().every((value) => value === 0 || value === 1));
+      const [rows, columns] = [plane.amax(1).sum().item(), plane.amax(0).sum().item()];
+      assert.equal(plane.sum().item(), rows * columns, "a box");
+    }
+  },
+);
 
 leakFree("both on: batches use one or the other; both off: they are unchanged", () => {
   const { unit, target } = batchOf(4, [8, 8]);
@@ -172,7 +185,8 @@ leakFree(
     const upTo = (count: number) => Array.from({ length: count }, (_, index) => ({ index }));
     assert.deepEqual(labels.of(upTo(7)), [1, 1, 1, 1, 1, 1, 1]);
     const asked: number[] = [];
-    const slicesOf = ({ first, count }: (typeof volumes)[number]) => Array.from({ length: count }, (_, k) => first + k);
+    const slicesOf = ({ first, count }: (typeof volumes)[number]) =>
+      Array.from({ length: count }, (_, k) => first + k);
     labels.expect(volumes, slicesOf, (indices) => {
       asked.push(...indices);
       return [[0, 0, 0.6], [0.9, 0.1, 0.3], [0, 0.5, 0.5], [0.9, 0.1, 0], [0, 1, 0]]; // prettier-ignore

@@ -4,7 +4,8 @@ import type { Call, SizedTensor } from "../call.js";
 import type { GraphWriter } from "../graph.js";
 import { rule, type Rule, type Rules } from "./rule.js";
 
-const unary = (type: string): Rule => rule([0], (call, graph) => graph.node(type, [graph.name(call.tensor(0))]));
+const unary = (type: string): Rule =>
+  rule([0], (call, graph) => graph.node(type, [graph.name(call.tensor(0))]));
 
 /** The tensor itself: in evaluation, on one device, in one memory format, nothing changes. */
 const same = rule([0], (call, graph) => graph.name(call.tensor(0)));
@@ -27,7 +28,8 @@ function comparedAs(call: Call): DType {
   const { dtype } = call.tensor(0);
   if (isFloating(dtype)) return dtype;
   const other = call.isPlain(1) ? null : call.tensor(1).dtype;
-  if (other === null) return Number.isInteger(call.argument(1)) ? (dtype === "bool" ? "int64" : dtype) : "float32";
+  if (other === null)
+    return Number.isInteger(call.argument(1)) ? (dtype === "bool" ? "int64" : dtype) : "float32";
   return other === dtype ? dtype : isFloating(other) ? other : "int64";
 }
 
@@ -75,7 +77,10 @@ function cubic(graph: GraphWriter, x: string, scalar: (value: number) => string)
 
 const lerp = rule([0, 1], (call, graph) => {
   const [x, end] = [graph.name(call.tensor(0)), graph.name(call.tensor(1))];
-  const step = graph.node("Mul", [graph.node("Sub", [end, x]), graph.scalar(call.number(2), call.output.dtype)]);
+  const step = graph.node("Mul", [
+    graph.node("Sub", [end, x]),
+    graph.scalar(call.number(2), call.output.dtype),
+  ]);
   return graph.node("Add", [x, step]);
 });
 
@@ -108,7 +113,8 @@ const cast = (graph: GraphWriter, x: SizedTensor, dtype: DType): string => graph
 
 /** Dropout, which must be off. */
 const dropout = rule([0], (call, graph) => {
-  if (call.setting(2) === true && call.number(1) > 0) call.refuse("is on; put the module into evaluation mode first");
+  if (call.setting(2) === true && call.number(1) > 0)
+    call.refuse("is on; put the module into evaluation mode first");
   return graph.name(call.tensor(0));
 });
 
@@ -169,8 +175,12 @@ export const elementwiseRules: Rules = {
       call.inputs.map((one) => graph.as(one, "bool")),
     ),
   ),
-  rsqrt: rule([0], (call, graph) => graph.node("Reciprocal", [graph.node("Sqrt", [graph.name(call.tensor(0))])])),
-  square: rule([0], (call, graph) => graph.node("Mul", [graph.name(call.tensor(0)), graph.name(call.tensor(0))])),
+  rsqrt: rule([0], (call, graph) =>
+    graph.node("Reciprocal", [graph.node("Sqrt", [graph.name(call.tensor(0))])]),
+  ),
+  square: rule([0], (call, graph) =>
+    graph.node("Mul", [graph.name(call.tensor(0)), graph.name(call.tensor(0))]),
+  ),
   silu: rule([0], (call, graph) => {
     const x = graph.name(call.tensor(0));
     return graph.node("Mul", [x, graph.node("Sigmoid", [x])]);
@@ -178,7 +188,9 @@ export const elementwiseRules: Rules = {
   leakyRelu: rule([0], (call, graph) =>
     graph.node("LeakyRelu", [graph.name(call.tensor(0))], { alpha: { float: call.number(1) } }),
   ),
-  softmax: rule([0], (call, graph) => graph.node("Softmax", [graph.name(call.tensor(0))], { axis: call.number(1) })),
+  softmax: rule([0], (call, graph) =>
+    graph.node("Softmax", [graph.name(call.tensor(0))], { axis: call.number(1) }),
+  ),
   logSoftmax: rule([0], (call, graph) =>
     graph.node("LogSoftmax", [graph.name(call.tensor(0))], { axis: call.number(1) }),
   ),

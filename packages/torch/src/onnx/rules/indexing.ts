@@ -28,7 +28,9 @@ function sum(call: Call, a: Size, b: Size): Size {
   if (typeof fixed !== "number" || typeof free === "number")
     return call.refuse("starts and ends at sizes of the inputs");
   if (fixed === 0) return free;
-  return free.most === null ? { ...free, offset: free.offset + fixed } : call.refuse("ends at a limited size");
+  return free.most === null
+    ? { ...free, offset: free.offset + fixed }
+    : call.refuse("ends at a limited size");
 }
 
 const slice = rule([0], (call, graph) => {
@@ -47,7 +49,9 @@ const indexSelect = rule([0, 2], (call, graph) =>
 );
 
 const gather = rule([0, 2], (call, graph) =>
-  graph.node("GatherElements", [graph.name(call.tensor(0)), graph.name(call.tensor(2))], { axis: axisOf(call, 1) }),
+  graph.node("GatherElements", [graph.name(call.tensor(0)), graph.name(call.tensor(2))], {
+    axis: axisOf(call, 1),
+  }),
 );
 
 const scatterAdd = rule([0, 2, 3], (call, graph) => {
@@ -68,9 +72,15 @@ const topk = rule([0], (call, graph) => {
 /** Sorts all values; equal values keep their order, because the smaller index comes first. */
 const sort = rule([0], (call, graph) => {
   const axis = axisOf(call, 1);
-  const all = call.tensor(0).shape[axis] ?? call.refuse("sorts along a size that follows the inputs in no simple way");
+  const all =
+    call.tensor(0).shape[axis] ?? call.refuse("sorts along a size that follows the inputs in no simple way");
   const largest = call.setting(2) === true ? 1 : 0;
-  return graph.nodeOutputs("TopK", [graph.name(call.tensor(0)), graph.sizes([all])], { axis, largest, sorted: 1 }, 2);
+  return graph.nodeOutputs(
+    "TopK",
+    [graph.name(call.tensor(0)), graph.sizes([all])],
+    { axis, largest, sorted: 1 },
+    2,
+  );
 });
 
 const oneHot = rule([0], (call, graph) => {

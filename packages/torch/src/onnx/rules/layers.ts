@@ -43,7 +43,8 @@ const batchNorm = rule([0, 1, 2, 3, 4], (call, graph) => {
     call.refuse("uses the statistics of the batch; put the module into evaluation mode first");
   const mean = call.tensor(3);
   const [channels] = mean.shape;
-  const learned = (k: number, start: number) => nameOr(graph, call, k, () => filled(graph, call, [channels], start));
+  const learned = (k: number, start: number) =>
+    nameOr(graph, call, k, () => filled(graph, call, [channels], start));
   const inputs = [
     graph.name(call.tensor(0)),
     learned(1, 1),
@@ -59,7 +60,10 @@ const layerNorm = rule([0, 2, 3], (call, graph) => {
   const weight = nameOr(graph, call, 2, () => filled(graph, call, shape, 1));
   const bias = call.optional(3);
   const inputs = [graph.name(call.tensor(0)), weight, ...(bias === null ? [] : [graph.name(bias)])];
-  return graph.node("LayerNormalization", inputs, { axis: -shape.length, epsilon: { float: call.number(4) } });
+  return graph.node("LayerNormalization", inputs, {
+    axis: -shape.length,
+    epsilon: { float: call.number(4) },
+  });
 });
 
 /** Each group of channels is an instance of its own; weight and bias are those of the channels. */
@@ -86,7 +90,9 @@ function nameOr(graph: GraphWriter, call: Call, k: number, otherwise: () => stri
 
 /** A constant of one value. */
 function filled(graph: GraphWriter, call: Call, shape: readonly unknown[], value: number): string {
-  const sizes = shape.map((size) => (typeof size === "number" ? size : call.refuse("has channels that may be any")));
+  const sizes = shape.map((size) =>
+    typeof size === "number" ? size : call.refuse("has channels that may be any"),
+  );
   const count = sizes.reduce((a, b) => a * b, 1);
   return graph.constant(new Array<number>(count).fill(value), sizes, call.output.dtype);
 }

@@ -12,9 +12,12 @@ const gru = rule([0, 1, 2], (call, graph) => {
   const parameters = call.tensors(2);
   const directions = call.setting(6) === true ? 2 : 1;
   const hidden = parameters[1]?.shape[1];
-  if (typeof hidden !== "number" || parameters.length !== 4 * directions) call.refuse("expected weights and biases");
+  if (typeof hidden !== "number" || parameters.length !== 4 * directions)
+    call.refuse("expected weights and biases");
   const each = (k: number) =>
-    Array.from({ length: directions }, (_, direction) => reordered(call, graph, 4 * direction + k, hidden as number));
+    Array.from({ length: directions }, (_, direction) =>
+      reordered(call, graph, 4 * direction + k, hidden as number),
+    );
   const stacked = (rows: readonly string[]) =>
     graph.node(
       "Concat",
@@ -22,7 +25,9 @@ const gru = rule([0, 1, 2], (call, graph) => {
       { axis: 0 },
     );
   const [inputBias, hiddenBias] = [each(2), each(3)];
-  const biases = inputBias.map((bias, direction) => graph.node("Concat", [bias, hiddenBias[direction]!], { axis: 0 }));
+  const biases = inputBias.map((bias, direction) =>
+    graph.node("Concat", [bias, hiddenBias[direction]!], { axis: 0 }),
+  );
   const steps = graph.node("Transpose", [graph.name(call.tensor(0))], { perm: [1, 0, 2] });
   const inputs = [steps, stacked(each(0)), stacked(each(1)), stacked(biases), "", graph.name(call.tensor(1))];
   const attributes = {

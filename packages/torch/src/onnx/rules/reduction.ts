@@ -12,7 +12,10 @@ function axesOf(call: Call, k: number): number[] | undefined {
 function reduced(type: string): Rule {
   return rule([0], (call, graph) => {
     const axes = axesOf(call, 1);
-    const inputs = [graph.as(call.tensor(0), call.output.dtype), ...(axes === undefined ? [] : [graph.integers(axes)])];
+    const inputs = [
+      graph.as(call.tensor(0), call.output.dtype),
+      ...(axes === undefined ? [] : [graph.integers(axes)]),
+    ];
     return graph.node(type, inputs, { keepdims: call.setting(2) === true ? 1 : 0 });
   });
 }
@@ -43,7 +46,10 @@ const extreme = (value: string, index: string): Rule =>
     if (call.setting(1) === undefined) return graph.node(value, [x], { keepdims: 0 });
     const keepdims = call.setting(2) === true ? 1 : 0;
     const axis = axisOf(call, 1);
-    return [graph.node(value, [x, graph.integers([axis])], { keepdims }), graph.node(index, [x], { axis, keepdims })];
+    return [
+      graph.node(value, [x, graph.integers([axis])], { keepdims }),
+      graph.node(index, [x], { axis, keepdims }),
+    ];
   });
 
 /** @param write from the variance to the result */
@@ -56,7 +62,10 @@ const spread = (write: (graph: GraphWriter, variance: string) => string): Rule =
     const correction = call.number(3);
     if (count === null && correction !== 0) call.refuse("corrects a variance over a size that may be any");
     const x = graph.name(call.tensor(0));
-    const centred = graph.node("Sub", [x, graph.node("ReduceMean", [x, graph.integers(axes)], { keepdims: 1 })]);
+    const centred = graph.node("Sub", [
+      x,
+      graph.node("ReduceMean", [x, graph.integers(axes)], { keepdims: 1 }),
+    ]);
     const squares = graph.node("Mul", [centred, centred]);
     const keepdims = call.setting(2) === true ? 1 : 0;
     const mean = graph.node("ReduceMean", [squares, graph.integers(axes)], { keepdims });

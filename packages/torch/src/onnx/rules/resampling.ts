@@ -4,11 +4,17 @@ import type { GraphWriter } from "../graph.js";
 import type { Size } from "../size.js";
 import { rule, type Rules } from "./rule.js";
 
-const MODES: Record<string, string> = { nearest: "nearest", bilinear: "linear", trilinear: "linear", bicubic: "cubic" };
+const MODES: Record<string, string> = {
+  nearest: "nearest",
+  bilinear: "linear",
+  trilinear: "linear",
+  bicubic: "cubic",
+};
 
 /** To a spatial size; the scales follow from the sizes. */
 const interpolate = rule([0], (call, graph) => {
-  const mode = MODES[String(call.setting(2))] ?? call.refuse(`has no rule for mode ${String(call.setting(2))}`);
+  const mode =
+    MODES[String(call.setting(2))] ?? call.refuse(`has no rule for mode ${String(call.setting(2))}`);
   const spatial = call.output.shape
     .slice(2)
     .map((size) => size ?? call.refuse("resamples to a size of no simple rule"));
@@ -31,10 +37,13 @@ const interpolate = rule([0], (call, graph) => {
  * onnxruntime is only equal to 4 digits.
  */
 function antialiased(call: Call, graph: GraphWriter, mode: string, target: readonly Size[]): string {
-  if (mode !== "linear" || call.setting(3) === true) call.refuse("is antialiased by a rule in mode bilinear only");
+  if (mode !== "linear" || call.setting(3) === true)
+    call.refuse("is antialiased by a rule in mode bilinear only");
   let x = graph.name(call.tensor(0));
   const [before0, before1] = call.tensor(0).shape.slice(2);
-  const [height, width] = target.map((size) => (typeof size === "number" ? size : call.refuse("grows to any size")));
+  const [height, width] = target.map((size) =>
+    typeof size === "number" ? size : call.refuse("grows to any size"),
+  );
   if (before0 !== height) x = graph.node("MatMul", [triangles(call, graph, before0, height!), x]);
   if (before1 === width) return x;
   return graph.node("MatMul", [
@@ -46,7 +55,8 @@ function antialiased(call: Call, graph: GraphWriter, mode: string, target: reado
 /** Weights of `before` places for each of `after`: triangles as wide as what a place covers, rows sum to 1. */
 function triangles(call: Call, graph: GraphWriter, before: Size | undefined, after: number): string {
   if (before === undefined) return call.refuse("resamples a size that follows no simple rule");
-  if (typeof before === "number") return graph.constant(triangleWeights(before, after), [after, before], "float32");
+  if (typeof before === "number")
+    return graph.constant(triangleWeights(before, after), [after, before], "float32");
   const scalar = (value: number) => graph.scalar(value, "float64");
   const half = (name: string) => graph.node("Add", [name, scalar(0.5)]);
   const count = graph.sizeScalar(before, "float64");
@@ -70,7 +80,9 @@ function triangleWeights(before: number, after: number): number[] {
   const reach = Math.max(1, scale);
   return Array.from({ length: after }, (_, row) => {
     const centre = (row + 0.5) * scale;
-    const weights = Array.from({ length: before }, (_, k) => Math.max(0, 1 - Math.abs(k + 0.5 - centre) / reach));
+    const weights = Array.from({ length: before }, (_, k) =>
+      Math.max(0, 1 - Math.abs(k + 0.5 - centre) / reach),
+    );
     const sum = weights.reduce((a, b) => a + b, 0);
     return weights.map((weight) => weight / sum);
   }).flat();

@@ -12,7 +12,10 @@ export interface Rule {
 export type Rules = Readonly<Record<string, Rule>>;
 
 /** A rule for an op whose tensors are these arguments. */
-export const rule = (tensors: readonly number[], write: Rule["write"]): Rule => ({ tensors: () => tensors, write });
+export const rule = (tensors: readonly number[], write: Rule["write"]): Rule => ({
+  tensors: () => tensors,
+  write,
+});
 
 /** An axis in the form of ONNX's attributes: counted from the front. */
 export function axisOf(call: Call, k: number, dimensions = call.tensor(0).shape.length): number {

@@ -6,14 +6,18 @@ import { axisOf, rule, type Rules } from "./rule.js";
 
 /** The shape of a tensor, all of whose sizes must be known. */
 function knownShape(call: Call, shape: readonly (Size | undefined)[]): Size[] {
-  return shape.map((size) => size ?? call.refuse("has a shape that follows the sizes of the inputs in no simple way"));
+  return shape.map(
+    (size) => size ?? call.refuse("has a shape that follows the sizes of the inputs in no simple way"),
+  );
 }
 
 /** 0 copies a size and one -1 is inferred; if that is not enough, the shape is computed. */
 function reshaped(call: Call, graph: GraphWriter): string {
   const x = call.tensor(0);
   const shape = call.output.shape;
-  const plain = shape.map((size, k) => (typeof size === "number" ? size : sameSize(size, x.shape[k]) ? 0 : -1));
+  const plain = shape.map((size, k) =>
+    typeof size === "number" ? size : sameSize(size, x.shape[k]) ? 0 : -1,
+  );
   const isEnough = plain.filter((size) => size < 0).length <= 1;
   const target = isEnough ? graph.integers(plain) : graph.sizes(knownShape(call, shape));
   return graph.node("Reshape", [graph.name(x), target]);
@@ -37,12 +41,17 @@ const squeeze = rule([0], (call, graph) => {
   const { shape } = call.tensor(0);
   if (shape.length === call.output.shape.length) return graph.name(call.tensor(0));
   const axes =
-    call.setting(1) === undefined ? shape.flatMap((size, axis) => (size === 1 ? [axis] : [])) : [axisOf(call, 1)];
+    call.setting(1) === undefined
+      ? shape.flatMap((size, axis) => (size === 1 ? [axis] : []))
+      : [axisOf(call, 1)];
   return graph.node("Squeeze", [graph.name(call.tensor(0)), graph.integers(axes)]);
 });
 
 const unsqueeze = rule([0], (call, graph) =>
-  graph.node("Unsqueeze", [graph.name(call.tensor(0)), graph.integers([axisOf(call, 1, call.output.shape.length)])]),
+  graph.node("Unsqueeze", [
+    graph.name(call.tensor(0)),
+    graph.integers([axisOf(call, 1, call.output.shape.length)]),
+  ]),
 );
 
 const expand = rule([0], (call, graph) =>
@@ -70,12 +79,19 @@ const cat = rule([0], (call, graph) => {
 
 const stack = rule([0], (call, graph) => {
   const axis = axisOf(call, 1, call.output.shape.length);
-  const rows = call.tensors(0).map((tensor) => graph.node("Unsqueeze", [graph.name(tensor), graph.integers([axis])]));
+  const rows = call
+    .tensors(0)
+    .map((tensor) => graph.node("Unsqueeze", [graph.name(tensor), graph.integers([axis])]));
   return graph.node("Concat", rows, { axis });
 });
 
 /** Pieces along an axis; a single piece is the whole, whatever its size. */
-function pieces(call: Call, graph: GraphWriter, axis: number, sizes: readonly (Size | undefined)[]): string[] {
+function pieces(
+  call: Call,
+  graph: GraphWriter,
+  axis: number,
+  sizes: readonly (Size | undefined)[],
+): string[] {
   if (sizes.length === 1) return [graph.name(call.tensor(0))];
   const lengths = graph.sizes(knownShape(call, sizes));
   return graph.nodeOutputs("Split", [graph.name(call.tensor(0)), lengths], { axis }, sizes.length);
@@ -90,7 +106,9 @@ const split = rule([0], (call, graph) => {
 const unbind = rule([0], (call, graph) => {
   const axis = axisOf(call, 1);
   const lengths = call.outputs.map(() => 1);
-  return pieces(call, graph, axis, lengths).map((piece) => graph.node("Squeeze", [piece, graph.integers([axis])]));
+  return pieces(call, graph, axis, lengths).map((piece) =>
+    graph.node("Squeeze", [piece, graph.integers([axis])]),
+  );
 });
 
 const flip = rule([0], (call, graph) => {
@@ -104,7 +122,8 @@ const MODES: Record<string, string> = { constant: "constant", reflect: "reflect"
 
 /** The engine counts from the last axis, before and after each; ONNX lists all befores, then all afters. */
 const pad = rule([0], (call, graph) => {
-  const mode = MODES[String(call.setting(2))] ?? call.refuse(`has no rule for mode ${String(call.setting(2))}`);
+  const mode =
+    MODES[String(call.setting(2))] ?? call.refuse(`has no rule for mode ${String(call.setting(2))}`);
   const padding = call.sizes(1);
   const { shape } = call.tensor(0);
   const along = (side: 0 | 1) => shape.map((_, axis) => padding[2 * (shape.length - 1 - axis) + side] ?? 0);

@@ -74,12 +74,18 @@ export async function decodeFrame(
   if (complaints.length > 0) throw damaged(file, `its ${codec} frame is truncated or damaged`);
   const pixels = layout.rows * layout.columns;
   if (decoded === undefined || ![1, 2, 4].includes(decoded.length / pixels)) {
-    throw damaged(file, `expected ${pixels} pixels in its ${codec} frame, it holds ${decoded?.length ?? 0} bytes`);
+    throw damaged(
+      file,
+      `expected ${pixels} pixels in its ${codec} frame, it holds ${decoded?.length ?? 0} bytes`,
+    );
   }
   return decoded;
 }
 
-function decoderOf(native: typeof NativeCodecs, codec: Exclude<DicomCodec, "none">): (context: Context) => Context {
+function decoderOf(
+  native: typeof NativeCodecs,
+  codec: Exclude<DicomCodec, "none">,
+): (context: Context) => Context {
   if (codec === "rle") return (context) => native.decodeRle(context);
   if (codec === "jpeg") return (context) => native.decodeJpeg(context);
   if (codec === "jpeg-ls") return (context) => native.decodeJpegLs(context);

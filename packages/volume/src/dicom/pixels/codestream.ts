@@ -12,7 +12,11 @@ export interface CodestreamFacts {
 }
 
 /** @returns undefined for RLE, which has no header  @throws VolumeFormatError */
-export function codestreamFacts(bytes: Uint8Array, codec: DicomCodec, file: string): CodestreamFacts | undefined {
+export function codestreamFacts(
+  bytes: Uint8Array,
+  codec: DicomCodec,
+  file: string,
+): CodestreamFacts | undefined {
   if (codec === "jpeg" || codec === "jpeg-ls") return jpegFrame(bytes, codec === "jpeg-ls", file);
   if (codec === "jpeg-2000" || codec === "htj2k") return j2kSize(bytes, file);
   return undefined;
@@ -21,7 +25,8 @@ export function codestreamFacts(bytes: Uint8Array, codec: DicomCodec, file: stri
 /** ITU-T T.81 B.2.2 and T.87 C.2.2: the start-of-frame segment. */
 function jpegFrame(bytes: Uint8Array, isLs: boolean, file: string): CodestreamFacts {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw damaged(file, "its compressed frame does not start like JPEG");
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8)
+    throw damaged(file, "its compressed frame does not start like JPEG");
   for (let at = 2; at + 10 <= bytes.length;) {
     const marker = bytes[at + 1] as number;
     if (bytes[at] !== 0xff) break;
@@ -30,7 +35,9 @@ function jpegFrame(bytes: Uint8Array, isLs: boolean, file: string): CodestreamFa
       at += marker === 0xff ? 1 : 2;
       continue;
     }
-    const isFrame = isLs ? marker === 0xf7 : marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    const isFrame = isLs
+      ? marker === 0xf7
+      : marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isFrame) {
       const precision = bytes[at + 4] as number;
       // Other precisions of the cosine transform do not exist; some writers use them anyway, and decoders disagree on

@@ -15,17 +15,29 @@ const SEQUENCE_END = 0xe0ddfffe;
  * one, else by the start of a codestream.
  * @param bytes the whole file  @returns one array per frame  @throws VolumeFormatError
  */
-export function encapsulatedFrames(bytes: Uint8Array, layout: PixelLayout, isRle: boolean, file: string): Uint8Array[] {
+export function encapsulatedFrames(
+  bytes: Uint8Array,
+  layout: PixelLayout,
+  isRle: boolean,
+  file: string,
+): Uint8Array[] {
   const { table, fragments } = readItems(bytes, layout.data.offset, file);
   const { frames } = layout;
   if (fragments.length < frames) {
-    throw damaged(file, `its header says ${frames} frames, its pixel data holds ${fragments.length} fragments`);
+    throw damaged(
+      file,
+      `its header says ${frames} frames, its pixel data holds ${fragments.length} fragments`,
+    );
   }
   if (frames === 1) return [joined(fragments)];
   const starts = extendedOffsets(bytes, layout) ?? (table.length > 0 ? table : undefined);
   if (starts !== undefined) return byOffsets(fragments, starts, frames, file);
   if (fragments.length === frames) return fragments.map(({ bytes }) => bytes);
-  if (isRle) throw damaged(file, `expected one RLE fragment per frame, found ${fragments.length} for ${frames} frames`);
+  if (isRle)
+    throw damaged(
+      file,
+      `expected one RLE fragment per frame, found ${fragments.length} for ${frames} frames`,
+    );
   return byOffsets(
     fragments,
     fragments.filter(({ bytes }) => beginsCodestream(bytes)).map(({ offset }) => offset),
@@ -34,7 +46,11 @@ export function encapsulatedFrames(bytes: Uint8Array, layout: PixelLayout, isRle
   );
 }
 
-function readItems(bytes: Uint8Array, start: number, file: string): { table: number[]; fragments: Fragment[] } {
+function readItems(
+  bytes: Uint8Array,
+  start: number,
+  file: string,
+): { table: number[]; fragments: Fragment[] } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const items: Fragment[] = [];
   let first = start;
@@ -50,7 +66,8 @@ function readItems(bytes: Uint8Array, start: number, file: string): { table: num
     if (items.length === 1) first = at;
   }
   const [head, ...fragments] = items;
-  if (head === undefined || head.bytes.length % 4 !== 0) throw damaged(file, "its basic offset table is missing");
+  if (head === undefined || head.bytes.length % 4 !== 0)
+    throw damaged(file, "its basic offset table is missing");
   const entries = new DataView(head.bytes.buffer, head.bytes.byteOffset, head.bytes.byteLength);
   const table = Array.from({ length: head.bytes.length / 4 }, (_, i) => entries.getUint32(i * 4, true));
   return { table, fragments: fragments.filter(({ bytes }) => bytes.length > 0) };
@@ -70,7 +87,9 @@ function byOffsets(
   file: string,
 ): Uint8Array[] {
   const first = starts.map((start) => fragments.findIndex(({ offset }) => offset === start));
-  const rises = first.every((index, i) => index >= 0 && (i === 0 ? index === 0 : index > (first[i - 1] as number)));
+  const rises = first.every(
+    (index, i) => index >= 0 && (i === 0 ? index === 0 : index > (first[i - 1] as number)),
+  );
   if (starts.length !== frames || !rises) {
     throw damaged(file, `its ${fragments.length} fragments cannot be divided among its ${frames} frames`);
   }

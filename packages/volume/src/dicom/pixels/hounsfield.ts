@@ -66,14 +66,23 @@ const valueOf = (raw: number, left: number, right: number, signed: boolean): num
 const isIn = (value: number, from: number, to: number): boolean => value >= from && value <= to;
 
 /** @returns number of padding voxels; undefined where the target is int16 and a value does not fit */
-function fill(all: HounsfieldStack["data"], at: number, frame: StoredFrame, rescale: Rescale): number | undefined {
+function fill(
+  all: HounsfieldStack["data"],
+  at: number,
+  frame: StoredFrame,
+  rescale: Rescale,
+): number | undefined {
   const target = all.subarray(at, at + frame.values.length);
   const { values, isPlain, left, right, signed, from, to } = loopPlan(frame, rescale);
   const { slope, intercept, isHu } = rescale;
   const air = isHu ? AIR : 0;
   const isInt16 = target instanceof Int16Array;
   if (isPlain && from > to && slope === 1 && values.BYTES_PER_ELEMENT <= 2 && Math.abs(intercept) < 2 ** 30) {
-    return !isInt16 ? addFloat(target, values, intercept) : addWhole(target, values, intercept) ? 0 : undefined;
+    return !isInt16
+      ? addFloat(target, values, intercept)
+      : addWhole(target, values, intercept)
+        ? 0
+        : undefined;
   }
   let padded = 0;
   let [low, high] = [0, 0];

@@ -53,7 +53,9 @@ export function checkReadable(image: DicomImage): TransferSyntax {
   const expected = pixelBytes(pixels);
   if (!isEncapsulated) checkLength(pixels.data.length, expected, source.name);
   const most =
-    source.size === undefined ? Infinity : source.size * (syntax.codec === "none" && !syntax.deflated ? 1 : MAX_RATIO);
+    source.size === undefined
+      ? Infinity
+      : source.size * (syntax.codec === "none" && !syntax.deflated ? 1 : MAX_RATIO);
   if (expected > most) {
     throw damaged(
       source.name,
@@ -72,13 +74,18 @@ export const pixelBytes = ({ rows, columns, frames, bitsAllocated }: PixelLayout
   rows * columns * frames * (bitsAllocated / 8);
 
 /** Reads the file and checks that its pixels are complete. @throws VolumeFormatError */
-export async function openImage(image: DicomImage, syntax: TransferSyntax, codecUrl?: string): Promise<OpenImage> {
+export async function openImage(
+  image: DicomImage,
+  syntax: TransferSyntax,
+  codecUrl?: string,
+): Promise<OpenImage> {
   const { source, pixels } = image;
   let bytes = await source.read();
   const { offset } = pixels.data;
   if (syntax.deflated)
     bytes = await inflateStart(bytes.subarray(image.start), offset + pixelBytes(pixels), source.name);
-  if (!isPixelData(bytes, offset, syntax)) throw damaged(source.name, "its pixel data has moved since the scan");
+  if (!isPixelData(bytes, offset, syntax))
+    throw damaged(source.name, "its pixel data has moved since the scan");
   if (syntax.codec === "none") {
     if (offset + pixelBytes(pixels) > bytes.length) {
       throw damaged(
@@ -107,14 +114,20 @@ function isPixelData(bytes: Uint8Array, offset: number, { littleEndian }: Transf
 }
 
 /** A view of the file's bytes where possible, else a copy. */
-function plainFrame(bytes: Uint8Array, index: number, layout: PixelLayout, syntax: TransferSyntax): StoredFrame {
+function plainFrame(
+  bytes: Uint8Array,
+  index: number,
+  layout: PixelLayout,
+  syntax: TransferSyntax,
+): StoredFrame {
   const { bitsAllocated, bitsStored, highBit, signed, rows, columns, data } = layout;
   const item = bitsAllocated / 8;
   const length = rows * columns * item;
   const start = data.offset + index * length;
   let part = bytes.subarray(start, start + length);
   // In big endian, bytes that are written as words are swapped in pairs.
-  const swapped = item === 1 ? !syntax.littleEndian && data.vr === "OW" : syntax.littleEndian !== hostIsLittleEndian;
+  const swapped =
+    item === 1 ? !syntax.littleEndian && data.vr === "OW" : syntax.littleEndian !== hostIsLittleEndian;
   if (swapped || part.byteOffset % item !== 0) part = part.slice();
   if (swapped) swapBytes(part, Math.max(item, 2));
   return { values: typed(part, item, signed), bits: bitsStored, high: highBit, signed };
@@ -124,7 +137,11 @@ function plainFrame(bytes: Uint8Array, index: number, layout: PixelLayout, synta
  * Codecs return values that start at bit 0. JPEG 2000 states itself whether they are signed, and is trusted where it
  * does; where it does not but the header does, its values are two's complement in its own precision (as in pydicom).
  */
-function decodedFrame(decoded: Uint8Array, layout: PixelLayout, facts: CodestreamFacts | undefined): StoredFrame {
+function decodedFrame(
+  decoded: Uint8Array,
+  layout: PixelLayout,
+  facts: CodestreamFacts | undefined,
+): StoredFrame {
   const item = decoded.length / (layout.rows * layout.columns);
   const aligned = decoded.byteOffset % item === 0 ? decoded : decoded.slice();
   if (facts === undefined) {
@@ -136,7 +153,8 @@ function decodedFrame(decoded: Uint8Array, layout: PixelLayout, facts: Codestrea
     };
   }
   const whole = item * 8;
-  if (facts.signed === true) return { values: typed(aligned, item, true), bits: whole, high: whole - 1, signed: true };
+  if (facts.signed === true)
+    return { values: typed(aligned, item, true), bits: whole, high: whole - 1, signed: true };
   const bits = !layout.signed ? whole : facts.signed === false ? facts.precision : layout.bitsStored;
   return { values: typed(aligned, item, layout.signed), bits, high: bits - 1, signed: layout.signed };
 }
@@ -145,16 +163,23 @@ function typed(bytes: Uint8Array, item: number, signed: boolean): StoredArray {
   const { buffer, byteOffset, length } = bytes;
   if (item === 1) return signed ? new Int8Array(buffer, byteOffset, length) : bytes;
   if (item === 2) {
-    return signed ? new Int16Array(buffer, byteOffset, length / 2) : new Uint16Array(buffer, byteOffset, length / 2);
+    return signed
+      ? new Int16Array(buffer, byteOffset, length / 2)
+      : new Uint16Array(buffer, byteOffset, length / 2);
   }
-  return signed ? new Int32Array(buffer, byteOffset, length / 4) : new Uint32Array(buffer, byteOffset, length / 4);
+  return signed
+    ? new Int32Array(buffer, byteOffset, length / 4)
+    : new Uint32Array(buffer, byteOffset, length / 4);
 }
 
 function checkCodestream(facts: CodestreamFacts, layout: PixelLayout, file: string): void {
   const { columns, rows, components, precision } = facts;
   if (columns !== layout.columns || rows !== layout.rows || components !== 1) {
     const found = `${columns} x ${rows} of ${components} components`;
-    throw damaged(file, `its header says ${layout.columns} x ${layout.rows} pixels, its compressed frame ${found}`);
+    throw damaged(
+      file,
+      `its header says ${layout.columns} x ${layout.rows} pixels, its compressed frame ${found}`,
+    );
   }
   if (precision > layout.bitsAllocated) {
     throw damaged(

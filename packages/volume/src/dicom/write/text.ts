@@ -16,7 +16,9 @@ export function encodeText(text: string, vr: WrittenVr, characterSet: string): U
   const written = escaped(PARAGRAPHS.has(vr) ? plain : plain.replaceAll("\\", "/"), characterSet);
   const limit = LIMITS[vr] ?? Infinity;
   const kept = written.length <= limit ? written.join("") : `${written.slice(0, limit - 3).join("")}...`;
-  return characterSet === UTF8 ? new TextEncoder().encode(kept) : Uint8Array.from(kept, (c) => c.charCodeAt(0));
+  return characterSet === UTF8
+    ? new TextEncoder().encode(kept)
+    : Uint8Array.from(kept, (c) => c.charCodeAt(0));
 }
 
 const UTF8 = "ISO_IR 192";
