@@ -1,5 +1,6 @@
 /** Who may use the server: programs of this machine, or holders of a token. */
 import type { FastifyRequest, onRequestHookHandler } from "fastify";
+import { FailedLogins } from "./failed-logins.js";
 import { isLoopback } from "./options.js";
 import { Problem } from "./problem.js";
 import type { Service } from "./service.js";
@@ -9,15 +10,21 @@ declare module "fastify" {
     /** Name of the token; "local" if none is required; "" before it is known. */
     who: string;
   }
+  interface FastifyContextConfig {
+    /** Needs no token, because it holds no data. */
+    isOpen?: boolean;
+  }
 }
 
-/** Routes for the programs that watch the server. */
-const OPEN = new Set(["/health/live", "/health/ready"]);
+/** Routes that need no token; a browser opens the description of the API without one. */
+const isOpen = ({ routeOptions: { url, config } }: FastifyRequest): boolean =>
+  config.isOpen === true || /^\/docs(\/|$)/.test(url ?? "");
 
 export function accessHook(service: Service): onRequestHookHandler {
+  const failed = new FailedLogins();
   return (request, _reply, done) => {
     try {
-      request.who = OPEN.has(request.routeOptions.url ?? "") ? "" : sender(service, request);
+      request.who = sender(service, request, failed);
       done();
     } catch (error) {
       done(error as Problem);
@@ -26,13 +33,16 @@ export function accessHook(service: Service): onRequestHookHandler {
 }
 
 /** @returns who sends the request   @throws Problem if it may not */
-function sender({ tokens }: Service, request: FastifyRequest): string {
+function sender({ tokens }: Service, request: FastifyRequest, failed: FailedLogins): string {
+  if (request.routeOptions.url?.startsWith("/health/") === true) return "";
   if (tokens === null) {
     refuseForeignPages(request);
     return "local";
   }
+  if (isOpen(request)) return "";
   const name = tokens.nameOf(request.headers.authorization);
   if (name !== null) return name;
+  failed.count(request.ip);
   const headers = { "www-authenticate": "Bearer" };
   const problem = "The request has no token that is accepted here";
   throw new Problem("unauthorized", problem, "Send: Authorization: Bearer TOKEN", headers);

@@ -1,11 +1,12 @@
 /** The HTTP application: plug-ins, access, limits, problems and routes. */
-import type { IncomingMessage } from "node:http";
+import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import helmet from "@fastify/helmet";
 import multipart from "@fastify/multipart";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { accessHook } from "./access.js";
 import type { Service } from "./service.js";
 import { openApiInfo } from "./open-api.js";
@@ -13,6 +14,7 @@ import { Problem, problemOf } from "./problem.js";
 import { addHealthRoutes } from "./routes/health.js";
 import { addModelRoutes } from "./routes/models.js";
 import { addPredictionRoutes } from "./routes/predictions.js";
+import { addViewerRoutes } from "./routes/viewer.js";
 
 /** Kinds of a body that is one file; a form has its own parser. */
 const FILE_TYPES = ["application/zip", "application/gzip", "application/dicom", "application/octet-stream"];
@@ -28,6 +30,8 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
     http: { headersTimeout: 15_000 },
     routerOptions: { maxParamLength: 200 },
     genReqId: () => "",
+    frameworkErrors: (error, _request, reply) => answerWith(reply, problemOf(error)),
+    clientErrorHandler: refuseMalformed,
   });
   // Requests are read by the zod schemas, which are also what OpenAPI is made of.
   app.setValidatorCompiler(() => (value: unknown) => ({ value }));
@@ -63,6 +67,7 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
   addHealthRoutes(app, service);
   addModelRoutes(app, service);
   addPredictionRoutes(app, service);
+  addViewerRoutes(app, settings.viewer);
   await app.ready();
   return app;
 }
@@ -72,15 +77,33 @@ function answerWithProblems(app: FastifyInstance, { log }: Service): void {
     const problem = problemOf(error);
     // Only the kind of an error that was not foreseen: its message may name files of a patient.
     if (problem.kind === "unexpected") log("error", "unexpected", { kind: kindOf(error) });
-    void reply
-      .status(problem.status)
-      .headers(problem.headers)
-      .type("application/problem+json")
-      .send(problem.body);
+    answerWith(reply, problem);
   });
   app.setNotFoundHandler(() => {
     throw new Problem("not-found", "There is no such address", "GET /docs lists them.");
   });
+}
+
+function answerWith(reply: FastifyReply, { status, headers, body }: Problem): void {
+  void reply.status(status).headers(headers).type("application/problem+json").send(body);
+}
+
+/** What is not HTTP, or has headers beyond the limits, reaches no route. */
+function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || socket.destroyed) return void socket.destroy();
+  const { status, body } = problemOfMalformed(error.code);
+  const text = JSON.stringify(body);
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n`;
+  if (socket.writable) socket.write(head + text);
+  socket.destroySoon();
+}
+
+function problemOfMalformed(code: string | undefined): Problem {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return new Problem("request-timeout", "The headers of the request did not arrive in time");
+  if (code === "HPE_HEADER_OVERFLOW")
+    return new Problem("invalid-request", "The headers of the request are too long", "Send fewer headers.");
+  return new Problem("invalid-request", "The request is not HTTP");
 }
 
 const kindOf = (error: unknown): string => {

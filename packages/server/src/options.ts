@@ -32,6 +32,8 @@ export interface ServeOptions {
   grace?: number;
   /** Most requests of one client a minute. Default 1200. */
   rate?: number;
+  /** Folder of the built viewer, which is served at "/". Default null: "/" leads to the description of the API. */
+  viewer?: string | null;
   /** Whether plug-ins in bundles may run. Default false. */
   allowPlugins?: boolean;
   device?: string;
@@ -74,6 +76,7 @@ export function settingsOf(options: ServeOptions): Settings {
     timeout: HOUR / 6,
     grace: 30_000,
     rate: 1200,
+    viewer: null,
     allowPlugins: false,
     log: (line) => void process.stderr.write(line),
     ...options,

@@ -28,6 +28,11 @@ export const requestSchema = z.strictObject({
 });
 export type PredictionRequest = z.output<typeof requestSchema>;
 
+/** The query of GET /v1/predictions. */
+export const listSchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50).describe("Most predictions of the answer"),
+});
+
 /** A problem of RFC 9457 (application/problem+json). */
 export const problemSchema = z.object({
   type: z.string().describe("Identifies the kind of problem: urn:slicestack:problem:NAME"),

@@ -1,4 +1,6 @@
-import { basename } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
@@ -18,6 +20,7 @@ interface ServeFlags extends CommonOptions, ComputeFlags {
   timeout: number;
   rate: number;
   allowPlugins?: boolean;
+  viewer: boolean;
 }
 
 export function addServe(program: Command, start: Start): void {
@@ -51,6 +54,7 @@ export function addServe(program: Command, start: Start): void {
     .addOption(new Option("--max-upload <size>", "most bytes of an upload, e.g. 500MB").default("4GiB"))
     .addOption(ofTime("--timeout <time>", "how long a prediction may take", 600, "10m"))
     .option("--rate <number>", "most requests of one client a minute", parseCount, 1200)
+    .option("--no-viewer", "serve the API alone, without the page that shows scans and results")
     .option("--allow-plugins", "run the plug-ins in bundles with your permissions");
   addComputeOptions(command, { threads: "threads that compute in each process" });
   addCommon(command, {
@@ -66,7 +70,7 @@ export function addServe(program: Command, start: Start): void {
 
 async function runServe(given: string[], flags: ServeFlags, session: Session): Promise<Outcome> {
   const { serve } = await import("@slicestack/server");
-  const { json: _json, verbose: _verbose, keep, timeout, maxUpload, ...rest } = flags;
+  const { json: _json, verbose: _verbose, keep, timeout, maxUpload, viewer, ...rest } = flags;
   session.onFailure(() => "Predictions that were accepted are kept; start the same command again.");
   await using server = await serve({
     models: namedModels(given),
@@ -74,6 +78,7 @@ async function runServe(given: string[], flags: ServeFlags, session: Session): P
     maxUpload: await bytesOf(maxUpload),
     keep: keep * 1000,
     timeout: timeout * 1000,
+    viewer: viewer ? viewerFolder() : null,
     log: (line) => session.log(line.trimEnd()),
   });
   const reload = () =>
@@ -96,6 +101,16 @@ async function runServe(given: string[], flags: ServeFlags, session: Session): P
     json: undefined,
     note: "Stopped: what was accepted and still waits runs after the next start.",
   };
+}
+
+/** The folder of the built viewer; null where the package is not installed or not built. */
+function viewerFolder(): string | null {
+  try {
+    const page = fileURLToPath(import.meta.resolve("@slicestack/viewer/site/index.html"));
+    return existsSync(page) ? dirname(page) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** @throws UsageError if two models have one name */

@@ -186,6 +186,17 @@ export class Predictions implements Disposable {
     };
   }
 
+  /** The predictions of a token, the newest first, without their results. */
+  newest(who: string, most: number): Prediction[] {
+    const found: Prediction[] = [];
+    for (const { key: id } of this.queue.list().reverse()) {
+      if (found.length === most) break;
+      if (this.#removing.has(id) || this.folderOf(id).asked.who !== who) continue;
+      found.push({ ...this.of(id, who), results: null, unreadable: null });
+    }
+    return found;
+  }
+
   /** @returns the path and the name of a map of a prediction   @throws Problem */
   map(id: string, who: string, number: number): { path: string; name: string } {
     this.#job(id, who);

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { jsonOf, predictionJson, problems, resultsJson } from "../open-api.js";
 import { Problem } from "../problem.js";
-import { requestSchema, type Prediction } from "../schema.js";
+import { listSchema, requestSchema, type Prediction } from "../schema.js";
 import type { Service } from "../service.js";
 import { receiveUpload } from "../upload/receive.js";
 import { sendEvents } from "./events.js";
@@ -29,6 +29,19 @@ const idempotencyKey = z
 export function addPredictionRoutes(app: FastifyInstance, service: Service): void {
   const { predictions, dispatcher, audit } = service;
   app.post("/v1/predictions", { schema: POST_SCHEMA }, (request, reply) => post(service, request, reply));
+  app.get(
+    "/v1/predictions",
+    {
+      schema: {
+        tags,
+        security,
+        summary: "Your predictions, the newest first, without their results",
+        querystring: jsonOf(listSchema),
+        response: { 200: { type: "array", items: predictionJson() }, ...problems },
+      },
+    },
+    ({ query, who }) => predictions.newest(who, parsed(listSchema, query).limit),
+  );
   app.get<ById>(
     "/v1/predictions/:id",
     {
