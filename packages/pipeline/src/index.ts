@@ -145,6 +145,8 @@ export {
 export type { Task } from "./data/task.js";
 export type { Joint } from "./models/trunk-with-head.js";
 export { readSpec, specOfRun, usePluginsOf } from "./models/spec-file.js";
+export { createModel } from "./models/create-model.js";
+export type { ModelModules, NetworkModules, SliceModules, StackModules } from "./models/create-model.js";
 export { loadFrom, loadFromRun, openModel } from "./predict/open-model.js";
 export type { Volume } from "./predict/features.js";
 export type { Compute } from "./predict/forward.js";

@@ -9,10 +9,12 @@ export {
 } from "./models/create-by-name.js";
 export type { HeadSettings, SliceModelSettings, VolumeModelSettings } from "./models/create-by-name.js";
 export {
-  createHead as createHeadOf,
-  createNetwork as createNetworkOf,
-  createTrunk as createTrunkOf,
-} from "./models/create-from-spec.js";
+  createModel,
+  type ModelModules,
+  type NetworkModules,
+  type SliceModules,
+  type StackModules,
+} from "./models/create-model.js";
 export {
   listedModels,
   modelFacts,

@@ -5,7 +5,7 @@ import { medianOf } from "@slicestack/stats";
 import type { TaskVolume } from "../data/task.js";
 import { costOf, type Cost } from "../models/common/flops.js";
 import { componentOf } from "../models/component.js";
-import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
+import { createModel, createTrunk } from "../models/create-model.js";
 import { seenOf, type ModelSpec, type SliceSpec, type StackSpec } from "../models/spec.js";
 import type { Predictor } from "../predict/prediction.js";
 import type { ComputePlan } from "../run/compute.js";
@@ -61,7 +61,7 @@ export function measureCost(
 function partsOf(spec: ModelSpec): ModelPart[] {
   if (spec.method === "3d") {
     const counted = () => {
-      const model = createNetwork(spec);
+      const { network: model } = createModel(spec);
       return { model, logits: (x_B1HWD: Tensor) => model.forward(x_B1HWD) };
     };
     return [partOf("3D model", costOf(counted, [1, ...spec.input.size], STEP), 1)];
@@ -91,8 +91,8 @@ function costOfTrunk(spec: SliceSpec | StackSpec, { channels }: TrunkShapes): Co
 function costOfHead(spec: StackSpec, { embedding, maps }: TrunkShapes): Cost {
   const { slices, name } = spec.head;
   const counted = () => {
-    using trunk = createTrunk(spec);
-    const model = createHead(spec, trunk);
+    const { trunk, head: model } = createModel(spec);
+    trunk[Symbol.dispose]();
     const logits = (x_BS: Tensor) => {
       // Heads on maps need the values of a mask, which do not exist while shapes are traced.
       if (model.sees === "maps") return model.forward(x_BS, null).logits_BK;

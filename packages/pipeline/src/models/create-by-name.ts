@@ -1,4 +1,4 @@
-/** Creates modules and criteria from the names and options of a configuration; create-from-spec.ts creates them from a ModelSpec. */
+/** Creates modules and criteria from the names and options of a configuration; create-model.ts creates them from a ModelSpec. */
 import type { Choice } from "../config/choice.js";
 import { componentsOf } from "../config/components.js";
 import type { HeadConfig, LossConfig } from "../config/types.js";

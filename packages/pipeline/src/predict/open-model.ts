@@ -1,7 +1,7 @@
 /** A trained model, opened from its ModelSpec and weights, without its training data. */
 import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
-import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
+import { createModel } from "../models/create-model.js";
 import type { Head } from "../models/heads/head.js";
 import { Joint } from "../models/trunk-with-head.js";
 import { loadWeights } from "../models/load-weights.js";
@@ -81,7 +81,7 @@ export function openModel(spec: ModelSpec, load: LoadStage | null, device: strin
 }
 
 function openNetwork(spec: VolumeSpec, load: LoadStage | null, device: string, owned: Owned): OpenNetwork {
-  const network = owned.use(createNetwork(spec));
+  const { network } = owned.use(createModel(spec));
   load?.("volume", network);
   network.to({ device });
   return { spec, network, [Symbol.dispose]: owned.end };
@@ -93,8 +93,7 @@ function openSlices(
   device: string,
   owned: Owned,
 ): OpenSliceModel {
-  const trunk = owned.use(createTrunk(spec));
-  const head = spec.method === "2.5d" ? owned.use(createHead(spec, trunk)) : null;
+  const { trunk, head } = owned.use(createModel(spec));
   const trunkHash = load?.("slice", trunk).hash ?? "";
   if (head !== null) load?.("volume", head, trunkHash);
   trunk.to({ device });
@@ -110,8 +109,7 @@ function openTuned(
   { device, trunkHash }: { device: string; trunkHash: string },
   owned: Owned,
 ): { joint: Joint; hash: string } {
-  const trunk = owned.use(createTrunk(spec));
-  const joint = owned.use(new Joint({ trunk, head: createHead(spec, trunk) }));
+  const joint = owned.use(new Joint(createModel(spec)));
   const { hash } = load("fine_tune", joint, trunkHash);
   joint.to({ device });
   return { joint, hash };

@@ -6,7 +6,7 @@ import type { RunConfig } from "../config/types.js";
 import type { Split } from "../data/split/split.js";
 import type { Dataset } from "../data/store.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load-weights.js";
-import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
+import { createHead, createModel, createTrunk } from "../models/create-model.js";
 import type { ModelSpec } from "../models/spec.js";
 import type { Module } from "@slicestack/torch/nn";
 import { initSource, type InitModel } from "./init-from.js";
@@ -46,9 +46,9 @@ export function checkStart(check: StartCheck): void {
       const size = spec.input.size.join(" x ");
       const name = `${spec.network.name} on volumes of ${size}`;
       using model = built("network.size", name, "network.size, or another network.model", () =>
-        createNetwork(spec),
+        createModel(spec),
       );
-      return given(model, "volume");
+      return given(model.network, "volume");
     }
     const size = spec.input.size.join(" x ");
     const name = `${spec.trunk.name} on slices of ${size}`;

@@ -13,7 +13,7 @@ import { SliceStore } from "../input/slices.js";
 import { datasetSource } from "../input/source.js";
 import { VolumeStore } from "../input/volumes.js";
 import { componentOf } from "../models/component.js";
-import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
+import { createModel, createTrunk } from "../models/create-model.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load-weights.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
 import { layoutOf } from "../run/compute.js";
@@ -97,20 +97,20 @@ function runSliceStage(training: Training<SliceSpec | StackSpec>): StageResult {
 function runHeadStage(training: Training<StackSpec>): StageResult {
   const { config, spec, task, stageRun } = training;
   const { compute } = stageRun;
-  using model = createTrunk(spec);
+  using model = createModel(spec);
+  const { trunk, head } = model;
   using store = sliceStore(training);
-  const hash = frozenTrunk(training, model);
-  model.to({ device: compute.device });
+  const hash = frozenTrunk(training, trunk);
+  trunk.to({ device: compute.device });
   const [train, val] = [trainingVolumes(config, task), task.parts.val];
   const source = {
-    model,
+    model: trunk,
     weightsHash: hash,
     store,
     datasetHash: training.dataset.info.hash,
     slices: config.head.slices,
   };
   const features = featuresOf(training, source, train, val);
-  using head = createHead(spec, model);
   const { initFrom } = training;
   if (initFrom !== null && !(stageRun.resume && isBegun(stageRun.run, "volume")))
     startFrom(training, initFrom, "volume", head);
@@ -167,11 +167,10 @@ function featuresOf(
 function runFineTuneStage(training: Training<StackSpec>): StageResult {
   const { config, spec, task, stageRun } = training;
   const { compute, run } = stageRun;
-  const trunk = createTrunk(spec);
+  using model = new Joint(createModel(spec));
+  const { trunk, head } = model;
   using store = sliceStore(training);
   const sliceHash = frozenTrunk(training, trunk);
-  const head = createHead(spec, trunk);
-  using model = new Joint({ trunk, head });
   const volume = loadWeights(head, runPaths(run).best("volume"));
   if (volume.metadata.slice_model !== sliceHash)
     throw new RunError(
@@ -190,7 +189,8 @@ function runFineTuneStage(training: Training<StackSpec>): StageResult {
 function runVoxelStage(training: Training<VolumeSpec>): StageResult {
   const { config, spec, task, stageRun } = training;
   const { compute, run, resume } = stageRun;
-  using model = createNetwork(spec);
+  using modules = createModel(spec);
+  const { network: model } = modules;
   using store = new VolumeStore(datasetSource(training.dataset), { ...spec.input, device: compute.device });
   if (!(resume && isBegun(run, "volume"))) {
     if (config.checkpoint !== null)
