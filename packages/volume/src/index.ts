@@ -13,7 +13,14 @@ export {
 export { Message, message, named, type Named } from "./message.js";
 export { assertVolume, type Triple, type Volume, type VoxelArray } from "./volume.js";
 export { affineMatrix, orientationCode, reorient, voxelToWorld, worldToVoxel } from "./geometry.js";
-export { reorientAndResample, resample, type ResampleOptions } from "./resample/resample.js";
+export {
+  angleBetween,
+  reorientAndResample,
+  resample,
+  resampleToGrid,
+  type VoxelGrid,
+  type ResampleOptions,
+} from "./resample/resample.js";
 export { windowToUnit } from "./window.js";
 export { parseNiftiHeader } from "./nifti/header.js";
 export { type NiftiHeader } from "./nifti/nifti-header.js";

@@ -6,6 +6,7 @@ import {
   reorient,
   reorientAndResample,
   resample,
+  resampleToGrid,
   VolumeArgumentError,
   voxelToWorld,
   type Triple,
@@ -217,4 +218,48 @@ test("reorientAndResample: equal to reorienting and then resampling, for every o
     assert.deepEqual([both.shape, both.unit], [one.shape, one.unit]);
   }
   assert.throws(() => reorientAndResample(volume, "LLS", [1, 1, 1]), VolumeArgumentError);
+});
+
+test("resampleToGrid on the grid of resample gives its values, also through other planes and slices", async () => {
+  const volume = await source();
+  const floats = { ...volume, data: Float32Array.from(volume.data) };
+  for (const { shape } of cases)
+    for (const antialias of [true, false]) {
+      const expected = resample(floats, shape, { antialias });
+      const found = resampleToGrid(floats, expected, { antialias });
+      assertClose(found.data, expected.data, 1e-3, shape.join(" x "));
+      assert.deepEqual({ ...found, data: [] }, { ...expected, data: [] });
+    }
+});
+
+test("resampleToGrid goes by world coordinates: whole voxels are moved, half ones are means, outer values continue", () => {
+  const values = Int16Array.from(
+    { length: 4 * 3 * 2 },
+    (_, k) => 10 * (k % 4) + 100 * (Math.floor(k / 4) % 3),
+  );
+  const volume = { ...obliqueVolume(new Int16Array(24), [4, 3, 2]), data: values };
+  const valuesAt = (i: number, nx: number) => {
+    const grid = { ...volume, shape: [nx, 1, 1] as Triple, origin: voxelToWorld(volume, i, 1, 0) };
+    return [...resampleToGrid(volume, grid).data];
+  };
+  assert.deepEqual(valuesAt(1, 3), [110, 120, 130]);
+  assert.deepEqual(valuesAt(0.5, 2), [105, 115]);
+  assert.deepEqual(valuesAt(-3, 5), [100, 100, 100, 100, 110]);
+  assert.deepEqual(valuesAt(2, 4), [120, 130, 130, 130]);
+});
+
+test("resampleToGrid keeps the voxels of the same grid, and refuses one that is turned", () => {
+  const volume = obliqueVolume(
+    Int16Array.from({ length: 24 }, (_, k) => k * k),
+    [4, 3, 2],
+  );
+  assert.deepEqual(resampleToGrid(volume, volume).data, volume.data);
+  const mirrored = {
+    ...volume,
+    direction: volume.direction.map((value, k) => (k % 3 === 0 ? -value : value)),
+  };
+  assert.throws(
+    () => resampleToGrid(volume, mirrored),
+    (error) => error instanceof VolumeArgumentError && /axis x .* 180\.0 degrees/.test(error.message),
+  );
 });

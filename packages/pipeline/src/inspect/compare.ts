@@ -1,5 +1,5 @@
 /** Compares a prepared volume with its source, by the geometry in the index. */
-import { type Volume } from "@slicestack/volume";
+import { resampleToGrid, type Volume } from "@slicestack/volume";
 import type { SourceVolume } from "../data/ingest/source.js";
 import { sha256Of } from "../data/prepare/volume.js";
 import type { Dataset } from "../data/store.js";
@@ -7,7 +7,7 @@ import type { VolumeRecord } from "../data/volume-record.js";
 import { InspectError } from "./errors.js";
 import type { Identity } from "./identity.js";
 import { readToLook, storedVolume, turned } from "./read.js";
-import { sampleSlices } from "./sample.js";
+import { preparedRegion, refuseTurned } from "./source-region.js";
 import { openSource } from "./target.js";
 
 export interface Comparison {
@@ -98,14 +98,9 @@ async function findSource(
 }
 
 function differenceOf(source: Volume, prepared: Volume, { crop }: VolumeRecord): Float32Array {
-  const difference = new Float32Array(prepared.data.length);
-  let at = 0;
-  for (const slice of sampleSlices(source, prepared, { box: crop, smooth: true }))
-    for (const value of slice) {
-      difference[at] = prepared.data[at]! - value;
-      at++;
-    }
-  return difference;
+  refuseTurned(source, prepared);
+  const expected = resampleToGrid(preparedRegion(source, crop), prepared).data;
+  return Float32Array.from(prepared.data, (value, k) => Number(value) - Number(expected[k]));
 }
 
 function roundingOf({ data }: Volume): number {

@@ -1,11 +1,11 @@
 /** Source, prepared volume and difference in one picture. */
-import type { Volume } from "@slicestack/volume";
+import { resampleToGrid, type Volume, type VoxelGrid } from "@slicestack/volume";
 import { sideBySidePicture } from "./side-by-side.js";
 import type { Canvas } from "./canvas.js";
 import type { ComparedVolumes } from "./compare.js";
 import { captionOf } from "./montage.js";
 import { short, times } from "./number-text.js";
-import { sampleSlices, sourceGrid, type Grid } from "./sample.js";
+import { preparedRegion, sliceGrid } from "./source-region.js";
 import { spreadSlices, type Window } from "./tiles.js";
 
 export interface PictureOptions {
@@ -22,20 +22,19 @@ export function comparisonPicture(
   options: PictureOptions,
 ): Canvas {
   const chosen = spreadSlices(prepared.shape[2], options.slices);
-  const grid = sourceGrid(source, prepared, options.crop);
-  const sourceSlices = Array.from(
-    sampleSlices(source, grid, { box: options.crop, smooth: false, slices: chosen }),
+  const region = preparedRegion(source, options.crop);
+  const slices = chosen.map((k) =>
+    resampleToGrid(region, sliceGrid(region, prepared, k), { antialias: false }),
   );
+  const [width, height] = region.shape;
   const left: Volume = {
-    ...source,
-    ...grid,
-    direction: [...grid.direction],
-    shape: [grid.shape[0], grid.shape[1], chosen.length],
-    data: joined(sourceSlices),
+    ...region,
+    shape: [width, height, chosen.length],
+    data: joined(slices.map(({ data }) => Float32Array.from(data))),
   };
   const unit = prepared.unit === "HU" ? " HU" : "";
   const scale = prepared.unit === "HU" ? 20 : Math.max(1e-6, (options.window[1] - options.window[0]) / 50);
-  const pixels = ({ shape, spacing }: Grid) =>
+  const pixels = ({ shape, spacing }: VoxelGrid) =>
     options.placed ? `${times(spacing.slice(0, 2))} mm` : `${times(shape.slice(0, 2))} pixels`;
   const plane = prepared.shape[0] * prepared.shape[1];
   const sliceValues = (data: Float32Array | Volume["data"]) =>
@@ -45,7 +44,7 @@ export function comparisonPicture(
       `${comparison.id} · window ${short(options.window[0])} to ${short(options.window[1])}${unit} · largest difference ${short(comparison.difference.largest)}${unit}`,
     ],
     headings: [
-      `source, ${pixels(grid)}`,
+      `source, ${pixels(region)}`,
       `prepared, ${pixels(prepared)}`,
       `difference, ±${short(scale)}${unit}`,
     ],

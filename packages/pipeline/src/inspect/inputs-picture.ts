@@ -30,8 +30,10 @@ export function inputsPicture(
     unit: "arbitrary" as const,
   });
   const values = `window ${short(window[0])} to ${short(window[1])}${unit === "HU" ? " HU" : ""} as 0 to 1`;
+  const verdict =
+    arrays.length > 1 ? `largest difference ${short(comparison.largestDifference)}` : "one loader";
   return sideBySidePicture({
-    title: [`${comparison.id} · ${values} · largest difference ${short(comparison.largestDifference)}`],
+    title: [`${comparison.id} · ${values} · ${verdict}`],
     headings: [arrays[0]!.loader, arrays.at(-1)!.loader, "difference, ±1/255"],
     left: volume(first),
     right: volume(last),

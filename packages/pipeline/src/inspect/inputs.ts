@@ -2,9 +2,9 @@
  * Compares the arrays that loaders give to a model for one volume: values 0..1 of the window before augmentation, and
  * normalised values. H rows, W columns, D slices, S slices of a batch.
  */
-import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
+import { scope, type Tensor } from "@slicestack/torch";
 import { arrayHash } from "../data/hash.js";
-import { readStored, type Dataset } from "../data/store.js";
+import type { Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import { sliceTransform, type SliceInputConfig } from "../input/of-config.js";
 import { datasetSource } from "../input/source.js";
@@ -86,45 +86,6 @@ export class WholeLoader implements VolumeLoader {
   }
 }
 
-/** The voxels of slices.npy, read and windowed without the code of the loaders: the reference for both. */
-export class PlainLoader implements VolumeLoader {
-  readonly name = "slices.npy, read directly";
-
-  constructor(
-    private readonly dataset: Dataset,
-    private readonly transform: SliceTransform,
-  ) {}
-
-  volume({ first, count }: VolumeRecord): Tensor {
-    const { height, width } = this.dataset.info;
-    const { size } = this.transform;
-    const same = size[0] === height && size[1] === width;
-    return scope(() => {
-      const values = Float32Array.from(readStored(this.dataset, first, count));
-      const stored_DHW = fromTypedArray(values, [count, height, width]);
-      const sized_DHW = same
-        ? stored_DHW
-        : F.interpolate(stored_DHW.unsqueeze(1), size, { mode: "bilinear", antialias: true }).squeeze(1);
-      const unit = windowedUnit(sized_DHW.toTypedArray() as Float32Array, this.transform.windows[0]!);
-      return fromTypedArray(unit, [count, ...size])
-        .permute(1, 2, 0)
-        .contiguous();
-    });
-  }
-
-  [Symbol.dispose](): void {
-    // There is nothing to release.
-  }
-}
-
-/** In float32, step by step, as libtorch rounds. */
-function windowedUnit(values: ArrayLike<number>, [low, high]: Window): Float32Array {
-  const [least, width] = [Math.fround(low), Math.fround(high - low)];
-  return Float32Array.from(values, (value) =>
-    Math.min(1, Math.max(0, Math.fround(Math.fround(value - least) / width))),
-  );
-}
-
 /** The first window of a configuration, without neighbours: the transform that both kinds of loaders support. */
 export function plainTransform(dataset: Dataset, config: SliceInputConfig): SliceTransform {
   const transform = sliceTransform(config, dataset, "cpu");
@@ -140,11 +101,7 @@ export function loadersOf(dataset: Dataset, config: SliceInputConfig): VolumeLoa
   const transform = plainTransform(dataset, config);
   const { height, width } = dataset.info;
   const stored = transform.size[0] === height && transform.size[1] === width;
-  return [
-    new SliceLoader(dataset, transform),
-    ...(stored ? [new WholeLoader(dataset, transform)] : []),
-    new PlainLoader(dataset, transform),
-  ];
+  return [new SliceLoader(dataset, transform), ...(stored ? [new WholeLoader(dataset, transform)] : [])];
 }
 
 /** Loads one volume with every loader and compares the arrays. Needs libtorch. @throws the errors of the loaders */

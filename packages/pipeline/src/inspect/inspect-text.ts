@@ -289,7 +289,9 @@ function inputsText({
   return [
     `Input of a model: ${short(window[0])} to ${short(window[1])} as 0 to 1, then minus ${short(mean)}, divided by ${short(std)}`,
     indent(aligned([["loader", "H x W x D", "min", "max", "mean", "SHA-256"], ...rows], [2, 3, 4])),
-    `  largest difference ${short(largestDifference)}, normalised ${short(largestNormalised)}`,
+    arrays.length > 1
+      ? `  largest difference ${short(largestDifference)}, normalised ${short(largestNormalised)}`
+      : "  Slices are resized (slice.size), which 3D models do to whole volumes (network.size): no other loader gives this array.",
   ].join("\n");
 }
 

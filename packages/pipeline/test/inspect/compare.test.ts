@@ -7,20 +7,40 @@ import { writeNifti } from "@slicestack/volume/node";
 import { prepare } from "../../src/tasks/prepare.js";
 import { openDataset, type Dataset } from "../../src/data/store.js";
 import type { VolumeRecord } from "../../src/data/volume-record.js";
-import { compareWithSource, type Comparison } from "../../src/inspect/compare.js";
+import { compareWithSource, type ComparedVolumes, type Comparison } from "../../src/inspect/compare.js";
 import { InspectError } from "../../src/inspect/errors.js";
 import { identityOf } from "../../src/inspect/identity.js";
 import { inspect } from "../../src/tasks/inspect.js";
 import { temporaryFolder } from "../data/temporary.js";
+import { sampleSlices } from "./world-sampling.js";
 import { decoded, phantom, preparedSet, sharedData } from "./support.js";
 
 const identity = identityOf({ saltFile: "unused" });
 
 async function comparisons(dataset: Dataset, source: string): Promise<Comparison[]> {
-  const found: Comparison[] = [];
-  for (const record of dataset.volumes)
-    found.push((await compareWithSource(dataset, record, { source, identity })).comparison);
-  return found;
+  const all: Comparison[] = [];
+  for (const record of dataset.volumes) {
+    const compared = await compareWithSource(dataset, record, { source, identity });
+    assertDifferenceIsIndependent(compared, record);
+    all.push(compared.comparison);
+  }
+  return all;
+}
+
+/** The difference that inspect reports is the one by the oracle, which shares no code with prepare. */
+function assertDifferenceIsIndependent(
+  { source, prepared, difference }: ComparedVolumes,
+  { crop, id }: VolumeRecord,
+): void {
+  const plane = prepared.shape[0] * prepared.shape[1];
+  let largest = 0;
+  [...sampleSlices(source, prepared, { box: crop, smooth: true })].forEach((slice, k) =>
+    slice.forEach((value, pixel) => {
+      const at = k * plane + pixel;
+      largest = Math.max(largest, Math.abs(prepared.data[at]! - value - difference[at]!));
+    }),
+  );
+  assert.ok(largest < 1e-2, `${id}: the oracle differs by ${largest}`);
 }
 
 function assertFits({ id, sameFile, geometry, difference, withinRounding }: Comparison): void {
@@ -85,7 +105,9 @@ test("an index that is wrong is found: moved by half a voxel, mirrored, another 
     cropped: { ...record, crop: [...crop!.slice(0, 4), crop![4]! + 2, crop![5]!] },
   };
   for (const [name, changed] of Object.entries(wrong)) {
-    const { comparison } = await compareWithSource(dataset, changed, { source, identity });
+    const compared = await compareWithSource(dataset, changed, { source, identity });
+    assertDifferenceIsIndependent(compared, changed);
+    const { comparison } = compared;
     assert.ok(
       !comparison.withinRounding && comparison.difference.largest > 5,
       `${name}: ${comparison.difference.largest}`,

@@ -12,15 +12,17 @@ import type { VolumeRecord } from "../../src/data/volume-record.js";
 import {
   compareInputs,
   loadersOf,
-  PlainLoader,
+  plainTransform,
   type Loaded,
   type VolumeLoader,
 } from "../../src/inspect/inputs.js";
+import { PlainLoader } from "./plain-loader.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { config, leakFree, randomDataset } from "../models/support.js";
 
 function compared(dataset: Dataset, run: RunConfig, more: VolumeLoader[] = []): Loaded[] {
-  const loaders = [...loadersOf(dataset, run), ...more];
+  const plain = new PlainLoader(dataset, plainTransform(dataset, run));
+  const loaders = [...loadersOf(dataset, run), plain, ...more];
   try {
     return dataset.volumes.map((record) => compareInputs(dataset, record, run, loaders));
   } finally {

@@ -37,10 +37,7 @@ const SLACK_BYTES = 64;
 const MAX_BYTES = 2 ** 31;
 
 /** @returns null where planes are too large or WebAssembly is forbidden (by the content security policy of a page) */
-export function planeKernel(
-  [nx, ny]: Triple,
-  [xTaps, yTaps]: readonly [Taps, Taps, Taps],
-): PlaneKernel | null {
+export function planeKernel([nx, ny]: Triple, [xTaps, yTaps]: readonly [Taps, Taps]): PlaneKernel | null {
   const [inputSize, outputSize] = [nx * ny, xTaps.count * yTaps.count];
   const layout = new Layout();
   const at = {

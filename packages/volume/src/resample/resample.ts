@@ -1,8 +1,8 @@
 import { VolumeArgumentError } from "../errors.js";
-import { axesToward, reorient, voxelToWorld } from "../geometry.js";
+import { axesToward, reorient, voxelToWorld, worldToVoxel } from "../geometry.js";
 import { acrossRows, alongRows, type Floats } from "./passes.js";
 import { isNarrow, planeKernel, type NarrowArray, type PlaneKernel } from "./plane.js";
-import { triangleTaps, type Taps } from "./taps.js";
+import { tapsAt, triangleTaps, type Taps } from "./taps.js";
 import { emptyLike, type Triple, type Volume, type VoxelArray } from "../volume.js";
 
 export interface ResampleOptions {
@@ -34,7 +34,63 @@ export function resample(volume: Volume, shape: Triple, options: ResampleOptions
     direction: [...volume.direction],
     unit: volume.unit,
   };
-  return { data: resampled(volume, shape, steps, options.antialias ?? true), ...geometry };
+  const axes = steps.map((step, axis): Axis => ({
+    step,
+    changes: step !== 1,
+    taps: triangleTaps(volume.shape[axis as 0], shape[axis as 0], options.antialias ?? true),
+  })) as Axes;
+  return { data: resampled(volume, axes), ...geometry };
+}
+
+/** Where voxels are in space, without their values. */
+export type VoxelGrid = Pick<Volume, "shape" | "spacing" | "origin"> & { direction: readonly number[] };
+
+/**
+ * A volume at the voxels of another grid, whose axes are parallel to its own: where `resample` keeps the field of view, this one
+ * goes by world coordinates. Linear between voxels, and the triangle filter along axes that shrink; beyond the outer voxels, their
+ * values continue. Integer data are rounded to the nearest, .5 upward.
+ * @throws VolumeArgumentError if an axis of the grid is not parallel to that of the volume
+ */
+export function resampleToGrid(volume: Volume, grid: VoxelGrid, options: ResampleOptions = {}): Volume {
+  const start = worldToVoxel(volume, ...grid.origin);
+  const axes = ([0, 1, 2] as const).map((axis): Axis => {
+    const angle = angleBetween(volume, grid, axis);
+    if (angle > PARALLEL_DEGREES)
+      throw new VolumeArgumentError(
+        "grid.direction",
+        `axis ${"xyz"[axis]} parallel to that of the volume`,
+        `an angle of ${angle.toFixed(1)} degrees`,
+      );
+    const [from, count] = [volume.shape[axis], grid.shape[axis]];
+    const step = grid.spacing[axis] / volume.spacing[axis];
+    const reach = (options.antialias ?? true) ? Math.max(step, 1) : 1;
+    const taps = tapsAt(from, { count, reach, centreOf: (i) => start[axis] + i * step + 0.5 });
+    const moved = Math.max(Math.abs(start[axis]), Math.abs(start[axis] + (count - 1) * step - (count - 1)));
+    return { step, changes: count !== from || moved > SAME_PLACE, taps };
+  }) as Axes;
+  const { shape, spacing, origin, direction } = grid;
+  const geometry = { shape: [...shape], spacing: [...spacing], origin: [...origin] } as const;
+  return {
+    data: resampled(volume, axes),
+    ...(geometry as Pick<Volume, "shape" | "spacing" | "origin">),
+    direction: [...direction],
+    unit: volume.unit,
+  };
+}
+
+const PARALLEL_DEGREES = 0.25;
+
+/** In voxels: the rounding of world coordinates. */
+const SAME_PLACE = 1e-6;
+
+/** Degrees between an axis of a grid and that of another. */
+export function angleBetween(
+  a: { direction: readonly number[] },
+  b: { direction: readonly number[] },
+  axis: 0 | 1 | 2,
+): number {
+  const cosine = [0, 3, 6].reduce((sum, row) => sum + a.direction[row + axis]! * b.direction[row + axis]!, 0);
+  return (Math.acos(Math.min(1, Math.max(-1, cosine))) * 180) / Math.PI;
 }
 
 /**
@@ -54,52 +110,55 @@ export function reorientAndResample(
   return reorient(resample(volume, before, options), code);
 }
 
+/** How the voxels along one axis follow from those of the source. */
+interface Axis {
+  /** New voxels are this many old ones apart. */
+  step: number;
+  /** False where each new voxel is the old one. */
+  changes: boolean;
+  taps: Taps;
+}
+
+type Axes = [x: Axis, y: Axis, z: Axis];
+
 /** The axes that change, one pass each; the axis that shrinks most is first, so that later passes have less to do. */
-function resampled(volume: Volume, shape: Triple, steps: Triple, antialias: boolean): VoxelArray {
-  const { data } = volume;
-  if (steps.every((step) => step === 1)) return data.slice();
-  const taps = steps.map((_, axis) => triangleTaps(volume.shape[axis as 0], shape[axis as 0], antialias)) as [
-    Taps,
-    Taps,
-    Taps,
-  ];
-  const inPlane = steps[0] !== 1 || steps[1] !== 1;
-  const kernel = inPlane && isNarrow(data) ? planeKernel(volume.shape, taps) : null;
-  if (kernel === null || !isNarrow(data))
-    return likeSource(axisByAxis(data, volume.shape, steps, taps), data);
-  if (steps[2] === 1) return likeSource(planeByPlane(data, kernel, volume.shape[2]), data);
+function resampled({ data, shape: from }: Volume, axes: Axes): VoxelArray {
+  const [x, y, z] = axes;
+  if (!axes.some(({ changes }) => changes)) return data.slice();
+  const inPlane = x.changes || y.changes;
+  const kernel = inPlane && isNarrow(data) ? planeKernel(from, [x.taps, y.taps]) : null;
+  if (kernel === null || !isNarrow(data)) return likeSource(axisByAxis(data, from, axes), data);
+  if (!z.changes) return likeSource(planeByPlane(data, kernel, from[2]), data);
   // Planes come first, unless they grow and there are fewer of them afterwards.
-  const planesGrow = steps[0] * steps[1] < 1 && steps[2] > 1;
+  const planesGrow = x.step * y.step < 1 && z.step > 1;
+  const alongZ: Axes = [{ ...x, changes: false }, { ...y, changes: false }, z];
   if (planesGrow) {
-    const fewer = axisByAxis(data, volume.shape, [1, 1, steps[2]], taps) as Float32Array;
-    return likeSource(planeByPlane(fewer, kernel, shape[2]), data);
+    const fewer = axisByAxis(data, from, alongZ) as Float32Array;
+    return likeSource(planeByPlane(fewer, kernel, z.taps.count), data);
   }
-  const nz = volume.shape[2];
-  const planes = planeByPlane(data, kernel, nz);
-  return likeSource(axisByAxis(planes, [shape[0], shape[1], nz], [1, 1, steps[2]], taps), data);
+  const planes = planeByPlane(data, kernel, from[2]);
+  return likeSource(axisByAxis(planes, [x.taps.count, y.taps.count, from[2]], alongZ), data);
 }
 
 /** The variant without WebAssembly: for types of 32 bits or more, with 64-bit sums. */
-function axisByAxis(
-  source: VoxelArray,
-  from: Triple,
-  steps: Triple,
-  taps: readonly [Taps, Taps, Taps],
-): VoxelArray {
+function axisByAxis(source: VoxelArray, from: Triple, along: Axes): VoxelArray {
   const wide = [Int32Array, Uint32Array, Float64Array].some((Type) => source instanceof Type);
   const size: Triple = [...from];
   let data = source;
   // y before x, because its pass is faster.
-  const axes = ([1, 0, 2] as const).filter((axis) => steps[axis] !== 1).sort((a, b) => steps[b] - steps[a]);
+  const axes = ([1, 0, 2] as const)
+    .filter((axis) => along[axis].changes)
+    .sort((a, b) => along[b].step - along[a].step);
   for (const axis of axes) {
+    const { taps } = along[axis];
     const inner = axis === 0 ? 1 : axis === 1 ? size[0] : size[0] * size[1];
     const outer = data.length / (inner * size[axis]);
-    const length = outer * inner * taps[axis].count;
+    const length = outer * inner * taps.count;
     const target: Floats = wide ? new Float64Array(length) : new Float32Array(length);
-    if (inner === 1) alongRows(data, target, taps[axis], size[axis], outer);
-    else acrossRows(data, target, taps[axis], size[axis], inner, outer);
+    if (inner === 1) alongRows(data, target, taps, size[axis], outer);
+    else acrossRows(data, target, taps, size[axis], inner, outer);
     data = target;
-    size[axis] = taps[axis].count;
+    size[axis] = taps.count;
   }
   return data;
 }

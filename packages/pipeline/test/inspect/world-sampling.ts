@@ -1,12 +1,8 @@
 /**
- * Values of a volume at the positions of another grid, by world coordinates only, one slice after the other.
- * Independent of `resample`, which prepare uses, so that the two can be compared.
+ * Values of a volume at the positions of another grid, by world coordinates only, one slice after the other. Independent of the
+ * resampling of @slicestack/volume, which prepare and inspect use: the oracle for both.
  */
-import { voxelToWorld, worldToVoxel, type Volume } from "@slicestack/volume";
-import { InspectError } from "./errors.js";
-
-/** Voxels in space, without values. */
-export type Grid = Pick<Volume, "shape" | "spacing" | "origin"> & { direction: readonly number[] };
+import { worldToVoxel, type Volume, type VoxelGrid } from "@slicestack/volume";
 
 export interface SampleOptions {
   /** Voxels that may be used: x0, x1, y0, y1, z0, z1, ends excluded; null = all. */
@@ -23,16 +19,10 @@ interface Mix {
   weights: number[];
 }
 
-/** Cosine of a quarter of a degree. */
-const PARALLEL = 0.99999;
-
-/**
- * The requested slices of `grid` in turn, each H x W.
- * @throws InspectError if the axes of the two are not parallel
- */
+/** The requested slices of `grid` in turn, each H x W. The axes of the two must be parallel. */
 export function* sampleSlices(
   source: Volume,
-  grid: Grid,
+  grid: VoxelGrid,
   options: SampleOptions,
 ): Generator<Float32Array, void> {
   const [alongX, alongY, alongZ] = mixesOf(source, grid, options);
@@ -71,17 +61,9 @@ function reduced(
   return slice;
 }
 
-function mixesOf(source: Volume, grid: Grid, { box, smooth }: SampleOptions): [Mix[], Mix[], Mix[]] {
+function mixesOf(source: Volume, grid: VoxelGrid, { box, smooth }: SampleOptions): [Mix[], Mix[], Mix[]] {
   const start = worldToVoxel(source, ...grid.origin);
   const along = ([0, 1, 2] as const).map((axis) => {
-    const cosine = [0, 3, 6].reduce(
-      (sum, row) => sum + source.direction[row + axis]! * grid.direction[row + axis]!,
-      0,
-    );
-    if (cosine < PARALLEL) {
-      const problem = `axis ${"xyz"[axis]} of the source differs from that of the index by ${degrees(cosine)} degrees`;
-      throw new InspectError(problem, "Pass the source that the data set was prepared from.");
-    }
     const step = grid.spacing[axis] / source.spacing[axis];
     const [low, end] = box === null ? [0, source.shape[axis]] : [box[2 * axis]!, box[2 * axis + 1]!];
     return Array.from({ length: grid.shape[axis] }, (_, i) =>
@@ -90,8 +72,6 @@ function mixesOf(source: Volume, grid: Grid, { box, smooth }: SampleOptions): [M
   });
   return along as [Mix[], Mix[], Mix[]];
 }
-
-const degrees = (cosine: number): string => ((Math.acos(Math.max(-1, cosine)) * 180) / Math.PI).toFixed(1);
 
 /** @param at in voxels  @param reach of the triangle, in voxels  @param low first voxel  @param end the voxel after the last */
 function mixAt(at: number, reach: number, low: number, end: number): Mix {
@@ -106,17 +86,4 @@ function mixAt(at: number, reach: number, low: number, end: number): Mix {
   return sum > 0
     ? { first, weights: weights.map((weight) => weight / sum) }
     : { first: inside(Math.round(at)), weights: [1] };
-}
-
-/** The region of `grid`'s slices with the source's pixels in plane, for comparison with prepared slices. */
-export function sourceGrid(source: Volume, grid: Grid, box: readonly number[] | null): Grid {
-  const [x0 = 0, x1 = source.shape[0], y0 = 0, y1 = source.shape[1]] = box ?? [];
-  const inSource = worldToVoxel(source, ...grid.origin);
-  const { spacing, direction } = source;
-  return {
-    shape: [x1 - x0, y1 - y0, grid.shape[2]],
-    spacing: [spacing[0], spacing[1], grid.spacing[2]],
-    origin: voxelToWorld(source, x0, y0, inSource[2]),
-    direction,
-  };
 }
