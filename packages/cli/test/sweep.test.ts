@@ -1,6 +1,7 @@
 /** sweep run through the real command, with real trainings: killed and resumed, asked from beside, with its exit codes. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import type { SweepStatus } from "@slicestack/pipeline/internal";
@@ -39,6 +40,36 @@ test("killed in a trial, the same command finishes the sweep; its status, its ta
     readFileSync(at(`out/trials/${id}/run/checkpoints/slice/best.safetensors`)),
   );
   assert.ok(slices[0]!.equals(slices[1]!), "one slice stage");
+});
+
+test("a disk that fills up in mid-sweep: no trial fails by it, the file is named, and with more space all are as without", (t) => {
+  mkdirSync(at("disk"));
+  const mount = (options: string) =>
+    execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", at("disk")], { stdio: "ignore" });
+  try {
+    mount("size=7m"); // enough for one of the two trials
+  } catch {
+    return t.skip("mounting a small disk needs root");
+  }
+  t.after(() => execFileSync("umount", ["--lazy", at("disk")]));
+  const run = () => folder.run("sweep", "run", "heads.yaml", "--data", "data", "--out", "disk/out");
+  const full = run();
+  assert.equal(full.status, 3, full.stderr);
+  assert.match(
+    full.stderr,
+    /^slicestack sweep: .*disk\/out\/.*: the disk is full \(ENOSPC\)\. Free some space on it, .*What the trials have trained is kept; run the same command again to resume\.$/m,
+  );
+  assert.doesNotMatch(full.stderr, /failed/);
+  assert.ok(!existsSync(at("disk/out/trials/000001/result.json")));
+  mount("remount,size=40m");
+  const { status, stdout, stderr } = run();
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^2\/2 trials {2}best accuracy /);
+  for (const file of ["000000/val.csv", "000001/val.csv"])
+    assert.equal(
+      readFileSync(at("disk/out/trials", file), "utf8"),
+      readFileSync(at("out/trials", file), "utf8"),
+    );
 });
 
 test("what cannot be is refused by exit code 2 or 3; pause and cancel answer without a runner", () => {

@@ -78,8 +78,16 @@ const WORDS: Record<string, Words> = {
 
 const NO_CWD = "the folder that the command was started in no longer exists";
 
+/** The disk takes no more: whatever is written next will fail, too. */
+const OF_DISK = ["ENOSPC", "EDQUOT", "EFBIG", "EROFS"];
 /** Shortages of the machine: they do not mean that the file is at fault. */
-const SHORTAGES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EMFILE", "ENFILE", "ENOMEM"]);
+const SHORTAGES = new Set([...OF_DISK, "EMFILE", "ENFILE", "ENOMEM"]);
+
+export interface Shortage {
+  /** ENOSPC, EDQUOT … */
+  code: string;
+  path: string | null;
+}
 
 /** Whether this is Node's error for a call to the operating system that failed. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
@@ -93,16 +101,29 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException & 
 }
 
 /** The shortage that caused an error, directly or through its causes; null if something else caused it. */
-export function shortageOf(error: unknown): { code: string; path: string | null } | null {
+export function shortageOf(error: unknown): Shortage | null {
   for (let at: unknown = error; at instanceof Error; at = at.cause)
-    if (isSystemError(at) && SHORTAGES.has(at.code)) return { code: at.code, path: at.path ?? null };
+    if ((isSystemError(at) || at instanceof SystemError) && SHORTAGES.has(at.code))
+      return { code: at.code, path: pathIn(at) };
   return null;
+}
+
+/** The shortage if it is one of the disk. */
+export function diskShortageOf(error: unknown): Shortage | null {
+  const shortage = shortageOf(error);
+  return shortage !== null && OF_DISK.includes(shortage.code) ? shortage : null;
+}
+
+/** The file that could not be written, where Node names two: a copy fails at its destination. */
+function pathIn(error: SystemError | NodeJS.ErrnoException): string | null {
+  const isFull = OF_DISK.includes(error.code ?? "");
+  return isFull && "dest" in error && typeof error.dest === "string" ? error.dest : (error.path ?? null);
 }
 
 export const isShortage = (error: unknown): boolean => shortageOf(error) !== null;
 
 /** Turns a shortage that a worker thread reported back into a system error. */
-export function shortageError({ code, path }: { code: string; path: string | null }): Error {
+export function shortageError({ code, path }: Shortage): Error {
   return Object.assign(new Error(code), { code, syscall: "", ...(path === null ? {} : { path }) });
 }
 
@@ -110,7 +131,8 @@ export function shortageError({ code, path }: { code: string; path: string | nul
 export function systemText(error: unknown): string {
   if (!isSystemError(error)) return error instanceof Error ? error.message : String(error);
   const words = WORDS[error.code]?.problem ?? error.message;
-  return `${error.path === undefined ? "" : `${error.path}: `}${words} (${error.code})`;
+  const path = pathIn(error);
+  return `${path === null ? "" : `${path}: `}${words} (${error.code})`;
 }
 
 /**
@@ -132,7 +154,7 @@ export function explained(error: unknown, continuation = ""): unknown {
       cause: error,
     });
   const remedy = [WORDS[error.code]!.remedy, continuation].filter((part) => part !== "").join(" ");
-  return new SystemError(error.code, error.path ?? null, systemText(error), remedy, { cause: error });
+  return new SystemError(error.code, pathIn(error), systemText(error), remedy, { cause: error });
 }
 
 /**

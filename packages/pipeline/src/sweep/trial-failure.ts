@@ -3,17 +3,47 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../data/atomic.js";
+import { diskShortageOf, explained, type Shortage } from "../engine/system-errors.js";
 
-const failureSchema = z.object({ name: z.string(), message: z.string(), outOfMemory: z.boolean() });
+const failureSchema = z.object({
+  name: z.string(),
+  message: z.string(),
+  outOfMemory: z.boolean(),
+  /** Set where the disk took no more, which is no fault of the trial. */
+  shortage: z.object({ code: z.string(), path: z.string().nullable() }).optional(),
+});
 
 export type TrialFailure = z.output<typeof failureSchema>;
 
 const fileOf = (folder: string): string => join(folder, "failure.json");
 
+/** Where the disk is full, the reason may not fit either; `shortageIn` then finds it. */
 export function writeFailure(folder: string, error: unknown): void {
-  const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-  const failure: TrialFailure = { name, message, outOfMemory: isOutOfMemory(error) };
-  writeFileAtomic(fileOf(folder), `${JSON.stringify(failure, null, 2)}\n`);
+  const told = explained(error);
+  const { name, message } = told instanceof Error ? told : { name: "Error", message: String(told) };
+  const shortage = diskShortageOf(error);
+  const more = shortage === null ? {} : { shortage };
+  const failure: TrialFailure = { name, message, outOfMemory: isOutOfMemory(error), ...more };
+  try {
+    writeFileAtomic(fileOf(folder), `${JSON.stringify(failure, null, 2)}\n`);
+  } catch (unwritten) {
+    if (shortage === null || diskShortageOf(unwritten) === null) throw unwritten;
+  }
+}
+
+/** As large as the files that a trial cannot do without. */
+const PROBE = new Uint8Array(65_536);
+
+/** Writes a file and removes it, to learn whether the disk takes any more. */
+export function shortageIn(folder: string): Shortage | null {
+  const file = join(folder, "space");
+  try {
+    writeFileAtomic(file, PROBE);
+    rmSync(file);
+    return null;
+  } catch (error) {
+    return diskShortageOf(error);
+  }
 }
 
 /** @returns null if there is none, or if it cannot be read; the exit code must then suffice */
@@ -24,6 +54,13 @@ export function readFailure(folder: string): TrialFailure | null {
     return null;
   }
 }
+
+/** The part that the result of a trial keeps once it is given up. */
+export const errorOf = ({
+  name,
+  message,
+  outOfMemory,
+}: TrialFailure): Pick<TrialFailure, "name" | "message" | "outOfMemory"> => ({ name, message, outOfMemory });
 
 /** Removes the record of an earlier attempt; called before each one. */
 export function clearFailure(folder: string): void {

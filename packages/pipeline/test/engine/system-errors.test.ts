@@ -66,6 +66,8 @@ test("a full disk is distinguished from a missing file, also as a cause; a write
     systemText(thrown(() => naming("a/b", () => assert.fail(full)))),
     "a/b: the disk is full (ENOSPC)",
   );
+  const copy = { code: "ENOSPC", syscall: "copyfile", path: "a/from", dest: "b/to" };
+  assert.equal(systemText(Object.assign(new Error(""), copy)), "b/to: the disk is full (ENOSPC)");
 });
 
 test("walk: files and links at any depth, sorted, without what is hidden; a folder that cannot be entered by its name", (t) => {

@@ -1,5 +1,6 @@
 /** Runs a sweep on one machine: points become jobs, jobs become processes, and their results determine the next points. */
 import { isGone } from "../../data/lock-owner.js";
+import { explained, shortageError, type Shortage } from "../../engine/system-errors.js";
 import type { Lease } from "../../queue/jobs.js";
 import type { LeaseQueue } from "../../queue/lease-queue.js";
 import { sliceDonors } from "../slice-stages.js";
@@ -65,12 +66,16 @@ export class Controller {
       hasExpired: (key) =>
         queue.attempts(key).some(({ outcome, owner }) => outcome === "lost" && !isGone(owner)),
     });
+    const { work } = this;
     this.pool = new JobPool({
       queue,
       resources,
       work: {
-        command: (lease, booking) => this.work.command(lease, booking),
-        judge: (lease, exit, wish) => this.work.judge(lease, exit, wish),
+        command: (lease, booking) => work.command(lease, booking),
+        judge: (lease, exit, wish) => work.judge(lease, exit, wish),
+        get isHalted() {
+          return work.isHalted;
+        },
         onStart: (lease) => this.tell(lease, "started", null),
         onEnd: (lease, verdict, state) =>
           this.ending(lease, verdict?.is === "failed" ? verdict.error : null, state),
@@ -81,7 +86,8 @@ export class Controller {
   /**
    * Runs until all trials have ended or the signal aborts it.
    * @returns "stopped" if calling it again would continue
-   * @throws QueueError, SystemError, after asking running trials to save their state
+   * @throws QueueError, SystemError (also where the disk of a trial took no more), after asking running trials to save
+   * their state
    */
   async run(): Promise<"finished" | "paused" | "stopped"> {
     const { queue, gpus, signal } = this.options;
@@ -98,6 +104,7 @@ export class Controller {
         this.prune();
         const isBusy = this.pool.round();
         this.options.onRound?.();
+        if (this.work.shortage !== null) await this.endFor(this.work.shortage);
         const { queued, leased, paused } = queue.counts();
         if (queued + leased === 0 && (this.isClosed || this.isExhausted) && !isBusy)
           return paused > 0 ? "paused" : "finished";
@@ -112,6 +119,12 @@ export class Controller {
     } finally {
       process.off("exit", abandon);
     }
+  }
+
+  /** All other trials would fail in the same way: they save and wait for more space. @throws SystemError always */
+  private async endFor(shortage: Shortage): Promise<never> {
+    await this.pool.stop();
+    throw explained(shortageError(shortage));
   }
 
   /** Turns points that were added, or that the search proposes now, into jobs. */

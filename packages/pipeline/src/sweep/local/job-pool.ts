@@ -4,6 +4,7 @@
  * processes that are still running, and determines how the others ended.
  */
 import { isGone, isVisible, type Owner } from "../../data/lock-owner.js";
+import { diskShortageOf } from "../../engine/system-errors.js";
 import type { Asked, Job, JobState, Lease } from "../../queue/jobs.js";
 import type { LeaseQueue } from "../../queue/lease-queue.js";
 import { GatedChild, signalGroup, type Command, type Exit, type Started } from "./gated-child.js";
@@ -30,6 +31,8 @@ export interface PoolWork {
   command(lease: Lease, booking: Booking): Command | { inside: Inside } | { result: unknown };
   /** @param exit null if the process ended unobserved   @returns null if its outcome is unknown: the job was lost */
   judge(lease: Lease, exit: Exit | null, wish: Wish | null): Verdict | null;
+  /** While true, nothing is started. */
+  readonly isHalted?: boolean;
   onStart?: (lease: Lease) => void;
   onEnd?: (lease: Lease, verdict: Verdict | null, state: JobState) => void;
 }
@@ -115,7 +118,7 @@ export class JobPool {
    * @returns whether a process ended or was started
    */
   round(): boolean {
-    const { queue, resources } = this.options;
+    const { queue, resources, work } = this.options;
     this.obey();
     this.lookForUnseen();
     const ended = this.ended();
@@ -126,7 +129,7 @@ export class JobPool {
       // A single commit records what has ended, and what starts; a commit waits for the disk.
       queue.together(() => {
         this.settleAll(ended);
-        leased = this.dispatch(starting);
+        if (work.isHalted !== true) leased = this.dispatch(starting);
       });
     } catch (error) {
       for (const { lease, child } of starting) {
@@ -291,6 +294,7 @@ export class JobPool {
         starting.push({ lease, child });
       } catch (error) {
         resources.release(lease.token);
+        if (diskShortageOf(error) !== null) throw error;
         this.settle(lease, { is: "failed", error: error instanceof Error ? error.message : String(error) });
       }
     }

@@ -7,7 +7,8 @@ import { systemProbe } from "../../engine/doctor/probe.js";
 import { readText } from "@slicestack/torch/limits";
 import type { Sweep } from "../sweep.js";
 import type { Trial } from "../trial.js";
-import { clearFailure, readFailure } from "../trial-failure.js";
+import type { Shortage } from "../../engine/system-errors.js";
+import { clearFailure, errorOf, readFailure, shortageIn, type TrialFailure } from "../trial-failure.js";
 import { readResult, writeResult, type TrialResult } from "../trial-result.js";
 import type { Command, Exit } from "./gated-child.js";
 import type { PoolWork, Verdict, Wish } from "./job-pool.js";
@@ -45,12 +46,22 @@ export class TrialWork implements PoolWork {
   private oomKills: number;
   /** By the token of a lease: kills before its process began were those of others. */
   private readonly killsAtStart = new Map<string, number>();
+  private found: Shortage | null = null;
 
   constructor(private readonly options: TrialWorkOptions) {
     this.countKills = options.countOomKills ?? countOomKills;
     this.oomKills = this.countKills();
     const takesAll = options.sweep.base.configOf({}).threads === "auto";
     this.cores = options.cores ?? (takesAll ? usableCores(systemProbe()).usable : 0);
+  }
+
+  /** What made a trial fail that would make every other one fail, too: the disk takes no more. */
+  get shortage(): Shortage | null {
+    return this.found;
+  }
+
+  get isHalted(): boolean {
+    return this.found !== null;
   }
 
   private pathsOf({ payload }: Pick<Lease, "payload">) {
@@ -95,6 +106,11 @@ export class TrialWork implements PoolWork {
     const failure = readFailure(paths.folder);
     if (failure?.outOfMemory === true || this.wasKilledForMemory(lease, exit, wish))
       return this.inMorePieces(lease);
+    const shortage = shortageBehind(failure, exit, paths.folder);
+    if (shortage !== null) {
+      this.found ??= shortage;
+      return { is: "released", detail: "the disk took no more" };
+    }
     if (wish !== null || exit?.code === STOPPED) return { is: "released" };
     if (exit === null && failure === null) return null;
     const error = failure?.message ?? endText(exit, paths.log);
@@ -108,7 +124,7 @@ export class TrialWork implements PoolWork {
     const failure = found ?? { name: "Error", message: error ?? "unknown", outOfMemory: false };
     const trial = this.options.trialOf((payload as TrialPayload).trial);
     const { epochs } = this.options.sweep.reportOf(trial, "running");
-    const why = status === "failed" ? { error: failure } : {};
+    const why = status === "failed" ? { error: errorOf(failure) } : {};
     const result: TrialResult = {
       version: 1,
       status,
@@ -144,6 +160,13 @@ export class TrialWork implements PoolWork {
     this.oomKills = this.countKills();
     return this.oomKills > before;
   }
+}
+
+/** Where failure.json is missing because it did not fit, the disk is asked. */
+function shortageBehind(failure: TrialFailure | null, exit: Exit | null, folder: string): Shortage | null {
+  if (failure !== null) return failure.shortage ?? null;
+  const hasFailed = exit !== null && exit.code !== null && ![0, USAGE, STOPPED].includes(exit.code);
+  return hasFailed ? shortageIn(folder) : null;
 }
 
 const summaryOf = ({ status, objective, epochs, seconds }: TrialResult): TrialSummary => ({

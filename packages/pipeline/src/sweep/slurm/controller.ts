@@ -1,11 +1,12 @@
 /** Runs a sweep to its end on a cluster. Its folder and the state of Slurm determine what is submitted next. */
 import { rmSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { explained, shortageError } from "../../engine/system-errors.js";
 import type { Slurm } from "../../slurm/client.js";
 import { SlurmFullError } from "../../slurm/client.js";
 import { sliceDonors } from "../slice-stages.js";
 import type { Sweep } from "../sweep.js";
-import { readFailure } from "../trial-failure.js";
+import { errorOf, readFailure } from "../trial-failure.js";
 import { readResult, writeResult, type TrialResult } from "../trial-result.js";
 import type { Trial, TrialReport, TrialState } from "../trial.js";
 import { arraysOf, throttled, type PlannedArray, type PlannedTask, type ThrottledArray } from "./arrays.js";
@@ -74,7 +75,10 @@ export class SlurmController {
     this.judgement = new Judgement(this.attempts, given.sweep, (trial) => this.lookFor(trial) !== null);
   }
 
-  /** Runs until all trials have ended. @throws SlurmError; calling it again continues the sweep */
+  /**
+   * Runs until all trials have ended.
+   * @throws SlurmError, SystemError (the disk of a trial took no more); calling it again continues the sweep
+   */
   async run(): Promise<"finished" | "detached" | "cancelled"> {
     const { slurm, signal, onRound } = this.given;
     this.maxArraySize = Number((await slurm.setting("MaxArraySize")) ?? this.maxArraySize);
@@ -192,7 +196,10 @@ export class SlurmController {
 
   private judgeFailure(trial: Trial, stage: Stage, how: string, isFinal: boolean): void {
     const { sweep, options } = this.given;
-    const reason = readFailure(sweep.paths.trial(trial.id).folder)?.message ?? how;
+    const failure = readFailure(sweep.paths.trial(trial.id).folder);
+    // All other trials would fail in the same way; the next call does not count this attempt.
+    if (failure?.shortage !== undefined) throw explained(shortageError(failure.shortage));
+    const reason = failure?.message ?? how;
     const isUsedUp = isFinal || this.judgement.failures(trial.id, stage) >= options.attempts;
     if (isUsedUp && !this.judgement.canShrink(trial.id, stage)) this.giveUp(trial, stage, reason);
     else this.emit("again", trial, stage, reason);
@@ -209,7 +216,7 @@ export class SlurmController {
     const { epochs } = sweep.reportOf(trial, "running");
     const found =
       status === "failed" ? (readFailure(sweep.paths.trial(trial.id).folder) ?? error) : undefined;
-    const why = found === undefined ? {} : { error: found };
+    const why = found === undefined ? {} : { error: errorOf(found) };
     const result: TrialResult = {
       version: 1,
       status,

@@ -13,6 +13,7 @@ import { beginSweep, locateSweep, type SweepTarget } from "../begin.js";
 import { SweepError } from "../errors.js";
 import { pointReports } from "../history.js";
 import type { Point } from "../trial.js";
+import { clearFailure, readFailure } from "../trial-failure.js";
 import { readResult } from "../trial-result.js";
 import { SlurmController, type SlurmControllerOptions, type SlurmSweepCounts } from "./controller.js";
 import { cancelMark, pauseMark, slurmFolder } from "./marks.js";
@@ -54,6 +55,7 @@ export async function runSweepOnSlurm(given: SlurmSweepOptions): Promise<SlurmSw
   for (const section of [options.sbatch, options.slice, options.train, options.score]) checkOptions(section);
   rmSync(cancelMark(sweep.folder), { force: true });
   if (given.retryFailed === true) forgetFailures(sweep);
+  forgetShortages(sweep);
   const controller = new SlurmController({
     sweep,
     slurm: client,
@@ -96,6 +98,19 @@ function forgetFailures(sweep: Sweep): void {
     failed.map(({ id }) => id),
   );
   for (const { file } of failed) rmSync(file, { force: true });
+}
+
+/** Attempts that ended because the disk was full are no failures of their trials. */
+function forgetShortages(sweep: Sweep): void {
+  const short = sweep.trials.filter(({ id }) => {
+    const { folder, result } = sweep.paths.trial(id);
+    return readFailure(folder)?.shortage !== undefined && readResult(result) === null;
+  });
+  forgetAttempts(
+    slurmFolder(sweep.folder),
+    short.map(({ id }) => id),
+  );
+  for (const { id } of short) clearFailure(sweep.paths.trial(id).folder);
 }
 
 export interface SlurmCancelResult {
