@@ -1,7 +1,7 @@
 /** Joins the environments in which a run was computed: a resumed run may continue with other threads or on another machine. */
 
 /** The entries that can change the last bits of a result. */
-const decisive = ["libtorch", "cpu", "device", "precision", "threads", "processes"] as const;
+const decisive = ["commit", "libtorch", "cpu", "device", "precision", "threads", "processes"] as const;
 const join = ", then ";
 
 export interface JoinedEnvironment {

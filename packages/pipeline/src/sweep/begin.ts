@@ -8,6 +8,7 @@ import { writeFileAtomic } from "../data/atomic.js";
 import { claimFolder } from "../data/owned-folder.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { locationOf } from "../run/dataset-location.js";
+import { codeVersion } from "../run/code-version.js";
 import { softwareVersions } from "../run/software-versions.js";
 import { splitsOf } from "../train/choose-split.js";
 import { BaseConfig } from "./base-config.js";
@@ -93,7 +94,7 @@ export async function beginSweep(
     folds,
     created: new Date().toISOString(),
     command: target.command ?? "beginSweep() of @slicestack/pipeline",
-    versions: softwareVersions(),
+    versions: { ...softwareVersions(), ...codeVersion() },
   });
   return openAndFill(paths.root);
 }

@@ -14,6 +14,7 @@ import { runStage } from "./run-stages.js";
 import { checkHeadFits } from "./volume-stage.js";
 import type { InitModel } from "./init-from.js";
 import { computeOf, type ComputeRequest } from "./rank-compute.js";
+import { codeVersion } from "../run/code-version.js";
 import { joinEnvironments } from "../run/environments.js";
 import type { World } from "./world.js";
 
@@ -67,7 +68,9 @@ function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan)
   );
   // A call that computes nothing is not recorded.
   const isOver = resume && stages.every((name) => isFinished(run, name));
-  const now = isOver ? {} : { ...describeEnvironment(compute), processes: String(world.worldSize) };
+  const now = isOver
+    ? {}
+    : { ...codeVersion(), ...describeEnvironment(compute), processes: String(world.worldSize) };
   const { environment, changes } = joinEnvironments(opened.record.environment, now);
   keep("training", environment);
   if (changes.length > 0 && isFirst)

@@ -9,6 +9,7 @@ import { makeFolds } from "../../src/data/split/folds.js";
 import { splitPath, writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
+import { codeVersion } from "../../src/run/code-version.js";
 import { readRecord, readRunConfig, runPaths, SLICE_STAGE_OF } from "../../src/run/folder.js";
 import { beginSweep } from "../../src/sweep/begin.js";
 import { runTrial } from "../../src/sweep/run-trial.js";
@@ -55,6 +56,10 @@ test("a slice stage is trained once: the trial that it belongs to goes on from i
   assert.equal(hashOf(runPaths(other.run).best("slice")), weights);
   assert.equal(readRecord(other.run).environment[SLICE_STAGE_OF], donor.run);
   assert.equal(ofMethod(readRunConfig(other.run), "2.5d").head.model.name, "mean");
+  // Installed from an archive, the code has no commit.
+  for (const { environment } of [readRecord(donor.run), readRecord(other.run)])
+    assert.equal(environment["commit"], codeVersion().commit);
+  assert.equal(sweep.record.versions["commit"], codeVersion().commit);
   const { labels, probabilities } = readPredictions(other.predictions)[0]!;
   const right = probabilities.filter((of, k) => of.indexOf(Math.max(...of)) === labels[k]).length;
   assert.equal(second.result?.objective, right / labels.length);

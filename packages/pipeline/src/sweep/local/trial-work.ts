@@ -108,7 +108,8 @@ export class TrialWork implements PoolWork {
       return this.inMorePieces(lease);
     const shortage = shortageBehind(failure, exit, paths.folder);
     if (shortage !== null) {
-      this.found ??= shortage;
+      // Of a process that ended before this one began, there may be space by now.
+      if (exit !== null) this.found ??= shortage;
       return { is: "released", detail: "the disk took no more" };
     }
     if (wish !== null || exit?.code === STOPPED) return { is: "released" };
