@@ -257,7 +257,7 @@ export { ExplainError } from "./explain/errors.js";
 export { DicomWebError, type DicomWebFault } from "./dicomweb/errors.js";
 export { PredictError } from "./scan/errors.js";
 export { DicomOutputError } from "./dicom-out/errors.js";
-export type { WrittenObjects } from "./dicom-out/dicom-folder.js";
+export type { WrittenObject, WrittenObjects } from "./dicom-out/dicom-folder.js";
 export type { ClassMap } from "./dicom-out/heat-map.js";
 export { BundleError } from "./trained/bundle-error.js";
 export { InspectError } from "./inspect/errors.js";

@@ -61,3 +61,4 @@ export type { Trial } from "./sweep/trial.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchResult } from "./train/launch.js";
 export { predictWith } from "./tasks/predict.js";
 export { modelCardOf } from "./trained/model-card.js";
+export { writeStoredZip } from "./trained/stored-zip.js";

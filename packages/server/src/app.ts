@@ -13,8 +13,11 @@ import { openApiInfo } from "./open-api.js";
 import { Problem, problemOf } from "./problem.js";
 import { addHealthRoutes } from "./routes/health.js";
 import { addModelRoutes } from "./routes/models.js";
+import { addObjectRoutes } from "./routes/objects.js";
+import { addPacsRoutes } from "./routes/pacs.js";
 import { addPredictionRoutes } from "./routes/predictions.js";
 import { addViewerRoutes } from "./routes/viewer.js";
+import { acceptJson } from "./upload/json-body.js";
 
 /** Kinds of a body that is one file; a form has its own parser. */
 const FILE_TYPES = ["application/zip", "application/gzip", "application/dicom", "application/octet-stream"];
@@ -39,6 +42,7 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
   app.removeAllContentTypeParsers();
   for (const type of FILE_TYPES)
     app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+  acceptJson(app);
   answerWithProblems(app, service);
   logRequests(app, service);
   await app.register(helmet, {
@@ -67,6 +71,8 @@ export async function createApp(service: Service): Promise<FastifyInstance> {
   addHealthRoutes(app, service);
   addModelRoutes(app, service);
   addPredictionRoutes(app, service);
+  addObjectRoutes(app, service);
+  addPacsRoutes(app, service);
   addViewerRoutes(app, settings.viewer);
   await app.ready();
   return app;

@@ -10,11 +10,13 @@ import { writeFileAtomic } from "@slicestack/pipeline/internal";
 export interface AuditEntry {
   /** Name of the token; "local" if none is required. */
   who: string;
-  action: "predict" | "done" | "failed" | "read" | "delete" | "expire";
+  action: "predict" | "fetch" | "done" | "failed" | "read" | "deliver" | "delete" | "expire";
   prediction: string;
   model: string;
   /** modelHash of the weights; null until a worker has opened the model. */
   modelSha256?: string | null;
+  /** Where a study was fetched from, or results were sent. */
+  pacs?: string;
   /** Hashes of the ids of the scans. */
   scans?: readonly string[];
 }

@@ -2,4 +2,13 @@
 export { serve, type Server } from "./serve.js";
 export { isLoopback, ServeError, type ServeOptions } from "./options.js";
 export { PredictionFailedError, WorkerDiedError } from "./worker/model-worker.js";
-export type { Health, Prediction, PredictionRequest, ProblemBody, ServedModel } from "./schema.js";
+export type {
+  Delivery,
+  Health,
+  Pacs,
+  Prediction,
+  PredictionRequest,
+  ProblemBody,
+  RemoteStudy,
+  ServedModel,
+} from "./schema.js";

@@ -17,6 +17,7 @@ export const openApiInfo = {
   },
   tags: [
     { name: "predictions", description: "Scans in, probabilities out" },
+    { name: "pacs", description: "Studies of an archive in, reports and heat-maps back into it" },
     { name: "models", description: "What is served" },
     { name: "operation", description: "For the programs that watch the server" },
   ],

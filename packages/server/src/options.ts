@@ -32,6 +32,10 @@ export interface ServeOptions {
   grace?: number;
   /** Most requests of one client a minute. Default 1200. */
   rate?: number;
+  /** File of the archives that studies are fetched from and results are sent to. Default: none. */
+  pacs?: string | null;
+  /** Milliseconds before a failed transfer is tried again, which doubles with each failure. Default 5000. */
+  pacsBackOff?: number;
   /** Folder of the built viewer, which is served at "/". Default null: "/" leads to the description of the API. */
   viewer?: string | null;
   /** Whether plug-ins in bundles may run. Default false. */
@@ -76,6 +80,8 @@ export function settingsOf(options: ServeOptions): Settings {
     timeout: HOUR / 6,
     grace: 30_000,
     rate: 1200,
+    pacs: null,
+    pacsBackOff: 5000,
     viewer: null,
     allowPlugins: false,
     log: (line) => void process.stderr.write(line),

@@ -16,6 +16,7 @@ const TITLES = {
   "unusable-upload": { status: 422, title: "The upload cannot be used" },
   "too-many-requests": { status: 429, title: "Too many requests" },
   "queue-full": { status: 429, title: "The queue is full" },
+  "not-fetched": { status: 502, title: "The study could not be fetched" },
   unexpected: { status: 500, title: "An unexpected error" },
   unavailable: { status: 503, title: "The service is not available" },
   "disk-full": { status: 507, title: "The disk of the server is full" },
@@ -71,8 +72,8 @@ export function problemOf(error: unknown): Problem {
   if (statusCode === 415)
     return new Problem(
       "unsupported-media-type",
-      "Expected multipart/form-data, application/zip, application/dicom or application/octet-stream",
-      "Send the files as a form, or one file as the body.",
+      "Expected multipart/form-data, application/zip, application/dicom, application/octet-stream or application/json",
+      "Send the files as a form, one file as the body, or the name of a study as JSON.",
     );
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new Problem("invalid-request", message ?? "The request is not understood");

@@ -9,6 +9,8 @@ import { Predictions } from "./jobs/predictions.js";
 import { WorkerPool } from "./jobs/worker-pool.js";
 import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
+import { Targets } from "./pacs/targets.js";
+import { Transfers } from "./pacs/transfers.js";
 import { ServeError, settingsOf, type ServeOptions, type Settings } from "./options.js";
 import type { ServedModel } from "./schema.js";
 import type { Service } from "./service.js";
@@ -35,6 +37,7 @@ export interface Server extends AsyncDisposable {
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const settings = settingsOf(options);
+  const targets = new Targets(settings.pacs);
   const data = resolve(settings.data);
   const tokens = settings.tokens === null ? null : new Tokens(settings.tokens);
   refuseForeign(data, "server");
@@ -42,7 +45,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   hide(data);
   const closing = new Closing();
   try {
-    return await started(settings, data, tokens, closing);
+    return await started(settings, data, { tokens, targets }, closing);
   } catch (error) {
     await closing.close();
     throw error;
@@ -52,7 +55,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
 async function started(
   settings: Settings,
   data: string,
-  tokens: Tokens | null,
+  { tokens, targets }: Pick<Service, "tokens" | "targets">,
   closing: Closing,
 ): Promise<Server> {
   const lock = FolderLock.take(data);
@@ -66,16 +69,29 @@ async function started(
   const dispatcher = new Dispatcher(predictions.queue, pool, {
     timeout: settings.timeout,
     folderOf: (id) => predictions.folderOf(id).path,
+    refusalOf: (id) => predictions.folderOf(id).asked.refusal ?? null,
     on: predictions.listener,
     log,
   });
   closing.add(() => dispatcher.stop(settings.grace));
   const audit = new AuditLog(data);
+  const transfers = new Transfers(data, {
+    predictions,
+    targets,
+    audit,
+    log,
+    limits: settings,
+    backOff: settings.pacsBackOff,
+    onArrival: () => dispatcher.wake(),
+  });
+  closing.add(() => transfers.stop());
   const service: Service = {
     settings,
     pool,
     predictions,
     dispatcher,
+    targets,
+    transfers,
     metrics,
     audit,
     tokens,
@@ -100,6 +116,8 @@ async function started(
     },
     reload: async () => {
       tokens?.reload();
+      targets.reload();
+      transfers.start();
       await pool.reload();
       log("info", "reloaded", {
         models: pool.models.map(({ name, sha256 }) => `${name} ${sha256.slice(0, 12)}`),

@@ -5,6 +5,8 @@ import type { Predictions } from "./jobs/predictions.js";
 import type { WorkerPool } from "./jobs/worker-pool.js";
 import type { Log } from "./log.js";
 import type { Metrics } from "./metrics.js";
+import type { Targets } from "./pacs/targets.js";
+import type { Transfers } from "./pacs/transfers.js";
 import type { Settings } from "./options.js";
 import type { Tokens } from "./tokens.js";
 
@@ -13,6 +15,8 @@ export interface Service {
   pool: WorkerPool;
   predictions: Predictions;
   dispatcher: Dispatcher;
+  targets: Targets;
+  transfers: Transfers;
   metrics: Metrics;
   audit: AuditLog;
   /** null if none are required. */

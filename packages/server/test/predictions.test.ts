@@ -6,6 +6,7 @@ import { before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { Predictor, scanResultSchema, type ScanResult } from "@slicestack/pipeline";
 import type { Prediction, ServedModel, Server } from "../src/index.js";
+import { writeCt } from "./archive.js";
 import { problemIn, scratch, started, trainedModel, type Client, type Trained } from "./support.js";
 
 let trained: Trained;
@@ -67,6 +68,37 @@ test("maps come as NIfTI in the space of the scan", async () => {
     assert.deepEqual([bytes.readInt16LE(42), bytes.readInt16LE(44)], expected.scan.shape.slice(0, 2));
   }
   assert.equal((await client.send("GET", `${links["self"]}/maps/2`)).status, 404);
+});
+
+test("DICOM objects of a DICOM scan: each by its address, and all as a zip; a scan of another format has none", async () => {
+  const files = writeCt(join(trained.folder, "ct"), {
+    study: "1.2.9",
+    series: "1.2.9.1",
+    slices: 8,
+    size: 48,
+  });
+  const form = new FormData();
+  for (const file of files) form.append("file", new Blob([readFileSync(file)]));
+  const response = await client.send("POST", "/v1/predictions?dicom=true", form, { prefer: "wait=60" });
+  const { objects, links, withoutObjects } = (await response.json()) as Prediction;
+  assert.deepEqual(withoutObjects, []);
+  assert.deepEqual(objects!.map(({ kind }) => kind).sort(), [...new Array(8).fill("heat-map"), "report"]);
+  for (const { link, instance } of objects!) {
+    const answer = await client.send("GET", link);
+    assert.equal(answer.headers.get("content-type"), "application/dicom");
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    assert.equal(bytes.toString("latin1", 128, 132), "DICM");
+    assert.ok(bytes.includes(instance), "the object has the UID that is listed");
+  }
+  const zip = await client.send("GET", links["dicom"]!);
+  assert.equal(zip.headers.get("content-type"), "application/zip");
+  const archive = Buffer.from(await zip.arrayBuffer());
+  assert.equal(archive.readUInt16LE(archive.length - 12), 9, "files of the archive");
+  assert.equal((await client.send("GET", `${links["dicom"]}/9`)).status, 404);
+  const plain = await client.predicted(trained.scan, "?dicom=true");
+  assert.deepEqual(plain.objects, []);
+  assert.match(plain.withoutObjects![0]!.reason, /not DICOM/);
+  assert.equal((await client.send("GET", `${plain.links["self"]}/dicom`)).status, 404);
 });
 
 test("events tell each state until the end", async () => {

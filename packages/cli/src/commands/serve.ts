@@ -21,6 +21,7 @@ interface ServeFlags extends CommonOptions, ComputeFlags {
   rate: number;
   allowPlugins?: boolean;
   viewer: boolean;
+  pacs?: string;
 }
 
 export function addServe(program: Command, start: Start): void {
@@ -54,6 +55,7 @@ export function addServe(program: Command, start: Start): void {
     .addOption(new Option("--max-upload <size>", "most bytes of an upload, e.g. 500MB").default("4GiB"))
     .addOption(ofTime("--timeout <time>", "how long a prediction may take", 600, "10m"))
     .option("--rate <number>", "most requests of one client a minute", parseCount, 1200)
+    .option("--pacs <file>", "YAML file of the archives to fetch studies from and to send results to")
     .option("--no-viewer", "serve the API alone, without the page that shows scans and results")
     .option("--allow-plugins", "run the plug-ins in bundles with your permissions");
   addComputeOptions(command, { threads: "threads that compute in each process" });

@@ -47,6 +47,14 @@ export interface WrittenObjects {
   report: { file: string; sopInstanceUid: string };
   /** Number of images; or why there are none. */
   heatMap: { seriesInstanceUid: string; images: number } | { reason: string };
+  /** Every object, the report first. */
+  objects: WrittenObject[];
+}
+
+export interface WrittenObject {
+  kind: "report" | "heat-map";
+  file: string;
+  sopInstanceUid: string;
 }
 
 export class DicomFolder implements Disposable {
@@ -107,7 +115,7 @@ export class DicomFolder implements Disposable {
     const staged = new StagedFolder(join(this.path, name), "dicom", true);
     try {
       const images =
-        "reason" in heatMap ? 0 : await writeImages(staged.path, heatMap, study, request, uid, signal);
+        "reason" in heatMap ? [] : await writeImages(staged.path, heatMap, study, request, uid, signal);
       const uids = {
         series: uid("report series"),
         instance: uid("report"),
@@ -121,7 +129,18 @@ export class DicomFolder implements Disposable {
         source,
         folder,
         report: { file: join(folder, REPORT), sopInstanceUid: uids.instance },
-        heatMap: "reason" in heatMap ? heatMap : { seriesInstanceUid: uid("heat-map series"), images },
+        heatMap:
+          "reason" in heatMap
+            ? heatMap
+            : { seriesInstanceUid: uid("heat-map series"), images: images.length },
+        objects: [
+          { kind: "report", file: join(folder, REPORT), sopInstanceUid: uids.instance },
+          ...images.map(({ name: image, uid: sopInstanceUid }): WrittenObject => ({
+            kind: "heat-map",
+            file: join(folder, image),
+            sopInstanceUid,
+          })),
+        ],
       };
     } catch (error) {
       staged.abort();
@@ -143,19 +162,19 @@ async function writeImages(
   { place, result }: DicomRequest,
   uid: Uid,
   signal?: AbortSignal,
-): Promise<number> {
+): Promise<{ name: string; uid: string }[]> {
   const uids = {
     series: uid("heat-map series"),
     instanceOf: (slice: DicomSlice) => uid("heat-map", keyOf(slice)),
   };
   const images = new HeatMap(study, map, place, uids, result.model.sha256);
-  let count = 0;
+  const written: { name: string; uid: string }[] = [];
   for await (const voxels of readDicomSlices(study.series, signal === undefined ? {} : { signal })) {
     const name = `heat-map-${String(voxels.place + 1).padStart(4, "0")}.dcm`;
     writeFileAtomic(join(folder, name), encodeDicom(images.dataset(voxels)));
-    count++;
+    written.push({ name, uid: uids.instanceOf(study.slices[voxels.place]!) });
   }
-  return count;
+  return written;
 }
 
 type Uid = (kind: string, part?: string) => string;

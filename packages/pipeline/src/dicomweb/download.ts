@@ -14,6 +14,8 @@ export interface DownloadLimits {
   maxBytes?: number;
   /** Default: 50 000. */
   maxObjects?: number;
+  /** Folder in which the temporary one is made. Default: that of the system. */
+  parent?: string;
 }
 
 export interface DownloadedStudy extends Disposable {
@@ -44,7 +46,7 @@ const DOCUMENTS = new Set([
   "ECG",
   "PLAN",
 ]);
-const DEFAULTS: Required<DownloadLimits> = { maxBytes: 2 ** 34, maxObjects: 50_000 };
+const DEFAULTS = { maxBytes: 2 ** 34, maxObjects: 50_000 };
 
 /**
  * @param address https://HOST/dicom-web/studies/UID, or the same with /series/UID
@@ -54,12 +56,13 @@ export async function downloadStudy(
   address: string,
   options: RequestOptions & DownloadLimits & { onProgress?: (progress: Progress) => void } = {},
 ): Promise<DownloadedStudy> {
-  const { onProgress, maxBytes = DEFAULTS.maxBytes, maxObjects = DEFAULTS.maxObjects, ...requests } = options;
+  const { onProgress, parent = tmpdir(), ...others } = options;
+  const { maxBytes = DEFAULTS.maxBytes, maxObjects = DEFAULTS.maxObjects, ...requests } = others;
   const { client, place } = DicomWebClient.at(address, requests);
   const url = withoutLogin(address);
   const { places, setAside, expected } = await plan(client, place);
   if (expected !== null && expected > maxObjects) throw tooMany(url, expected, maxObjects);
-  const folder = mkdtempSync(join(tmpdir(), "slicestack-dicomweb-"));
+  const folder = mkdtempSync(join(parent, "slicestack-dicomweb-"));
   const files = new Files(folder, url, { maxBytes, maxObjects }, (done) =>
     onProgress?.({
       stage: "download",
@@ -106,22 +109,19 @@ async function plan(client: DicomWebClient, place: Place) {
   };
 }
 
+type Limits = Required<Pick<DownloadLimits, "maxBytes" | "maxObjects">>;
+
 /** The files of the objects, numbered; each is written as its bytes arrive. */
 class Files {
   readonly #folder: string;
   readonly #url: string;
-  readonly #limits: Required<DownloadLimits>;
+  readonly #limits: Limits;
   readonly #onObject: (done: number) => void;
   #descriptor: number | null = null;
   #bytes = 0;
   count = 0;
 
-  constructor(
-    folder: string,
-    url: string,
-    limits: Required<DownloadLimits>,
-    onObject: (done: number) => void,
-  ) {
+  constructor(folder: string, url: string, limits: Limits, onObject: (done: number) => void) {
     this.#folder = folder;
     this.#url = url;
     this.#limits = limits;

@@ -2,6 +2,7 @@
 import { LeaseLostError, type Lease, type LeaseQueue } from "@slicestack/pipeline/internal";
 import type { Log } from "../log.js";
 import { Problem } from "../problem.js";
+import type { ProblemBody } from "../schema.js";
 import type { StageSeconds } from "../worker/messages.js";
 import { PredictionFailedError, WorkerDiedError, type Progress } from "../worker/model-worker.js";
 import { Naps } from "./naps.js";
@@ -41,6 +42,8 @@ export class Dispatcher {
     private readonly options: {
       timeout: number;
       folderOf: (id: string) => string;
+      /** Why a prediction cannot be made at all. */
+      refusalOf: (id: string) => ProblemBody | null;
       on: DispatcherEvents;
       log: Log;
     },
@@ -101,6 +104,8 @@ export class Dispatcher {
     let seconds: StageSeconds | null = null;
     let end: () => "done" | "failed" | "cancelled" | "queued";
     try {
+      const refusal = this.options.refusalOf(id);
+      if (refusal !== null) throw new NotPossibleError(refusal);
       const signal = running.controller.signal;
       const onProgress = (progress: Progress) => on.progress(id, progress);
       seconds = await worker.predict(id, folderOf(id), { signal, onProgress });
@@ -167,6 +172,10 @@ export class Dispatcher {
       return "queued";
     }
     const isFinal = why === "timeout" || (error instanceof PredictionFailedError && error.isOfUpload);
+    if (error instanceof NotPossibleError) {
+      this.queue.fail(token, JSON.stringify(error.problem), { isFinal: true });
+      return "failed";
+    }
     const problem = why === "timeout" ? tooSlow(this.options.timeout) : problemOfFailure(error);
     return this.queue.fail(token, JSON.stringify(problem.body), { isFinal }) === "failed"
       ? "failed"
@@ -183,6 +192,14 @@ export class Dispatcher {
   #beat(): void {
     const tokens = [...this.#running.values()].map(({ token }) => token);
     if (tokens.length > 0) this.#attempt(() => this.queue.heartbeat(tokens));
+  }
+}
+
+/** The prediction needs no worker to fail. */
+class NotPossibleError extends Error {
+  override readonly name = "NotPossibleError";
+  constructor(readonly problem: ProblemBody) {
+    super(problem.detail);
   }
 }
 

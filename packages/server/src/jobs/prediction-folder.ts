@@ -3,13 +3,19 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FailedScan, ScanResult } from "@slicestack/pipeline";
 import { writeFileAtomic } from "@slicestack/pipeline/internal";
-import type { PredictionRequest } from "../schema.js";
+import type { PredictionRequest, ProblemBody, RemoteStudy } from "../schema.js";
 
 /** What was asked, by whom. */
 export interface Asked {
   who: string;
   model: string;
-  options: Omit<PredictionRequest, "model">;
+  options: Omit<PredictionRequest, "model" | "sendTo">;
+  /** Archives to which the DICOM objects are sent. */
+  sendTo?: string[];
+  /** The study to fetch; null if the scans were uploaded. */
+  from?: RemoteStudy | null;
+  /** Why the study was not fetched. */
+  refusal?: ProblemBody;
   /** Files of the upload. */
   files: string[];
   /** Of the options and the upload: two requests with one key must be equal. */
@@ -19,6 +25,18 @@ export interface Asked {
 export interface Outcome {
   results: ScanResult[];
   unreadable: FailedScan[];
+  /** DICOM objects, where they were asked for. */
+  objects: StoredObject[];
+  /** Scans that were predicted, and whose objects could not be written. */
+  withoutObjects: FailedScan[];
+}
+
+export interface StoredObject {
+  kind: "report" | "heat-map";
+  /** SOP Instance UID. */
+  instance: string;
+  /** Relative to the folder of DICOM objects. */
+  file: string;
 }
 
 export class PredictionFolder {
@@ -31,6 +49,16 @@ export class PredictionFolder {
   /** predictions.csv, a JSON file for each scan, and maps. */
   get output(): string {
     return join(this.path, "output");
+  }
+
+  /** A folder of DICOM objects for each scan. */
+  get dicom(): string {
+    return join(this.path, "dicom");
+  }
+
+  /** All DICOM objects. */
+  get archive(): string {
+    return join(this.path, "dicom.zip");
   }
 
   get asked(): Asked {

@@ -9,7 +9,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LeaseQueue, QueueFullError, type QueueJob } from "@slicestack/pipeline/internal";
 import { Problem } from "../problem.js";
-import type { Prediction, PredictionRequest, ProblemBody } from "../schema.js";
+import type { Delivery, Prediction, PredictionRequest, ProblemBody, RemoteStudy } from "../schema.js";
 import type { Upload } from "../upload/receive.js";
 import type { StageSeconds } from "../worker/messages.js";
 import type { Progress } from "../worker/model-worker.js";
@@ -32,6 +32,8 @@ export interface Changed {
 
 interface Events {
   changed: [Changed];
+  /** Everything of the prediction with this id was removed. */
+  gone: [string];
   /** Emitted for one id when its state or progress changes. */
   [id: `id:${string}`]: [];
 }
@@ -49,13 +51,17 @@ interface Stuck {
 export interface NewPrediction {
   who: string;
   model: string;
-  options: Omit<PredictionRequest, "model">;
+  options: Omit<PredictionRequest, "model" | "sendTo">;
+  /** Archives to which the DICOM objects are sent; default none. */
+  sendTo?: string[];
   /** Idempotency-Key of the request. */
   key: string | null;
 }
 
 export class Predictions implements Disposable {
   readonly events = new EventEmitter<Events>();
+  /** What is on its way to archives. */
+  deliveriesOf: (id: string) => Delivery[] = () => [];
   readonly queue: LeaseQueue;
   readonly uploads: string;
   readonly #folder: string;
@@ -98,7 +104,7 @@ export class Predictions implements Disposable {
    * @throws Problem if the queue is full, or the key was used for another request   @throws what `receive` throws
    */
   async add(wanted: NewPrediction, receive: () => Promise<Upload>): Promise<string> {
-    const { who, model, options, key } = wanted;
+    const { who, model, options, sendTo = [], key } = wanted;
     const id = key === null ? randomUUID() : idOfKey(who, key);
     if (this.#receiving.has(id))
       throw new Problem(
@@ -110,9 +116,10 @@ export class Predictions implements Disposable {
     try {
       const upload = await receive();
       try {
-        const fingerprint = sha256(JSON.stringify([model, options, upload.sha256]));
+        const fingerprint = sha256(JSON.stringify([model, options, sendTo, upload.sha256]));
         if (this.queue.find(id) !== null) return this.#sameRequest(id, fingerprint);
-        this.#store(id, upload, { who, model, options, files: upload.files, fingerprint });
+        const asked = { who, model, options, sendTo, from: null, files: upload.files, fingerprint };
+        this.#store(id, upload.folder, asked);
         this.#changed(id, null);
         return id;
       } finally {
@@ -123,14 +130,68 @@ export class Predictions implements Disposable {
     }
   }
 
-  /** Moves the upload to its place, and adds the job. Nothing stays if either fails. */
-  #store(id: string, upload: Upload, asked: Asked): void {
+  /**
+   * Adds a prediction of a study that is fetched. It waits until `arrived` or `refuse` is called.
+   * @throws Problem as `add`
+   */
+  addRemote(wanted: NewPrediction, from: RemoteStudy): string {
+    const { who, model, options, sendTo = [], key } = wanted;
+    const id = key === null ? randomUUID() : idOfKey(who, key);
+    const fingerprint = sha256(JSON.stringify([model, options, sendTo, from]));
+    if (this.queue.find(id) !== null) return this.#sameRequest(id, fingerprint);
+    this.#store(id, null, { who, model, options, sendTo, from, files: [], fingerprint });
+    this.#changed(id, null);
+    return id;
+  }
+
+  /** Takes a folder with the study of a prediction, which can run now. */
+  arrived(id: string, study: string): void {
+    if (this.queue.find(id)?.state !== "paused") return; // cancelled, or it arrived before a crash
+    const folder = this.folderOf(id);
+    rmSync(folder.input, { recursive: true, force: true });
+    renameSync(study, folder.input);
+    folder.writeAsked({ ...folder.asked, files: readdirSync(folder.input).sort() });
+    this.#resume(id);
+  }
+
+  /** The study of a prediction cannot be fetched: it fails when its turn comes. */
+  refuse(id: string, { body: refusal }: Problem): void {
+    if (this.queue.find(id)?.state !== "paused") return;
+    const folder = this.folderOf(id);
+    folder.writeAsked({ ...folder.asked, refusal });
+    this.#resume(id);
+  }
+
+  #resume(id: string): void {
+    this.queue.resume([id]);
+    this.#progress.delete(id);
+    this.events.emit(`id:${id}`);
+  }
+
+  progressed(id: string, progress: Progress): void {
+    this.#progress.set(id, progress);
+    this.events.emit(`id:${id}`);
+  }
+
+  /** Whether there is such a prediction, whose removal has not begun. */
+  isThere(id: string): boolean {
+    return !this.#removing.has(id) && this.queue.find(id) !== null && this.folderOf(id).isWhole;
+  }
+
+  /**
+   * Moves the upload to its place, and adds the job. Nothing stays if either fails.
+   * @param upload null for a study that is yet to be fetched
+   */
+  #store(id: string, upload: string | null, asked: Asked): void {
     const folder = this.folderOf(id);
     try {
       mkdirSync(folder.path, { mode: 0o700 });
-      renameSync(upload.folder, folder.input);
+      if (upload !== null) renameSync(upload, folder.input);
       folder.writeAsked(asked);
-      this.queue.add([{ key: id, kind: asked.model, payload: null, attempts: ATTEMPTS }]);
+      this.queue.together(() => {
+        this.queue.add([{ key: id, kind: asked.model, payload: null, attempts: ATTEMPTS }]);
+        if (upload === null) this.queue.pause([id]);
+      });
     } catch (error) {
       this.#removeFolder(id);
       throw error instanceof QueueFullError ? this.#full() : error;
@@ -173,15 +234,21 @@ export class Predictions implements Disposable {
       ended: timeOf(job.ended),
       expires: timeOf(job.ended === null ? null : job.ended + this.options.keep),
       waitingBefore: state === "queued" ? this.#waitingBefore(id) : null,
-      progress: state === "running" ? (this.#progress.get(id) ?? null) : null,
+      progress: job.ended === null ? (this.#progress.get(id) ?? null) : null,
       results: outcome?.results ?? null,
       unreadable: outcome?.unreadable ?? null,
+      objects:
+        outcome?.objects.map(({ kind, instance }, k) => ({ kind, instance, link: `${self}/dicom/${k}` })) ??
+        null,
+      withoutObjects: outcome?.withoutObjects ?? null,
+      deliveries: this.deliveriesOf(id),
       problem: state === "failed" && job.error !== null ? problemFrom(job.error) : null,
       links: {
         self,
         events: `${self}/events`,
         result: `${self}/result`,
         ...Object.fromEntries(maps.map((name, k) => [`map/${name}`, `${self}/maps/${k}`])),
+        ...((outcome?.objects.length ?? 0) > 0 ? { dicom: `${self}/dicom` } : {}),
       },
     };
   }
@@ -192,7 +259,8 @@ export class Predictions implements Disposable {
     for (const { key: id } of this.queue.list().reverse()) {
       if (found.length === most) break;
       if (this.#removing.has(id) || this.folderOf(id).asked.who !== who) continue;
-      found.push({ ...this.of(id, who), results: null, unreadable: null });
+      const nothing = { results: null, unreadable: null, objects: null, withoutObjects: null };
+      found.push({ ...this.of(id, who), ...nothing });
     }
     return found;
   }
@@ -204,6 +272,22 @@ export class Predictions implements Disposable {
     const name = (folder.outcome?.results ?? []).flatMap(({ maps }) => maps)[number];
     if (name === undefined) throw new Problem("not-found", `The prediction has no map ${number}`);
     return { path: join(folder.output, name), name };
+  }
+
+  /** @returns the path of a DICOM object of a prediction, or of the archive of all   @throws Problem */
+  object(id: string, who: string, number: number | "all"): string {
+    this.#job(id, who);
+    const folder = this.folderOf(id);
+    const objects = folder.outcome?.objects ?? [];
+    if (number === "all" && objects.length > 0) return folder.archive;
+    const object = number === "all" ? undefined : objects[number];
+    if (object === undefined)
+      throw new Problem(
+        "not-found",
+        number === "all" ? "The prediction has no DICOM objects" : `The prediction has no object ${number}`,
+        "Ask for them with ?dicom=true; scans that are not DICOM have none.",
+      );
+    return join(folder.dicom, object.file);
   }
 
   /** Removes everything of a prediction; one that runs is cancelled first. @throws Problem if there is none */
@@ -277,10 +361,7 @@ export class Predictions implements Disposable {
   /** What the dispatcher reports. */
   readonly listener: DispatcherEvents = {
     started: (id) => this.#changed(id, null),
-    progress: (id, progress) => {
-      this.#progress.set(id, progress);
-      this.events.emit(`id:${id}`);
-    },
+    progress: (id, progress) => this.progressed(id, progress),
     ended: (id, _state, seconds) => {
       this.#progress.delete(id);
       if (seconds !== null) this.#meanSeconds += (seconds.prepare + seconds.predict - this.#meanSeconds) / 10;
@@ -316,13 +397,16 @@ export class Predictions implements Disposable {
     return job === null || job.ended !== null;
   }
 
-  #waitingBefore(id: string): number {
-    return this.queue.list({ states: ["queued"] }).findIndex(({ key }) => key === id);
+  #waitingBefore(id: string): number | null {
+    const place = this.queue.list({ states: ["queued"] }).findIndex(({ key }) => key === id);
+    return place < 0 ? null : place; // one whose study is being fetched has no place yet
   }
 
   #forget(id: string): void {
     this.#removeFolder(id); // first, so that a crash between the two leaves a row without a folder, which can be removed
     this.queue.forget([id]);
+    this.#progress.delete(id);
+    this.events.emit("gone", id);
     this.events.emit(`id:${id}`);
   }
 

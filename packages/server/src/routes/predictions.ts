@@ -3,11 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { jsonOf, predictionJson, problems, resultsJson } from "../open-api.js";
 import { Problem } from "../problem.js";
-import { listSchema, requestSchema, type Prediction } from "../schema.js";
+import { listSchema, remoteSchema, requestSchema, type Prediction } from "../schema.js";
+import type { NewPrediction } from "../jobs/predictions.js";
 import type { Service } from "../service.js";
+import { JsonBody } from "../upload/json-body.js";
 import { receiveUpload } from "../upload/receive.js";
 import { sendEvents } from "./events.js";
 import { findModel } from "./models.js";
+import { parsed } from "./parsed.js";
 import { recordRead } from "./record-read.js";
 
 type ById = { Params: { id: string } };
@@ -129,10 +132,16 @@ export function addPredictionRoutes(app: FastifyInstance, service: Service): voi
 const POST_SCHEMA = {
   tags,
   security,
-  summary: "Predict the scans in an upload: a form with files, or one file as the body",
+  summary: "Predict the scans in an upload: a form with files, or one file as the body; or a study of a PACS",
   description:
-    "A zip, DICOM files, NIfTI, NRRD or MetaImage. Prefer: wait=30 waits for the result. Names of files are ignored.",
-  consumes: ["multipart/form-data", "application/zip", "application/dicom", "application/octet-stream"],
+    'A zip, DICOM files, NIfTI, NRRD or MetaImage. Prefer: wait=30 waits for the result. Names of files are ignored. As JSON, {"pacs": NAME, "study": UID, "series": UID} names a study, or one series of it, that the server fetches.',
+  consumes: [
+    "multipart/form-data",
+    "application/zip",
+    "application/dicom",
+    "application/octet-stream",
+    "application/json",
+  ],
   querystring: jsonOf(requestSchema),
   headers: jsonOf(z.object({ "idempotency-key": idempotencyKey, prefer: z.string().optional() })),
   response: { 200: predictionJson(), 202: predictionJson(), ...problems },
@@ -142,23 +151,43 @@ async function post(service: Service, request: FastifyRequest, reply: FastifyRep
   const { predictions, dispatcher, pool, settings, audit, metrics } = service;
   if (service.isStopping)
     throw new Problem("unavailable", "The server is stopping", "Try again soon.", { "retry-after": "10" });
-  const { model: name, ...options } = parsed(requestSchema, request.query);
+  const { model: name, sendTo: names, ...wanted } = parsed(requestSchema, request.query);
+  const sendTo = [...new Set(names?.split(",") ?? [])];
+  for (const to of sendTo) service.targets.for(to, "push");
+  const options = sendTo.length === 0 ? wanted : { ...wanted, dicom: "true" as const };
   const model = findModel(pool.models, name);
   const key = parsed(idempotencyKey, request.headers["idempotency-key"]) ?? null;
   const wait = waitOf(request.headers["prefer"]);
   const { who } = request;
   if (key === null) predictions.refuseIfFull();
-  const id = await predictions.add({ who, model: model.name, options, key }, async () => {
-    const upload = await receiveUpload(request, predictions.uploads, settings);
-    metrics.upload(upload.bytes);
-    return upload;
-  });
+  const prediction = { who, model: model.name, options, sendTo, key };
+  const id =
+    request.body instanceof JsonBody
+      ? addRemote(service, prediction, request.body)
+      : await predictions.add(prediction, async () => {
+          const upload = await receiveUpload(request, predictions.uploads, settings);
+          metrics.upload(upload.bytes);
+          return upload;
+        });
   audit.write({ who, action: "predict", prediction: id, model: model.name, modelSha256: model.sha256 });
   dispatcher.wake();
   const hasEnded = wait !== null && (await predictions.ended(id, wait * 1000, closedSignal(reply)));
   void reply.status(hasEnded ? 200 : 202).header("location", `/v1/predictions/${id}`);
   if (wait !== null) void reply.header("preference-applied", `wait=${wait}`);
   return predictions.of(id, who);
+}
+
+/** Adds a prediction of a study that the server fetches. */
+function addRemote(
+  { predictions, targets, transfers }: Service,
+  wanted: NewPrediction,
+  body: JsonBody,
+): string {
+  const from = parsed(remoteSchema, body.value);
+  targets.for(from.pacs, "pull");
+  const id = predictions.addRemote(wanted, from);
+  transfers.pull(id, from.pacs);
+  return id;
 }
 
 /** Seconds to wait for the result; null if the client does not want to. @throws Problem */
@@ -173,16 +202,6 @@ function closedSignal(reply: FastifyReply): AbortSignal {
   if (reply.raw.destroyed) controller.abort(); // it left during the upload
   reply.raw.once("close", () => controller.abort()); // of the answer: a connection may carry thousands
   return controller.signal;
-}
-
-/** @throws Problem that names each key which is not as expected */
-function parsed<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const reasons = result.error.issues.map(
-    ({ path, message }) => `${path.length === 0 ? "the value" : path.join(".")}: ${message}`,
-  );
-  throw new Problem("invalid-request", reasons.join("; ").slice(0, 500), "GET /docs describes the request.");
 }
 
 function hashOf({ pool }: Service, model: string): string | null {

@@ -2,10 +2,10 @@
  * A process that keeps the models open and predicts one upload after another. A crash of the engine or a kill ends this
  * process alone; the server starts another one. It ends with the server.
  */
-import { join } from "node:path";
-import { modelCardOf, predictWith } from "@slicestack/pipeline/internal";
-import { PredictError, Predictor, type ScanResult } from "@slicestack/pipeline";
-import { PredictionFolder, type Asked } from "../jobs/prediction-folder.js";
+import { join, relative } from "node:path";
+import { modelCardOf, predictWith, writeStoredZip } from "@slicestack/pipeline/internal";
+import { PredictError, Predictor, type ScanResult, type WrittenObjects } from "@slicestack/pipeline";
+import { PredictionFolder, type Asked, type StoredObject } from "../jobs/prediction-folder.js";
 import type { MAP_KINDS, ServedModel } from "../schema.js";
 import type { FromWorker, OpenModels, StageSeconds, ToWorker } from "./messages.js";
 
@@ -66,23 +66,44 @@ async function predicted({ id, folder: path }: { id: string; folder: string }): 
     const model = models.get(name);
     if (model === undefined)
       throw new PredictError(`The model ${name} is no longer served`, "Choose another.");
-    const { results, failed } = await predictWith(model, {
+    const { results, failed, dicom, withoutDicom } = await predictWith(model, {
       inputs: files.length === 1 ? [join(folder.input, files[0]!)] : [folder.input],
       out: folder.output,
+      ...(options.dicom === "true" ? { dicom: folder.dicom } : {}),
       ...optionsOf(options),
       signal: controller.signal,
       onProgress: ({ stage, done, total, unit }) => send({ type: "progress", id, stage, done, total, unit }),
     });
     const shown = (text: string) =>
       text.replaceAll(`${folder.input}/`, "").replaceAll(folder.input, "the upload");
+    const reasons = (scans: typeof failed) =>
+      scans.map(({ source, reason }) => ({ source: shown(source), reason: shown(reason) }));
+    const objects = objectsOf(dicom, folder);
+    if (objects.length > 0) archive(objects, folder);
     folder.writeOutcome({
       results: results.map((result) => ({ ...result, source: shown(result.source) })),
-      unreadable: failed.map(({ source, reason }) => ({ source: shown(source), reason: shown(reason) })),
+      unreadable: reasons(failed),
+      objects,
+      withoutObjects: reasons(withoutDicom),
     });
     return secondsOf(results);
   } finally {
     running.delete(id);
   }
+}
+
+const objectsOf = (written: readonly WrittenObjects[], folder: PredictionFolder): StoredObject[] =>
+  written.flatMap(({ objects }) =>
+    objects.map(({ kind, file, sopInstanceUid: instance }) => ({
+      kind,
+      instance,
+      file: relative(folder.dicom, file),
+    })),
+  );
+
+function archive(objects: readonly StoredObject[], folder: PredictionFolder): void {
+  const members = objects.map(({ file }) => ({ name: file, content: { file: join(folder.dicom, file) } }));
+  writeStoredZip(folder.archive, members);
 }
 
 function optionsOf({ series, operatingPoint, maps }: Asked["options"]) {
