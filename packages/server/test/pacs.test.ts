@@ -6,7 +6,7 @@ import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Delivery, Pacs, Prediction, Server } from "../src/index.js";
+import type { Delivery, Pacs, Prediction } from "../src/index.js";
 import { Orthanc, skipOrthanc, writeCt, type CtSeries } from "./archive.js";
 import { problemIn, scratch, started, trainedModel, type Client, type Trained } from "./support.js";
 
@@ -215,7 +215,7 @@ test(
     const { id, objects } = (await sent.json()) as Prediction;
     client = begun.client;
     await delivered(id, "fake", ({ stored }) => stored === 12);
-    await (begun.server as Server).close();
+    await begun.server.close();
     accepts = true;
     const again = await started(trained, { ...settings, data: folder });
     client = again.client;

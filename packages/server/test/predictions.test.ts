@@ -82,7 +82,10 @@ test("DICOM objects of a DICOM scan: each by its address, and all as a zip; a sc
   const response = await client.send("POST", "/v1/predictions?dicom=true", form, { prefer: "wait=60" });
   const { objects, links, withoutObjects } = (await response.json()) as Prediction;
   assert.deepEqual(withoutObjects, []);
-  assert.deepEqual(objects!.map(({ kind }) => kind).sort(), [...new Array(8).fill("heat-map"), "report"]);
+  assert.deepEqual(objects!.map(({ kind }) => kind).sort(), [
+    ...Array.from({ length: 8 }, () => "heat-map"),
+    "report",
+  ]);
   for (const { link, instance } of objects!) {
     const answer = await client.send("GET", link);
     assert.equal(answer.headers.get("content-type"), "application/dicom");
