@@ -60,7 +60,7 @@ export type { DetectedVolume, ReadVolumeOptions } from "./read-one.js";
 export type { DicomSource } from "./dicom/source.js";
 export { scanDicom, type DicomScan, type DicomScanOptions } from "./dicom/scan.js";
 export { OWN_EQUIPMENT, type SetAside, type SetAsideCode } from "./dicom/set-aside.js";
-export type { DicomSeries } from "./dicom/dicom-series.js";
+export { partDescription, partUid, type DicomSeries } from "./dicom/dicom-series.js";
 export type { AcquisitionFacts, SeriesIdentity } from "./dicom/identity.js";
 export { zipDicomSource } from "./dicom/zip-source.js";
 export { syntaxName } from "./dicom/syntaxes.js";

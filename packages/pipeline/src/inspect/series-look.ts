@@ -1,6 +1,8 @@
 /** Describes DICOM series by their headers, and whether each can be a volume. */
 import {
   DicomSeriesError,
+  partDescription,
+  partUid,
   planDicomSeries,
   syntaxName,
   VolumeFormatError,
@@ -53,7 +55,7 @@ export function lookAtSeries(found: Found, identity: Identity, options: PlanOpti
     if (series === undefined) return [];
     const study = volume.series?.study ?? "";
     if (!studies.has(study)) studies.set(study, studies.size + 1);
-    const source = identity.series(series.seriesUid);
+    const source = identity.series(partUid(series));
     const patient = identity.patient(series.patientId);
     return [{ ...describeSeries(volume, series, options), source, study: studies.get(study)!, patient }];
   });
@@ -69,7 +71,7 @@ function describeSeries(
   return {
     path: volume.path,
     uid: series.seriesUid,
-    description: series.seriesDescription,
+    description: partDescription(series),
     slices: series.slices.length,
     size: [series.columns, series.rows],
     sliceSpacing: plan.ok ? plan.spacing[2] : Number.isFinite(spacing) ? spacing : null,

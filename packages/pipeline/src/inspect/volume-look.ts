@@ -1,5 +1,12 @@
 /** Describes one volume. */
-import { npyDtypeOf, orientationCode, type DicomSeries, type Triple, type Volume } from "@slicestack/volume";
+import {
+  npyDtypeOf,
+  orientationCode,
+  partDescription,
+  type DicomSeries,
+  type Triple,
+  type Volume,
+} from "@slicestack/volume";
 import { readNiftiHeader } from "@slicestack/volume/node";
 import type { SetAside, SourceVolume } from "../data/ingest/source.js";
 import type { Dataset } from "../data/store.js";
@@ -90,7 +97,7 @@ export async function sourceFacts(
       : nonEmpty({ "geometry notes": facts[GEOMETRY_COLUMN] ?? "" });
   if (series === undefined) return { ...stored, ...label, ...part, ...corrections };
   const identityFacts = {
-    description: series.seriesDescription,
+    description: partDescription(series),
     patient: identity.patient(series.patientId),
     "series UID": series.seriesUid,
   };

@@ -2,6 +2,7 @@ import { DicomSeriesError } from "./errors.js";
 import type { DicomHeader } from "./header.js";
 import type { DicomSlice } from "./image.js";
 import { analyseSpacing } from "./spacing.js";
+import { splitAcquisitions } from "./split-acquisitions.js";
 import { buildStack } from "./stack.js";
 import type { DicomSeries } from "./dicom-series.js";
 
@@ -23,14 +24,14 @@ export function groupSeries(headers: readonly DicomHeader[]): DicomSeries[] {
     for (const slice of slices) {
       let series = alike.find((one) => sameOrientation(one.slices[0], slice));
       if (series === undefined) {
-        series = { ...identity, acquisition, rows, columns, transferSyntaxes: [], slices: [] };
+        series = { ...identity, acquisition, part: "", rows, columns, transferSyntaxes: [], slices: [] };
         alike.push(series);
       }
       series.slices.push(slice);
       if (!series.transferSyntaxes.includes(image.syntaxUid)) series.transferSyntaxes.push(image.syntaxUid);
     }
   }
-  return [...groups.values()].flat().flatMap(inOneFrame);
+  return [...groups.values()].flat().flatMap(inOneFrame).flatMap(splitAcquisitions);
 }
 
 /**

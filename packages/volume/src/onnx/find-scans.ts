@@ -9,6 +9,7 @@ import type { DicomSource } from "../dicom/source.js";
 import { zipDicomSource } from "../dicom/zip-source.js";
 import { VolumeFileError, VolumeFormatError } from "../errors.js";
 import { parseVolume } from "../parse-volume.js";
+import { partUid } from "../dicom/dicom-series.js";
 import { acquisitionFacts, correctionFacts } from "../prepare/facts.js";
 import type { PrepareRecipe } from "../prepare/recipe.js";
 import type { Volume } from "../volume.js";
@@ -115,12 +116,12 @@ function scanOfFile(part: Part): ChosenScan {
 }
 
 function scanOfSeries(series: DicomSeries): ChosenScan {
-  const { seriesUid, seriesDescription, modality, slices } = series;
+  const { seriesDescription, part, modality, slices } = series;
   const [first = "", ...others] = new Set(slices.map(({ file }) => file));
   return {
-    id: seriesUid,
+    id: partUid(series),
     source: others.length === 0 ? first : `${first} and ${others.length} more`,
-    description: [modality, seriesDescription].filter((text) => text !== "").join(" "),
+    description: [modality, seriesDescription, part].filter((text) => text !== "").join(" "),
     isScan: true,
     slices: slices.length,
     facts: acquisitionFacts(series),

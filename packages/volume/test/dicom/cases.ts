@@ -21,6 +21,8 @@ export interface DicomCase {
   tolerance?: number;
   unit?: Volume["unit"];
   description?: string;
+  /** Of the first series, if it was split. */
+  part?: string;
   tilt?: number;
   filled?: [number, string, string][];
   padding_left?: number[];

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import {
+  partDescription,
+  partUid,
   planDicomSeries,
   readDicomSeries,
   scanDicom,
@@ -44,6 +46,7 @@ test("a series carries identity and acquisition, as given in the file (fixtures/
       acquisitionDate: "20200103",
       imageType: "ORIGINAL\\PRIMARY\\AXIAL",
     },
+    part: "",
     rows: 5,
     columns: 6,
     transferSyntaxes: ["1.2.840.10008.1.2.1"],
@@ -79,6 +82,22 @@ test("names, birth date, address, physicians and comments appear nowhere: not in
       assert.doesNotMatch(text, secret);
     }
   }
+});
+
+test("two acquisitions over the same positions are two series of one UID, each with its own files", async () => {
+  const both = (await scanDicom(sourcesOf(caseOf("acquisitions")).reverse())).series;
+  assert.deepEqual(
+    both.map((series) => [partUid(series), partDescription(series), series.slices.map(({ file }) => file)]),
+    [
+      ["2.25.55-acquisition-1", "Chest, acquisition 1", ["IM03", "IM02", "IM01"]],
+      ["2.25.55-acquisition-2", "Chest, acquisition 2", ["IM06", "IM05", "IM04"]],
+    ],
+  );
+  const alone = (await scanDicom(sourcesOf(caseOf("acquisitions")).slice(3))).series;
+  assert.deepEqual(
+    (await readDicomSeries(both[1] as DicomSeries)).data,
+    (await readDicomSeries(alone[0] as DicomSeries)).data,
+  );
 });
 
 test("all cases in one heap, shuffled: each series is found, and each is read as when alone", async () => {

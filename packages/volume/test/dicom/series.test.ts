@@ -23,6 +23,7 @@ for (const dicomCase of cases) {
     assert.equal(scan.series.length, dicomCase.series ?? 1);
     if (dicomCase.series === 0) return;
     const [series] = scan.series as [DicomSeries];
+    assert.equal(series.part, dicomCase.part ?? "");
     checkPlan(series, dicomCase);
     const reading = readDicomSeries(series, dicomCase.options);
     if (dicomCase.error !== undefined) return assert.rejects(reading, refusalOf(dicomCase));

@@ -4,6 +4,8 @@ import {
   acquisitionFacts,
   correctionFacts,
   named,
+  partDescription,
+  partUid,
   readDicomSeries,
   message,
   scanDicom,
@@ -91,14 +93,14 @@ const identifiersOf = ({ patientId, accession, studyUid, seriesUid }: SeriesIden
 function volumeOfSeries(series: DicomSeries, filesByName: ReadonlyMap<string, DicomFilePath>): SourceVolume {
   const names = [...new Set(series.slices.map(({ file }) => file))];
   const files = names.map((name) => filesByName.get(name)!);
-  const { patientId, accession, studyUid, seriesUid, seriesDescription } = series;
+  const { patientId, accession, studyUid, seriesUid } = series;
   const folder = commonFolder(names);
   // Two series may share a folder, and a reformatted series its UID with the original: the first file distinguishes them.
   const path = names.length === 1 ? names[0]! : `${folder === "" ? "." : folder} (${basename(names[0]!)} …)`;
-  const volume = volumeOf(names[0]!, { kind: "dicom", series: seriesUid, files });
+  const volume = volumeOf(names[0]!, { kind: "dicom", series: partUid(series), files });
   return {
     ...volume,
-    id: `${patientId || "unknown"}-${seriesUid}`,
+    id: `${patientId || "unknown"}-${partUid(series)}`,
     path,
     names: {
       path: [...new Set([...folderNames(folder), ...(names.length === 1 ? volume.names.path : [])])],
@@ -110,7 +112,7 @@ function volumeOfSeries(series: DicomSeries, filesByName: ReadonlyMap<string, Di
     subject: patientId === "" ? null : patientId,
     facts: acquisitionFacts(series),
     series: {
-      description: seriesDescription,
+      description: partDescription(series),
       spacing: spacingOf(series),
       slices: series.slices.length,
       uid: seriesUid,
@@ -167,7 +169,10 @@ export async function openDicomSeries({
         entry === undefined ? dicomFile(path) : await zips.source(`${path}#${entry}`, path, entry),
       );
     const scan = await scanDicom(sources);
-    const withUid = scan.series.filter(({ seriesUid }) => seriesUid === series);
+    // Of an acquisition that shares its UID with another, only the files are named, so it is found as a whole series.
+    const withUid = scan.series.filter(
+      ({ seriesUid }) => series === seriesUid || series.startsWith(`${seriesUid}-`),
+    );
     // The files may contain a reformatted series with the same UID; `dicomVolumes` found the larger one.
     const target = withUid.sort((a, b) => b.slices.length - a.slices.length)[0];
     if (target === undefined) {

@@ -49,6 +49,9 @@ export function studiesOf(volumes: readonly SourceVolume[]): SourceVolume[][] {
   return [...studies.values()];
 }
 
+/** So that acquisition 2 comes before acquisition 10. */
+const IN_ORDER = new Intl.Collator("en", { numeric: true });
+
 /**
  * The series that match the rule, the thinnest first.
  * @throws PrepareError if the rule is neither thinnest, a UID nor a regular expression
@@ -59,7 +62,12 @@ export function rankSeries(volumes: readonly SourceVolume[], rule: string): Sour
     series !== null && (rule === "thinnest" || series.uid === rule || pattern.test(series.description));
   return volumes.filter(fits).sort((a, b) => {
     const [x, y] = [a.series!, b.series!];
-    return x.spacing - y.spacing || y.slices - x.slices || (x.uid < y.uid ? -1 : 1);
+    return (
+      x.spacing - y.spacing ||
+      y.slices - x.slices ||
+      IN_ORDER.compare(x.uid, y.uid) ||
+      IN_ORDER.compare(x.description, y.description)
+    );
   });
 }
 
