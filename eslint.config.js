@@ -5,7 +5,7 @@ export default tseslint.config(
   { ignores: ["**/dist/**", "**/build/**", "**/node_modules/**", "demo/**", "runs/**"] },
   js.configs.recommended,
   {
-    files: ["packages/**/*.ts", "examples/**/*.ts", "bench/**/*.ts", "test/**/*.ts"],
+    files: ["packages/**/*.ts", "packages/**/*.tsx", "examples/**/*.ts", "bench/**/*.ts", "test/**/*.ts"],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

@@ -41,8 +41,9 @@ function isLoadCall(node) {
 export function resolveRelative(file, name) {
   if (!name.startsWith(".")) return undefined;
   const target = resolve(dirname(file), name);
-  return [target, target.replace(/\.js$/, ".ts"), join(target, "index.js")].find(
-    (path) => existsSync(path) && /\.[cm]?[jt]s$/.test(path),
+  const candidates = [".ts", ".tsx"].map((ending) => target.replace(/\.js$/, ending));
+  return [target, ...candidates, join(target, "index.js")].find(
+    (path) => existsSync(path) && /\.[cm]?[jt]sx?$/.test(path),
   );
 }
 

@@ -207,4 +207,5 @@ if [ "$purpose" != debian13 ]; then typescript; fi
 if [ "$purpose" = build ] || [ "$purpose" = test ]; then
   sqlite
   native
+  node scripts/build-viewer.mjs || fail "viewer: the build failed"
 fi

@@ -341,8 +341,9 @@ function undeclared(root) {
   const declared = (name) => {
     if (!manifests.has(name)) {
       const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"));
-      const { dependencies, optionalDependencies, peerDependencies } = manifest;
-      manifests.set(name, { ...dependencies, ...optionalDependencies, ...peerDependencies });
+      const { dependencies, devDependencies, optionalDependencies, peerDependencies } = manifest;
+      const bundled = name === "viewer" ? devDependencies : {}; // its page is built before it is published
+      manifests.set(name, { ...dependencies, ...bundled, ...optionalDependencies, ...peerDependencies });
     }
     return manifests.get(name);
   };

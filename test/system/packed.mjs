@@ -47,7 +47,7 @@ function takeLock(lock) {
 
 function packEach(folder) {
   const packed = new Map();
-  for (const name of ["torch", "volume", "stats", "pipeline", "server", "cli"]) {
+  for (const name of ["torch", "volume", "stats", "pipeline", "server", "viewer", "cli"]) {
     const cwd = join(root, "packages", name);
     const args = ["pack", "--json", "--pack-destination", folder, "--foreground-scripts=false"];
     const [found] = JSON.parse(execFileSync("npm", args, { cwd, encoding: "utf8" }));
