@@ -1,14 +1,15 @@
-import { defineConfig, type Plugin, type Rollup } from "vite";
+import { defineConfig } from "vite";
 
 // dcmjs-codecs would fetch its WebAssembly by eval; @slicestack/volume fetches it in its place.
-const rollupOptions: Rollup.RollupOptions = {
+const rollupOptions = {
   onwarn: (warning, warn) => {
     if (warning.code !== "EVAL") warn(warning);
   },
 };
 
 /** NiiVue reads compressed Zarr with these, 1.4 MB; scans come to it as NIfTI alone. */
-const withoutZarrCodecs: Plugin = {
+/** @type {import("vite").Plugin} */
+const withoutZarrCodecs = {
   name: "without-zarr-codecs",
   enforce: "pre",
   resolveId: (id) => (id.startsWith("numcodecs") ? "\0no-codec" : null),
