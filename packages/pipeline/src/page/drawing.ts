@@ -3,7 +3,7 @@
  * (`currentColor`), so that a figure is readable on light and dark backgrounds.
  */
 import { createHash } from "node:crypto";
-import { crc32 } from "@node-rs/crc32";
+import CRC32 from "crc-32";
 import type { TopLevelSpec } from "vega-lite";
 import { fontOptions } from "./fonts.js";
 import { visible } from "./visible.js";
@@ -189,6 +189,6 @@ function withDensity(png: Uint8Array, dpi: number): Uint8Array {
   chunk.writeUInt32BE(Math.round(dpi / 0.0254), 8);
   chunk.writeUInt32BE(Math.round(dpi / 0.0254), 12);
   chunk.writeUInt8(1, 16); // the unit is the metre
-  chunk.writeUInt32BE(crc32(chunk.subarray(4, 17)), 17);
+  chunk.writeInt32BE(CRC32.buf(chunk.subarray(4, 17)), 17);
   return Buffer.concat([png.subarray(0, HEADER_END), chunk, png.subarray(HEADER_END)]);
 }

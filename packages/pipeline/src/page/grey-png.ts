@@ -1,6 +1,6 @@
 /** 8-bit grey PNG. W3C Portable Network Graphics, third edition, sections 5 and 11. */
 import { deflateSync } from "node:zlib";
-import { crc32 } from "@node-rs/crc32";
+import CRC32 from "crc-32";
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
@@ -24,6 +24,6 @@ function chunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
   const frame = Buffer.alloc(8);
   frame.writeUInt32BE(data.length, 0);
-  frame.writeUInt32BE(crc32(body), 4);
+  frame.writeInt32BE(CRC32.buf(body), 4);
   return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
 }

@@ -5,7 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { crc32c } from "@node-rs/crc32";
+import CRC32C from "crc-32/crc32c.js";
 import protobuf from "protobufjs/minimal.js";
 import { appendBytes } from "../data/atomic.js";
 import { naming } from "../engine/system-errors.js";
@@ -68,6 +68,6 @@ export class EventFile implements Disposable {
 }
 
 function masked(bytes: Buffer): number {
-  const crc = crc32c(bytes);
+  const crc = CRC32C.buf(bytes) >>> 0;
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

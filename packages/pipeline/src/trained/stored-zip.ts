@@ -1,5 +1,5 @@
 /** Writes a zip with uncompressed members: weights do not compress, and a reader can seek to each member. */
-import { crc32 } from "@node-rs/crc32";
+import CRC32 from "crc-32";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { AtomicFileWriter } from "../data/atomic.js";
 import { BundleError } from "./bundle-error.js";
@@ -58,10 +58,10 @@ export function writeStoredZip(path: string, members: readonly Member[]): void {
 function checked(member: Member): { crc: number; bytes: number } {
   let [crc, bytes] = [0, 0];
   for (const piece of piecesOf(member)) {
-    crc = crc32(piece, crc);
+    crc = CRC32.buf(piece, crc);
     bytes += piece.length;
   }
-  return { crc, bytes };
+  return { crc: crc >>> 0, bytes };
 }
 
 function* piecesOf({ content }: Member): Iterable<Uint8Array> {

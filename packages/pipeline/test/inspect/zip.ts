@@ -1,5 +1,5 @@
 /** Archives for tests. */
-import { crc32 } from "@node-rs/crc32";
+import CRC32 from "crc-32";
 
 /** Stored, not compressed. APPNOTE 4.3. */
 export function zipOf(files: ReadonlyMap<string, Buffer>): Buffer {
@@ -10,7 +10,7 @@ export function zipOf(files: ReadonlyMap<string, Buffer>): Buffer {
     const title = Buffer.from(name);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
-    common.writeUInt32LE(crc32(bytes), 10);
+    common.writeUInt32LE(CRC32.buf(bytes) >>> 0, 10);
     common.writeUInt32LE(bytes.length, 14);
     common.writeUInt32LE(bytes.length, 18);
     common.writeUInt16LE(title.length, 22);

@@ -1,5 +1,5 @@
 /** Pickles, zip archives and .pth files put together byte by byte, also such as no library would write. */
-import { crc32 } from "@node-rs/crc32";
+import CRC32 from "crc-32";
 
 type Part = Uint8Array | string | number;
 
@@ -91,7 +91,7 @@ export function zip(parts: readonly ZipPart[], lies: ZipLies = {}): Buffer {
     const facts = bytes(
       little(method, 2),
       little(0, 4), // time and date
-      little(said.checksum ?? crc32(data), 4),
+      little(said.checksum ?? CRC32.buf(data) >>> 0, 4),
       little(said.size ?? data.length, 4),
       little(said.size ?? data.length, 4),
       little(Buffer.byteLength(name), 2),

@@ -1,5 +1,5 @@
 /** The format of torch.save since PyTorch 1.6: a zip archive with data.pkl and one part for each storage. */
-import { crc32 } from "@node-rs/crc32";
+import CRC32 from "crc-32";
 import type { WeightsFile } from "@slicestack/torch/safetensors";
 import { readArchive, type ArchivePart } from "./archive.js";
 import { PickleBytes } from "./pickle-bytes.js";
@@ -34,7 +34,10 @@ export function readZipPth(file: WeightsFile): { object: PickleValue; notes: str
         `storage ${storage.name} has ${part.bytes} bytes, its tensors expect ${storage.bytes}`,
       );
     const { at, checksum } = part;
-    storage.place = { at, isIntact: checksum === null ? null : (values) => crc32(values) === checksum };
+    storage.place = {
+      at,
+      isIntact: checksum === null ? null : (values) => CRC32.buf(values) >>> 0 === checksum,
+    };
     return storage;
   });
   const notes = pickle.checksum === null ? ["The file was saved without checksums."] : [];
@@ -78,7 +81,7 @@ function refusePacked(file: WeightsFile, { name, packed }: ArchivePart): void {
 function refuseChanged(file: WeightsFile, { name, at, bytes, checksum }: ArchivePart): void {
   if (checksum === null) return;
   let sum = 0;
-  for (const piece of file.pieces(at, bytes)) sum = crc32(piece, sum);
-  if (sum !== checksum)
+  for (const piece of file.pieces(at, bytes)) sum = CRC32.buf(piece, sum);
+  if (sum >>> 0 !== checksum)
     throw file.fault(`its part ${name} does not have the checksum that was saved with it`);
 }

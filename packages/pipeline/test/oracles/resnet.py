@@ -1,14 +1,19 @@
-"""A torchvision ResNet with random weights: its files, its features and its gradients. Usage: torchvision_resnet.py NAME FOLDER"""
+"""A ResNet of torchvision or timm with random weights: its files, its features and its gradients. Usage: resnet.py LIBRARY NAME FOLDER"""
 import json
 import sys
 
+import timm
 import torch
 import torchvision
 from safetensors.torch import save_file
 
-name, folder = sys.argv[1:]
+library, name, folder = sys.argv[1:]
 torch.manual_seed(0)
-model = getattr(torchvision.models, name)(weights=None)
+makers = {
+    "torchvision": lambda: getattr(torchvision.models, name)(weights=None),
+    "timm": lambda: timm.create_model(name, pretrained=False),
+}
+model = makers[library]()
 with torch.no_grad():  # running statistics as of a trained network, not zeros and ones
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -21,7 +26,7 @@ x = torch.rand(2, 3, 64, 64)
 cotangent = torch.rand(2, model.fc.in_features)
 save_file({"x": x, "cotangent": cotangent}, f"{folder}/{name}-input.safetensors")
 model.fc = torch.nn.Identity()
-result = {"torch": torch.__version__, "torchvision": torchvision.__version__}
+result = {"torch": torch.__version__, "torchvision": torchvision.__version__, "timm": timm.__version__}
 for dtype, key in ((torch.float64, "float64"), (torch.float32, "float32")):
     model.to(dtype)
     model.eval()

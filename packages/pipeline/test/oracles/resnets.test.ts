@@ -1,4 +1,4 @@
-/** ResNets as today's torchvision saves and computes them: both kinds of file load, features and gradients are the same. */
+/** ResNets as today's torchvision and timm save and compute them: both kinds of file load, features and gradients are the same. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,12 +42,15 @@ function checkClose(
   );
 }
 
-for (const depth of [18, 34, 50] as const satisfies readonly ResNetDepth[])
-  test(`resnet${depth}: torchvision's files, features and gradients`, { skip: withoutOracles }, () => {
+const depths = [18, 34, 50] as const satisfies readonly ResNetDepth[];
+const models = ["torchvision", "timm"].flatMap((library) => depths.map((depth) => ({ library, depth })));
+
+for (const { library, depth } of models)
+  test(`resnet${depth}: ${library}'s files, features and gradients`, { skip: withoutOracles }, () => {
     const folder = mkdtempSync(join(tmpdir(), "slicestack-oracle-"));
     try {
       const name = `resnet${depth}`;
-      const answer = askOracle<Answer>("torchvision_resnet.py", name, folder);
+      const answer = askOracle<Answer>("resnet.py", library, name, folder);
       for (const ending of ["pth", "safetensors"])
         for (const dtype of ["float64", "float32"] as const)
           scope(() => {
