@@ -58,6 +58,7 @@ present() {
     dcmtk) command -v dcmcjpeg >/dev/null ;;
     dicom3tools) command -v dciodvfy >/dev/null ;;
     orthanc) command -v Orthanc >/dev/null || in_any '/usr/sbin/Orthanc' ;;
+    orthanc-python) in_any '/usr/share/orthanc/plugins/libOrthancPython.so' ;;
     orthanc-dicomweb) in_any '/usr/share/orthanc/plugins/libOrthancDicomWeb.so' ;;
     openjph-tools) command -v ojph_compress >/dev/null ;;
     python3-*) python_has "${1#python3-}" ;;
@@ -191,7 +192,7 @@ native() { node packages/torch/bin/slicestack-torch-build.js; }
 
 base=(libtorch-dev g++ make python3)
 references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-statsmodels python3-pil
-  python3-pydicom python3-gdcm dcmtk dicom3tools orthanc orthanc-dicomweb openjph-tools teem-apps chromium fonts-dejavu-core slurm-wlm munge)
+  python3-pydicom python3-gdcm dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-python openjph-tools teem-apps chromium fonts-dejavu-core slurm-wlm munge)
 optional=(libtcmalloc-minimal4 libgloo-dev)
 
 check_node

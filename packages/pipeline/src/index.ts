@@ -129,7 +129,7 @@ export { SessionError } from "./engine/thread-errors.js";
 export { onNotice } from "./engine/notices.js";
 
 // A trained model that decides
-export { Predictor, type PredictFilesOptions } from "./scan/scan-predictor.js";
+export { Predictor, type BatchListener, type PredictFilesOptions } from "./scan/scan-predictor.js";
 export type { PredictedScan, PredictScansOptions } from "./scan/predict-scans.js";
 export type { FailedScan, FoundScan, FoundScans } from "./scan/find-scans.js";
 export type { ComputeWishes } from "./scan/scan-job.js";

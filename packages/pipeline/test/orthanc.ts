@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
 const PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
+const PYTHON = "/usr/share/orthanc/plugins/libOrthancPython.so";
 const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin`;
 
 /** False, or what is missing; scripts/setup.sh installs it. */
@@ -16,6 +17,11 @@ export const skipOrthanc: string | false =
       ? "orthanc-dicomweb is not installed"
       : false;
 
+/** The plug-in that runs Python scripts; Debian: orthanc-python. */
+export const pythonPlugin = PYTHON;
+export const skipOrthancPython: string | false =
+  skipOrthanc !== false ? skipOrthanc : existsSync(PYTHON) ? false : "orthanc-python is not installed";
+
 /** A resource of Orthanc's REST interface, as far as the tests look at it. */
 export interface Resource {
   ID: string;
@@ -24,6 +30,13 @@ export interface Resource {
   ParentStudy?: string;
   Series?: string[];
   Instances?: string[];
+}
+
+export interface OrthancConfiguration {
+  /** Further plug-ins. */
+  plugins?: readonly string[];
+  /** Keys of orthanc.json. */
+  settings?: Record<string, unknown>;
 }
 
 /** Its password has characters that an address must encode. */
@@ -37,15 +50,15 @@ export class Orthanc implements AsyncDisposable {
     readonly dicomPort: number,
   ) {}
 
-  /** @param folder a new one, removed at the end */
-  static async start(folder: string): Promise<Orthanc> {
+  /** @param folder a new one, removed at the end   @param more of its configuration */
+  static async start(folder: string, more: OrthancConfiguration = {}): Promise<Orthanc> {
     mkdirSync(folder, { recursive: true });
     const [http, dicom] = [await freePort(), await freePort()];
     const log = join(folder, "orthanc.log");
     const config = {
       StorageDirectory: join(folder, "db"),
       IndexDirectory: join(folder, "db"),
-      Plugins: [PLUGIN],
+      Plugins: [PLUGIN, ...(more.plugins ?? [])],
       HttpPort: http,
       DicomPort: dicom,
       DicomAet: "ORTHANC",
@@ -55,6 +68,7 @@ export class Orthanc implements AsyncDisposable {
       AuthenticationEnabled: true,
       RegisteredUsers: { [LOGIN.user]: LOGIN.password },
       OverwriteInstances: false,
+      ...more.settings,
       DicomWeb: { Enable: true, Root: "/dicom-web/", Host: `127.0.0.1:${http}`, Ssl: false },
     };
     writeFileSync(join(folder, "orthanc.json"), JSON.stringify(config));
@@ -137,7 +151,7 @@ export class Orthanc implements AsyncDisposable {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

@@ -27,6 +27,17 @@ export class Metrics {
     buckets: SECONDS,
     registers: [this.registry],
   });
+  readonly #batches = new Histogram({
+    name: "slicestack_batch_scans",
+    help: "Scans whose slices were computed together",
+    buckets: [1, 2, 4, 8, 16],
+    registers: [this.registry],
+  });
+  readonly #slices = new Counter({
+    name: "slicestack_slices_total",
+    help: "Slices that were computed",
+    registers: [this.registry],
+  });
   readonly #bytes = new Counter({
     name: "slicestack_upload_bytes_total",
     help: "Bytes of accepted uploads",
@@ -62,6 +73,11 @@ export class Metrics {
 
   request(method: string, route: string, status: number, seconds: number): void {
     this.#requests.observe({ method, route, status: String(status) }, seconds);
+  }
+
+  batch(scans: number, slices: number): void {
+    this.#batches.observe(scans);
+    this.#slices.inc(slices);
   }
 
   upload(bytes: number): void {

@@ -14,6 +14,8 @@ export interface ServeOptions {
   tokens?: string | null;
   /** Processes that predict. Default 1. */
   workers?: number;
+  /** Most predictions that a process takes at a time; slices of their scans share batches. Default 4. */
+  together?: number;
   /** Most predictions that wait; more are answered with 429. Default 100. */
   queue?: number;
   /** Milliseconds for which the files and results of a prediction are kept after its end. Default 24 hours. */
@@ -71,6 +73,7 @@ export function settingsOf(options: ServeOptions): Settings {
     port: 8080,
     tokens: null,
     workers: 1,
+    together: 4,
     queue: 100,
     keep: 24 * HOUR,
     maxUpload: 4 * GIB,

@@ -7,6 +7,7 @@ import { AuditLog } from "./audit-log.js";
 import { Dispatcher } from "./jobs/dispatcher.js";
 import { Predictions } from "./jobs/predictions.js";
 import { WorkerPool } from "./jobs/worker-pool.js";
+import type { BatchListener } from "./worker/model-worker.js";
 import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { Targets } from "./pacs/targets.js";
@@ -60,14 +61,16 @@ async function started(
 ): Promise<Server> {
   const lock = FolderLock.take(data);
   closing.add(() => lock[Symbol.dispose]());
-  const pool = await startPool(settings);
+  let metrics: Metrics | null = null;
+  const pool = await startPool(settings, (scans, slices) => metrics?.batch(scans, slices));
   closing.add(() => pool.close());
   const predictions = new Predictions(data, settings);
   closing.add(() => predictions[Symbol.dispose]());
-  const metrics = new Metrics(predictions, pool);
+  metrics = new Metrics(predictions, pool);
   const log = logOf(settings);
   const dispatcher = new Dispatcher(predictions.queue, pool, {
     timeout: settings.timeout,
+    together: settings.together,
     folderOf: (id) => predictions.folderOf(id).path,
     refusalOf: (id) => predictions.folderOf(id).asked.refusal ?? null,
     on: predictions.listener,
@@ -162,21 +165,17 @@ class Closing {
   }
 }
 
-function startPool({
-  models,
-  allowPlugins,
-  workers,
-  device,
-  threads,
-  precision,
-}: Settings): Promise<WorkerPool> {
+function startPool(
+  { models, allowPlugins, workers, device, threads, precision }: Settings,
+  onBatch: BatchListener,
+): Promise<WorkerPool> {
   const compute = {
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
     ...(precision === undefined ? {} : { precision }),
   };
   const paths = [...models].map(([name, path]) => ({ name, path: resolve(path) }));
-  return WorkerPool.start({ models: paths, allowPlugins, compute }, workers);
+  return WorkerPool.start({ models: paths, allowPlugins, compute }, workers, onBatch);
 }
 
 /** The longest that answers may take once no prediction runs any more. */

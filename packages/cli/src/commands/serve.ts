@@ -14,6 +14,7 @@ interface ServeFlags extends CommonOptions, ComputeFlags {
   port: number;
   tokens?: string;
   workers: number;
+  together: number;
   queue: number;
   keep: number;
   maxUpload: string;
@@ -48,6 +49,12 @@ export function addServe(program: Command, start: Start): void {
       "accept only requests with a token of this file: a name and a SHA-256 on each line",
     )
     .option("--workers <number>", "processes that predict", parseCount, 1)
+    .option(
+      "--together <number>",
+      "most predictions that a process takes at a time; slices of their scans share batches",
+      parseCount,
+      4,
+    )
     .option("--queue <number>", "most predictions that wait; more are answered with 429", parseCount, 100)
     .addOption(
       ofTime("--keep <time>", "how long the files and results of a prediction are kept", 24 * 3600, "24h"),

@@ -23,7 +23,6 @@ import type { TimedVolume, VolumeJob } from "../data/prepare/volume.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import type { Progress } from "../engine/progress.js";
 import { shortageError } from "../engine/system-errors.js";
-import type { JobRunner } from "../engine/task-options.js";
 import type { MapKind, StoredMaps } from "../explain/subject.js";
 import { togetherHash } from "../models/model-hash.js";
 import { ModelError } from "../models/common/model-error.js";
@@ -32,7 +31,8 @@ import { softwareVersions } from "../run/software-versions.js";
 import type { FailedScan, FoundScan } from "./find-scans.js";
 import { recipeOfModel } from "./recipe.js";
 import { decide, RESULT_FORMAT, type OperatingPoint, type ScanResult } from "./scan-result.js";
-import type { HeatMapOutcome, OpenedModel, ScanJob, ScanOutcome, ScanVoxels } from "./scan-job.js";
+import type { ScanBatches } from "./scan-batches.js";
+import type { HeatMapOutcome, OpenedModel, ScanOutcome, ScanVoxels } from "./scan-job.js";
 import type { TrainedModel } from "../trained/trained-model.js";
 import { warningsOf } from "./warnings.js";
 
@@ -61,15 +61,12 @@ export interface PredictedScan {
   place: Pick<VolumeRecord, "geometry" | "original" | "crop" | "count" | "unit"> & { size: [number, number] };
 }
 
-/** A model that is open in a session, with the key by which its jobs find it; decisions are those of its very weights. */
+/** A model that is open in a session, and what runs its jobs there; decisions are those of its very weights. */
 export interface OpenScanModel {
-  key: string;
   model: TrainedModel;
   opened: OpenedModel;
-  session: JobRunner;
+  batches: ScanBatches;
 }
-
-const JOB = new URL("./scan-job.js", import.meta.url);
 
 /**
  * Results arrive in the order of the scans. For each scan, either `onScan` or `onFailure` is called and awaited. At
@@ -191,13 +188,12 @@ async function decideOn(
   scan: FoundScan,
   prepared: TimedVolume,
   on: Parameters<typeof predictScans>[2],
-  { maps = [], heatMaps = false, operatingPoint }: PredictScansOptions,
+  { maps = [], heatMaps = false, operatingPoint, signal }: PredictScansOptions,
 ): Promise<void> {
   let outcome: ScanOutcome;
   try {
     const heatMap = heatMaps && scan.input.kind === "dicom";
-    const job: ScanJob = { step: "scan", key: open.key, scan: voxelsOf(scan, prepared), maps, heatMap };
-    outcome = await open.session.run<ScanJob, ScanOutcome>(JOB, job);
+    outcome = await open.batches.predict({ scan: voxelsOf(scan, prepared), maps, heatMap }, signal);
   } catch (error) {
     // A head that needs a certain number of slices throws an error; other scans may have that number.
     if (!(error instanceof ModelError)) throw error;

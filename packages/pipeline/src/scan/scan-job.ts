@@ -21,7 +21,7 @@ import { loaderOf, type TrainedMember, type TrainedModel } from "../trained/trai
 
 export type ScanJob =
   | { step: "open"; key: string; model: TrainedModel; compute: ComputeWishes }
-  | { step: "scan"; key: string; scan: ScanVoxels; maps: readonly MapKind[]; heatMap: boolean }
+  | { step: "scans"; key: string; scans: readonly ScanRequest[] }
   | { step: "close"; key: string };
 
 /** How to compute; options that are absent are as in the training of the run. */
@@ -29,6 +29,13 @@ export interface ComputeWishes {
   device?: string;
   threads?: number;
   precision?: "auto" | "float32" | "bfloat16";
+}
+
+/** A scan, and what is computed besides its probabilities. */
+export interface ScanRequest {
+  scan: ScanVoxels;
+  maps: readonly MapKind[];
+  heatMap: boolean;
 }
 
 /** A prepared scan, S x H x W, with its position in space. */
@@ -65,7 +72,7 @@ export interface ScanOutcome {
   maps: StoredMaps;
   /** Grad-CAM where it was asked for as a heat-map, or why the model has none. */
   heatMap: HeatMapOutcome | null;
-  /** Computes probabilities from stored voxels. */
+  /** Computes probabilities from stored voxels; of scans that were computed together, its share by slices. */
   seconds: number;
 }
 
@@ -79,7 +86,7 @@ interface Opened {
 
 const opened = new Map<string, Opened>();
 
-export function job(input: ScanJob, _context: JobContext): OpenedModel | ScanOutcome | null {
+export function job(input: ScanJob, _context: JobContext): OpenedModel | ScanOutcome[] | null {
   if (input.step === "open") return open(input.key, input.model, input.compute);
   if (input.step === "close") return close(input.key);
   const model = opened.get(input.key);
@@ -88,7 +95,7 @@ export function job(input: ScanJob, _context: JobContext): OpenedModel | ScanOut
       "The model is no longer open: the thread that held it has ended",
       "Open it again.",
     );
-  return scanned(model, input);
+  return scanned(model, input.scans);
 }
 
 function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): OpenedModel {
@@ -129,27 +136,40 @@ function close(key: string): null {
   return null;
 }
 
-function scanned(
-  { models, compute }: Opened,
-  { scan, maps: kinds, heatMap: isWanted }: ScanJob & { step: "scan" },
-): ScanOutcome {
+/** The slices of all scans share batches; maps are computed scan by scan. */
+function scanned(opened: Opened, requests: readonly ScanRequest[]): ScanOutcome[] {
   const start = performance.now();
-  const members = models.map(({ member, open: model }) => {
-    using predictor = predictorOf(model, sourceOf(scan), compute);
-    return outcomeOf(member, predictor.predict([volumeOf(scan)]));
+  const scans = requests.map(({ scan }) => scan);
+  const volumes = volumesOf(scans);
+  const members = opened.models.map(({ member, open: model }) => {
+    using predictor = predictorOf(model, sourceOf(scans), opened.compute);
+    const predicted = predictor.predict(volumes);
+    return scans.map((_, k) => outcomeOf(member, predicted, k));
   });
   const seconds = (performance.now() - start) / 1000;
-  if (kinds.length === 0 && !isWanted) return { members, maps: {}, heatMap: null, seconds };
+  const slices = volumes.reduce((sum, { count }) => sum + count, 0);
+  return requests.map((request, k) => {
+    const ofScan = members.map((outcomes) => outcomes[k]!);
+    const share = (seconds * volumes[k]!.count) / slices;
+    return { members: ofScan, seconds: share, ...mapsFor(opened, request, ofScan) };
+  });
+}
+
+function mapsFor(
+  { models, compute }: Opened,
+  { scan, maps: kinds, heatMap: isWanted }: ScanRequest,
+  members: readonly MemberOutcome[],
+): Pick<ScanOutcome, "maps" | "heatMap"> {
+  if (kinds.length === 0 && !isWanted) return { maps: {}, heatMap: null };
   const mean = meanOf(members.map(({ probabilities }) => probabilities));
   const target = mean.indexOf(Math.max(...mean));
-  const mapsFor = (wanted: readonly MapKind[]) =>
+  const computed = (wanted: readonly MapKind[]) =>
     meanMaps(
       wanted,
       models.map(({ open: model }) => mapsOf(model, scan, { kinds: wanted, target, device: compute.device })),
     );
-  const maps = kinds.length === 0 ? {} : mapsFor(kinds);
-  if (!isWanted) return { members, maps, heatMap: null, seconds };
-  return { members, maps, heatMap: heatMapOf(maps, () => mapsFor(["gradcam"]), target), seconds };
+  const maps = kinds.length === 0 ? {} : computed(kinds);
+  return { maps, heatMap: isWanted ? heatMapOf(maps, () => computed(["gradcam"]), target) : null };
 }
 
 /** A model without a layer for Grad-CAM still predicts. */
@@ -162,25 +182,39 @@ function heatMapOf(known: StoredMaps, compute: () => StoredMaps, target: number)
   }
 }
 
-function sourceOf({ shape, dtype, slices_SHW, geometry }: ScanVoxels) {
-  const [count, height, width] = shape;
-  return memorySource({ height, width, dtype }, [{ voxels: slices_SHW, count, spacing: geometry.spacing }]);
+/** @param scans of one size and type */
+function sourceOf(scans: readonly ScanVoxels[]) {
+  const [{ shape, dtype }] = scans as [ScanVoxels];
+  const given = scans.map((scan) => ({
+    voxels: scan.slices_SHW,
+    count: scan.shape[0],
+    spacing: scan.geometry.spacing,
+  }));
+  return memorySource({ height: shape[1], width: shape[2], dtype }, given);
 }
 
-const volumeOf = ({ id, shape }: ScanVoxels) => ({ id, first: 0, count: shape[0] });
+/** Their places in the source. */
+function volumesOf(scans: readonly ScanVoxels[]) {
+  let first = 0;
+  return scans.map(({ id, shape: [count] }) => {
+    first += count;
+    return { id, first: first - count, count };
+  });
+}
 
-function outcomeOf({ spec, decision }: TrainedMember, predicted: Predicted): MemberOutcome {
-  const [evidence] = predicted.evidence;
-  const embedding = predicted.embeddings?.[0] ?? null;
-  const places = evidence!.places;
+/** @param k which of the volumes */
+function outcomeOf({ spec, decision }: TrainedMember, predicted: Predicted, k: number): MemberOutcome {
+  const { places, weights } = predicted.evidence[k]!;
+  const embedding = predicted.embeddings?.[k] ?? null;
   if (spec.method !== "2d") {
-    const probabilities = predicted.models.at(-1)!.probabilities[0]!;
-    return { probabilities, weights: evidence!.weights, places, embedding };
+    const probabilities = predicted.models.at(-1)!.probabilities[k]!;
+    return { probabilities, weights, places, embedding };
   }
   const classes = spec.classes.names.length;
-  const flat = predicted.slices!.probabilities;
-  const rows = Array.from({ length: flat.length / classes }, (_, s) =>
-    flat.subarray(s * classes, (s + 1) * classes),
+  const { counts, probabilities: flat } = predicted.slices!;
+  const before = counts.slice(0, k).reduce((sum, count) => sum + count, 0);
+  const rows = Array.from({ length: counts[k]! }, (_, s) =>
+    flat.subarray((before + s) * classes, (before + s + 1) * classes),
   );
   const probabilities =
     spec.vote.rule === "count"
@@ -197,7 +231,7 @@ function mapsOf(
   scan: ScanVoxels,
   { kinds, target, device }: { kinds: readonly MapKind[]; target: number; device: string },
 ): StoredMaps {
-  using explaining = functionOfModel(model, sourceOf(scan), device);
+  using explaining = functionOfModel(model, sourceOf([scan]), device);
   const { function: asFunction } = explaining;
   const volume = explainedVolume(scan, target);
   const layer = asFunction.layer(null);
@@ -208,7 +242,7 @@ function mapsOf(
 /** The volume in the form of a data set, without the fields that only a data set has. */
 function explainedVolume(scan: ScanVoxels, label: number): TaskVolume {
   const { id, unit, geometry, original, crop } = scan;
-  const place = { ...volumeOf(scan), unit, geometry, original, crop };
+  const place = { ...volumesOf([scan])[0]!, unit, geometry, original, crop };
   const unknown = { part: null, source: "", sha256: "", voxelSha256: "", meanLungHu: null, extra: {} };
   return { ...place, ...unknown, subject: id, label };
 }

@@ -18,6 +18,7 @@ import {
 } from "./predict-scans.js";
 import { recipeOfModel } from "./recipe.js";
 import { eachSource } from "./remote-scans.js";
+import { ScanBatches } from "./scan-batches.js";
 import type { ComputeWishes, OpenedModel, ScanJob } from "./scan-job.js";
 import type { ScanResult } from "./scan-result.js";
 import { findTrained, type FindTrainedOptions } from "../trained/find-trained.js";
@@ -40,6 +41,11 @@ export interface PredictFilesOptions extends PredictScansOptions {
   onFailure?: (failed: FailedScan) => void;
 }
 
+export interface BatchListener {
+  /** Called with the number of scans whose slices were computed together, and the number of these slices. */
+  onBatch?: (scans: number, slices: number) => void;
+}
+
 const NOT_COMPUTED = "it was not computed";
 const JOB = new URL("./scan-job.js", import.meta.url);
 let opened = 0;
@@ -53,10 +59,12 @@ let opened = 0;
  */
 export class Predictor implements Disposable, AsyncDisposable {
   readonly #session: EngineSession;
+  readonly #key: string;
   readonly #open: OpenScanModel;
 
-  private constructor(session: EngineSession, open: OpenScanModel) {
+  private constructor(session: EngineSession, key: string, open: OpenScanModel) {
     this.#session = session;
+    this.#key = key;
     this.#open = open;
   }
 
@@ -66,7 +74,7 @@ export class Predictor implements Disposable, AsyncDisposable {
    */
   static async open(
     path: string,
-    options: ComputeWishes & FindTrainedOptions & Pick<TaskOptions, "signal"> = {},
+    options: ComputeWishes & FindTrainedOptions & Pick<TaskOptions, "signal"> & BatchListener = {},
   ): Promise<Predictor> {
     const model = await findTrained(path, options);
     for (const { spec } of model.members) await loadPlugins(spec.plugins);
@@ -85,7 +93,8 @@ export class Predictor implements Disposable, AsyncDisposable {
         ...member,
         decision: decisionFor(member.decision, facts.hashes[k]!),
       }));
-      return new Predictor(session, { key, model: { ...model, members }, opened: facts, session });
+      const batches = new ScanBatches(session, key, options.onBatch);
+      return new Predictor(session, key, { model: { ...model, members }, opened: facts, batches });
     } catch (error) {
       await session.terminate();
       throw error;
@@ -241,9 +250,7 @@ export class Predictor implements Disposable, AsyncDisposable {
 
   /** Waits for a running prediction to end first. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session
-      .run<ScanJob, null>(JOB, { step: "close", key: this.#open.key })
-      .catch(() => undefined);
+    await this.#session.run<ScanJob, null>(JOB, { step: "close", key: this.#key }).catch(() => undefined);
     await this.#session.close();
   }
 }

@@ -4,8 +4,14 @@ import type { Log } from "../log.js";
 import { Problem } from "../problem.js";
 import type { ProblemBody } from "../schema.js";
 import type { StageSeconds } from "../worker/messages.js";
-import { PredictionFailedError, WorkerDiedError, type Progress } from "../worker/model-worker.js";
+import {
+  PredictionFailedError,
+  WorkerDiedError,
+  type ModelWorker,
+  type Progress,
+} from "../worker/model-worker.js";
 import { Naps } from "./naps.js";
+import { WorkerGate } from "./worker-gate.js";
 import type { WorkerPool } from "./worker-pool.js";
 
 /** How often a prediction is begun: once more after its worker died. */
@@ -41,6 +47,8 @@ export class Dispatcher {
     private readonly pool: WorkerPool,
     private readonly options: {
       timeout: number;
+      /** Most predictions that a worker takes at a time. */
+      together: number;
       folderOf: (id: string) => string;
       /** Why a prediction cannot be made at all. */
       refusalOf: (id: string) => ProblemBody | null;
@@ -48,7 +56,9 @@ export class Dispatcher {
       log: Log;
     },
   ) {
-    this.#loops = Array.from({ length: pool.size }, (_, slot) => this.#serve(slot));
+    this.#loops = Array.from({ length: pool.size }, () => new WorkerGate()).flatMap((gate, slot) =>
+      Array.from({ length: options.together }, () => this.#serve(slot, gate)),
+    );
     this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
   }
 
@@ -84,17 +94,30 @@ export class Dispatcher {
     clearInterval(this.#heartbeat);
   }
 
-  async #serve(slot: number): Promise<void> {
+  async #serve(slot: number, gate: WorkerGate): Promise<void> {
     while (!this.#isStopping) {
       const worker = await this.pool.worker(slot);
       if (worker === null || this.#isStopping) return;
       const lease = this.#attempt(() => this.queue.lease()[0]);
       if (lease === undefined) await this.#naps.take(IDLE_MS);
-      else await this.#run(worker, lease);
+      else await this.#enter(slot, gate, lease);
     }
   }
 
-  async #run(worker: NonNullable<Awaited<ReturnType<WorkerPool["worker"]>>>, lease: Lease): Promise<void> {
+  /** One that is tried again may be what ended the worker: it has the worker to itself, so that no other suffers. */
+  async #enter(slot: number, gate: WorkerGate, lease: Lease): Promise<void> {
+    const isAlone = (this.#attempt(() => this.queue.attempts(lease.key).length) ?? 1) > 1;
+    const leave = await gate.enter(isAlone);
+    try {
+      const worker = await this.pool.worker(slot); // it may have died in the meantime
+      if (worker === null || this.#isStopping) this.#attempt(() => this.queue.release(lease.token));
+      else await this.#run(worker, lease);
+    } finally {
+      leave();
+    }
+  }
+
+  async #run(worker: ModelWorker, lease: Lease): Promise<void> {
     const { key: id, token } = lease;
     const { on, folderOf, timeout } = this.options;
     const running: Running = { token, controller: new AbortController(), why: null };

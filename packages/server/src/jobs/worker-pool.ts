@@ -2,7 +2,7 @@
 import type { ServedModel } from "../schema.js";
 import type { OpenModels } from "../worker/messages.js";
 import { Naps } from "./naps.js";
-import { ModelWorker } from "../worker/model-worker.js";
+import { ModelWorker, type BatchListener } from "../worker/model-worker.js";
 
 type Wanted = Omit<OpenModels, "type">;
 
@@ -20,17 +20,23 @@ export class WorkerPool {
   private constructor(
     private readonly wanted: Wanted,
     workers: ModelWorker[],
+    private readonly onBatch: BatchListener,
   ) {
     this.#slots = workers;
     this.#models = workers[0]!.models;
   }
 
   /** @throws PredictionFailedError if a model cannot be opened   @throws WorkerDiedError */
-  static async start(wanted: Wanted, count: number): Promise<WorkerPool> {
-    const started = await Promise.allSettled(Array.from({ length: count }, () => ModelWorker.start(wanted)));
+  static async start(
+    wanted: Wanted,
+    count: number,
+    onBatch: BatchListener = () => undefined,
+  ): Promise<WorkerPool> {
+    const starts = Array.from({ length: count }, () => ModelWorker.start(wanted, onBatch));
+    const started = await Promise.allSettled(starts);
     const workers = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     const failure = started.find((one) => one.status === "rejected");
-    if (failure === undefined) return new WorkerPool(wanted, workers);
+    if (failure === undefined) return new WorkerPool(wanted, workers, onBatch);
     for (const worker of workers) worker.kill();
     throw failure.reason;
   }
@@ -66,7 +72,7 @@ export class WorkerPool {
       const worker = this.#slots[slot];
       if (worker?.isAlive === true) return worker;
       try {
-        const started = await ModelWorker.start(this.wanted);
+        const started = await ModelWorker.start(this.wanted, this.onBatch);
         // A reload may have filled the slot in the meantime.
         if (this.#isEnding || this.#slots[slot]?.isAlive === true) started.kill();
         else this.#slots[slot] = started;
@@ -81,7 +87,7 @@ export class WorkerPool {
 
   /** Opens the models again in new processes, which take over once all of them are ready. @throws as `start` */
   async reload(): Promise<void> {
-    const next = await WorkerPool.start(this.wanted, this.size);
+    const next = await WorkerPool.start(this.wanted, this.size, this.onBatch);
     if (this.#isEnding) return next.close();
     const before = this.#slots;
     this.#slots = next.#slots;

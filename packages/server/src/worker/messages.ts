@@ -21,6 +21,8 @@ export interface StageSeconds {
 
 export type FromWorker =
   | { type: "open"; models: ServedModel[] }
+  /** Scans of one or several predictions were computed together. */
+  | { type: "batch"; scans: number; slices: number }
   | { type: "progress"; id: string; stage: string; done: number; total: number; unit: string }
   | { type: "done"; id: string; seconds: StageSeconds; rss: number }
   /** `isOfUpload`: another attempt would fail in the same way. */

@@ -40,6 +40,9 @@ interface Events {
   exit: [WorkerDiedError];
 }
 
+/** Called with the number of scans that were computed together, and of their slices. */
+export type BatchListener = (scans: number, slices: number) => void;
+
 const SCRIPT = new URL("./worker.js", import.meta.url);
 
 export class ModelWorker {
@@ -48,13 +51,16 @@ export class ModelWorker {
   #models: ServedModel[] = [];
   #death: WorkerDiedError | null = null;
   #rss = 0;
-  /** Settles when the prediction that runs has ended. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Those that run; none of them rejects. */
+  readonly #running = new Set<Promise<unknown>>();
 
-  private constructor() {
+  private constructor(onBatch: BatchListener) {
     this.#child = fork(SCRIPT, [], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
     this.#events.setMaxListeners(0);
     this.#child.on("message", (message) => this.#events.emit("message", message as FromWorker));
+    this.#events.on("message", (message) => {
+      if (message.type === "batch") onBatch(message.scans, message.slices);
+    });
     this.#child.once("error", (error) => this.#died(error.message));
     this.#child.once("exit", (code, signal) =>
       this.#died(signal === null ? `ended with code ${code}` : `was ended by ${signal}`),
@@ -62,8 +68,8 @@ export class ModelWorker {
   }
 
   /** Starts the process and opens the models. @throws PredictionFailedError if a model cannot be opened   @throws WorkerDiedError */
-  static async start(request: Omit<OpenModels, "type">): Promise<ModelWorker> {
-    const worker = new ModelWorker();
+  static async start(request: Omit<OpenModels, "type">, onBatch: BatchListener): Promise<ModelWorker> {
+    const worker = new ModelWorker(onBatch);
     try {
       worker.#send({ type: "open", ...request });
       const answer = await worker.#answer((message) => message.type === "open" || message.type === "failed");
@@ -100,7 +106,9 @@ export class ModelWorker {
    */
   predict(id: string, folder: string, options: PredictOptions): Promise<StageSeconds> {
     const end = this.#predict(id, folder, options);
-    this.#last = end.catch(() => undefined);
+    const settled = end.catch(() => undefined);
+    this.#running.add(settled);
+    void settled.then(() => this.#running.delete(settled));
     return end;
   }
 
@@ -139,7 +147,7 @@ export class ModelWorker {
 
   /** Ends the process once it has nothing to do. */
   async retire(): Promise<void> {
-    await this.#last;
+    await Promise.all(this.#running);
     this.kill();
   }
 

@@ -40,7 +40,11 @@ const send = (message: FromWorker): void => void process.send!(message);
 async function openModels({ models: wanted, allowPlugins, compute }: OpenModels): Promise<ServedModel[]> {
   const served: ServedModel[] = [];
   for (const { name, path } of wanted) {
-    const model = await Predictor.open(path, { ...compute, allowPlugins });
+    const model = await Predictor.open(path, {
+      ...compute,
+      allowPlugins,
+      onBatch: (scans, slices) => send({ type: "batch", scans, slices }),
+    });
     models.set(name, model);
     const { spec, sha256, hashes, isCalibrated: calibrated } = model;
     const card = await modelCardOf(path);
