@@ -29,6 +29,18 @@ export default tseslint.config(
     },
   },
   {
+    files: ["packages/{pipeline,server,cli}/src/**/*.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name='recursive']",
+          message: "Node's recursive creation never ends below a folder that takes none: use makeFolder.",
+        },
+      ],
+    },
+  },
+  {
     files: ["**/*.mjs", "**/*.js"],
     languageOptions: {
       globals: {

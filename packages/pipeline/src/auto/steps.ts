@@ -1,7 +1,8 @@
 /** The steps of `auto`, each with what it depends on; the order is in auto.ts. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
+import { makeFolder } from "../data/make-folder.js";
 import { audit } from "../audit/audit.js";
 import { auditPage } from "../audit/audit-page.js";
 import { pathWord } from "../command-line.js";
@@ -188,7 +189,7 @@ export async function planStep(way: Way, dataset: Dataset, held: Held): Promise<
     run: async () => {
       const spent = journal.seconds;
       const { candidates, ...plan } = await planMeasured(dataset, held, wishes, spent, way);
-      mkdirSync(dirname(paths.plan("2d")), { recursive: true });
+      makeFolder(dirname(paths.plan("2d")));
       for (const { name, yaml } of candidates) writeFileAtomic(paths.plan(name), yaml);
       const folds = foldsAround(dataset, held, plan.folds, seed);
       writeSplit(dataset, folds);

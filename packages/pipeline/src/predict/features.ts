@@ -4,7 +4,7 @@
  * N slices, E embedding, F channels of maps of h x w; together "features".
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
   cat,
@@ -25,6 +25,7 @@ import {
   rank,
   worldSize,
 } from "@slicestack/torch/distributed";
+import { makeFolder } from "../data/make-folder.js";
 import { loadedPlugins } from "../config/plugins.js";
 import { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
@@ -165,7 +166,7 @@ const [HAS, NEEDS, CANNOT] = [0, 1, 2];
 /** Whether the cache can be written; if not, a notice is given. */
 const canKeep = (file: string): boolean =>
   tryToKeep(() => {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     new AtomicFileWriter(file).abort();
   });
 
@@ -199,7 +200,7 @@ class SharedWriter {
 
   constructor(private readonly file: string) {
     tryToKeep(() => {
-      mkdirSync(dirname(file), { recursive: true });
+      makeFolder(dirname(file));
       this.#writer = new AtomicFileWriter(file);
     });
   }
@@ -298,7 +299,7 @@ function embedTogether(
 }
 
 function writeEmbeddings(file: string, embedding_NE: Tensor): void {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   scope(() => {
     const hash = fromTypedArray(new Uint8Array(tensorHash(embedding_NE)), [32]);
     writeSafetensors(

@@ -4,9 +4,10 @@ import type { ModelDifference } from "../evaluate/compare/models.js";
 import type { FigureGroup } from "./figures/figure.js";
 import { definitions, html, nothing, table, type Html } from "../page/html.js";
 import { renderPage, type PageSection } from "../page/page.js";
+import type { Participants } from "./participants.js";
 import type { PartCounts } from "./part-counts.js";
 import type { ScoredInput } from "./report-input.js";
-import { dataAndSplit } from "./sections/data.js";
+import { dataAndSplit, tableOne } from "./sections/data.js";
 import { notesBox } from "./sections/head.js";
 import { ranking } from "./sections/ranking.js";
 import { pairs as allPairs } from "./sections/result.js";
@@ -25,6 +26,8 @@ export interface GroupReport extends ScoredInput {
   created: string;
   dataset: { name: string; hash: string; attribution?: string | undefined };
   split: { seed: number; hash: string; parts: PartCounts[] };
+  /** Subjects of each part, or of each fold's test part, by columns of the labels file; null if there are none. */
+  participants: Participants | null;
   members: MembersInput;
   differences: ModelDifference[];
   /** The largest number of readings of a member's test part, this one included. */
@@ -117,9 +120,11 @@ function members({ members: input }: GroupReport): Html {
     </p>`;
 }
 
-function data({ dataset, split }: GroupReport, { classes }: ModelSummary): Html {
+function data(report: GroupReport, { classes }: ModelSummary): Html {
+  const { dataset, split, participants } = report;
   const caption = "Subjects and volumes of each part. No subject is in two parts of a split.";
-  return dataAndSplit(dataset, split, classes, caption);
+  return html`${figures(report, "data")}
+  ${dataAndSplit(dataset, split, classes, caption)}${tableOne(participants)}`;
 }
 
 function errors(report: GroupReport, main: ModelSummary): Html {

@@ -8,10 +8,8 @@ import type { OpenRun } from "../run/open-run.js";
 import type { Evidence } from "../evaluate/analysis/failures.js";
 import type { CostReport } from "../evaluate/cost.js";
 import type { MetricsFile } from "../evaluate/metrics-file.js";
-import type { Flow } from "./figures/flow.js";
+import { cohortTable, flowOf } from "./cohort.js";
 import type { ScoredPart } from "../evaluate/run-predictions.js";
-import { readSubjectTable } from "../evaluate/subject-table.js";
-import { participantsOf, type Participants } from "./participants.js";
 import type { Pictures } from "./pictures.js";
 import { countPart } from "./part-counts.js";
 import type { ReportInput } from "./report-input.js";
@@ -42,6 +40,8 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
   const depth = info.depth === "native" ? "native depth" : `${info.depth} slices`;
   const evidenceOf = new Map(evidence.map((volumeEvidence) => [volumeEvidence.id, volumeEvidence]));
   const title = run.external === null ? config.name : `${config.name} on ${info.name}`;
+  const ofRun = { name: "run", opened };
+  const other = run.external === null ? null : { ...scored, dataset };
   const tested = scored.part === "test" ? scored.volumes : task.parts.test;
   return {
     title: protocol === "paper" ? `${title}, paper protocol` : title,
@@ -66,9 +66,8 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
         countPart(run.external === null ? "test" : `${info.name}, external`, subjectsOf(tested), count),
       ].filter(({ volumes }) => volumes > 0),
     },
-    flow:
-      opened.record.imported === undefined ? flowOf(opened, dataset, scored, run.external !== null) : null,
-    participants: participantsIn(opened, scored, run.external === null ? null : info.name),
+    flow: opened.record.imported === undefined ? flowOf([ofRun], other) : null,
+    participants: cohortTable([ofRun], other),
     models: metrics[scored.part],
     mainModel: run.mainModel,
     differences,
@@ -86,56 +85,6 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
     environment: environmentOf(opened),
     warnings: warningsOf(opened, dataset, facts),
   };
-}
-
-/** From the sources of the run's data set to the parts of its split. */
-function flowOf(
-  { dataset, split, task }: OpenRun,
-  scoredOn: Dataset,
-  scored: ScoredPart,
-  external: boolean,
-): Flow {
-  const { info, volumes } = dataset;
-  const inSplit = new Set(Object.values(split.parts).flat());
-  const { train, val, test } = task.parts;
-  const used = train.length + val.length + test.length;
-  const notInSplit = volumes.filter(({ id }) => !inSplit.has(id)).length;
-  const otherClass = volumes.length - notInSplit - used;
-  const refused = info.quarantined?.length ?? 0;
-  const count = (part: string, partVolumes: readonly TaskVolume[]) =>
-    countPart(part, subjectsOf(partVolumes), task.classes.count);
-  return {
-    read: volumes.length + refused,
-    refused,
-    dataset: {
-      name: info.name,
-      volumes: volumes.length,
-      subjects: new Set(volumes.map(({ subject }) => subject)).size,
-    },
-    leftOut: [
-      { reason: "no class of this task", volumes: otherClass },
-      { reason: "in no part of the split", volumes: notInSplit },
-    ].filter((entry) => entry.volumes > 0),
-    parts: [count("train", train), count("val", val), count("test", test)],
-    classes: task.classes.names,
-    external: external ? count(`${scoredOn.info.name}, external`, scored.volumes) : null,
-  };
-}
-
-function participantsIn(
-  { dataset, task }: OpenRun,
-  scored: ScoredPart,
-  external: string | null,
-): Participants | null {
-  const table = readSubjectTable(dataset.directory);
-  const parts = (["train", "val", "test"] as const).map((name) => ({
-    name,
-    volumes: task.parts[name],
-    table,
-  }));
-  if (external === null) return participantsOf(parts);
-  const other = { name: `${external}, external`, volumes: scored.volumes, table: scored.table };
-  return participantsOf([...parts.slice(0, 2), other]);
 }
 
 function subjectsOf(volumes: readonly TaskVolume[]) {

@@ -1,6 +1,7 @@
 /** Writes all files of an evaluation into its folder. */
-import { mkdirSync } from "node:fs";
+
 import { join, relative } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText } from "../data/csv.js";
 import { svgToPng } from "../page/drawing.js";
@@ -53,7 +54,7 @@ export async function writeEvaluation(folder: string, evaluation: Evaluation): P
     analysis: metrics,
     ...(flow === null ? {} : { flow }),
   });
-  mkdirSync(paths.figures, { recursive: true });
+  makeFolder(paths.figures);
   for (const { name, svg } of figures) {
     writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
     writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));

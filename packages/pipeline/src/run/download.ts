@@ -1,8 +1,9 @@
 /** Downloads files whose size and SHA-256 are known beforehand. */
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { makeFolder } from "../data/make-folder.js";
 import { AtomicFileWriter } from "../data/atomic.js";
 import type { Progress } from "../engine/progress.js";
 import { fetchThrough, ProxyError, proxyFor } from "./proxy.js";
@@ -56,7 +57,7 @@ class Interruption extends Error {}
  * @throws DownloadError; `file` is then not written @throws the signal's reason
  */
 export async function download(pinned: PinnedFile, file: string, options: DownloadOptions): Promise<void> {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   removeLeftOvers(file);
   using transfer = new Transfer(pinned, file, options);
   for (let k = 1; ; k++) {

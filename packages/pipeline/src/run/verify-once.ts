@@ -3,8 +3,9 @@
  * keeps a stamp of every slices.npy that was found intact: its size, times and inode. Writing into the file changes its times,
  * and then it is checked again. `slicestack verify` always checks it.
  */
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import type { TaskOptions } from "../engine/task-options.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { sha256Of } from "../data/sealed-json.js";
@@ -33,7 +34,7 @@ export async function verifyOnce(
   });
   // The stamp from before the check: if the file was written to meanwhile, the next command checks it again.
   tryToKeep(() => {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileAtomic(file, stamp);
   });
 }

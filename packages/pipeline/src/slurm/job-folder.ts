@@ -3,10 +3,11 @@
  * (task-K.json). Task K is element K of a job array, even if there is only one task.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { makeFolder } from "../data/make-folder.js";
 import { shellWord } from "../command-line.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { codeOf } from "../data/error-code.js";
@@ -165,7 +166,7 @@ export class JobFolder {
   async submit(slurm: Slurm, submitting: Submitting): Promise<number> {
     const { tasks, throttle, stopBefore, dependency, name, separateErrors = false } = submitting;
     checkOptions(submitting.options);
-    mkdirSync(this.path, { recursive: true });
+    makeFolder(this.path);
     const record: JobFile = {
       version: 1,
       comment: `slicestack ${randomBytes(8).toString("hex")}`,

@@ -1,6 +1,7 @@
 /** Manages the submissions for one result: FOLDER/1, FOLDER/2 …, so that the logs of earlier ones are kept. */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import type { Slurm } from "./client.js";
 import { JobFolder } from "./job-folder.js";
 
@@ -15,7 +16,7 @@ export function submissionsIn(folder: string): JobFolder[] {
 /** Creates the folder for the next submission. */
 export function nextSubmission(folder: string): JobFolder {
   const next = new JobFolder(join(folder, String((numbersIn(folder).at(-1) ?? 0) + 1)));
-  mkdirSync(next.path, { recursive: true });
+  makeFolder(next.path);
   return next;
 }
 

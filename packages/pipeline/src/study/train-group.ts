@@ -1,6 +1,7 @@
 /** Trains the runs of a group, as a sweep runs its trials: folds of one split, seeds, or both. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences } from "../config/to-yaml.js";
@@ -91,7 +92,7 @@ async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> 
   // Only the first process writes files; the others wait for it in each member.
   if (world.rank > 0) return trainWithFirst(out, memberPlans(out, options), options);
   const begin = options.resume === true ? resumeGroup(out, options) : await plan(out, options);
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   using _lock = FolderLock.take(out, { takeOver: options.takeOver ?? false });
   removeTemporaries(out);
   const record = begin();

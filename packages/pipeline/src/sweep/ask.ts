@@ -1,6 +1,7 @@
 /** `sweep ask` and `sweep tell`: another program runs the trials, or also proposes the points. */
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import { pathWord } from "../command-line.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { takePatiently } from "../data/patient-lock.js";
@@ -107,7 +108,7 @@ export const historyOf = (sweep: Sweep): TrialReport[] =>
 
 function handOut(sweep: Sweep, trial: Trial): AskedTrial {
   const { asked } = sweep.paths.trial(trial.id);
-  mkdirSync(dirname(asked), { recursive: true });
+  makeFolder(dirname(asked));
   writeFileAtomic(asked, "");
   sweep.prepareTrial(trial);
   const { id, point, seed, fold } = trial;

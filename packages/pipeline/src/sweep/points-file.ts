@@ -2,9 +2,10 @@
  * points/points.jsonl: the points of a sweep, one per line. Lines are only ever appended, under a lock that is held
  * only while writing, so that `sweep add` works while a controller runs.
  */
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
+import { makeFolder } from "../data/make-folder.js";
 import { appendText } from "../data/atomic.js";
 import { takePatiently } from "../data/patient-lock.js";
 import { SweepError } from "./errors.js";
@@ -51,7 +52,7 @@ export class PointsFile {
    */
   append(choose: (known: readonly Point[]) => readonly Omit<Point, "number">[]): Point[] {
     const folder = dirname(this.path);
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     using _lock = takePatiently(folder);
     this.refresh();
     const first = this.known.length;

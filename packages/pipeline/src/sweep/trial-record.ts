@@ -1,9 +1,10 @@
 /**
  * trials/ID/trial.json and config.yaml: what the process of a trial needs, so that it need not read all other points.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
+import { makeFolder } from "../data/make-folder.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { SweepError } from "./errors.js";
@@ -24,7 +25,7 @@ const trialSchema = z.strictObject({
 export function writeTrial(sweep: string, trial: Trial, config: RunConfig): void {
   const paths = sweepPaths(sweep).trial(trial.id);
   if (existsSync(paths.record)) return;
-  mkdirSync(paths.folder, { recursive: true });
+  makeFolder(paths.folder);
   writeFileAtomic(paths.config, storedConfig(config, paths.folder));
   const { number, seed, fold, point } = trial;
   writeFileAtomic(paths.record, `${JSON.stringify({ version: 1, number, seed, fold, point }, null, 2)}\n`);

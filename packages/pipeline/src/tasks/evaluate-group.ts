@@ -1,7 +1,8 @@
 /** Scores a group of runs: each member, mean and SD over the members, and their joint predictions. */
-import { mkdirSync } from "node:fs";
+
 import { dirname, join, relative, resolve } from "node:path";
 import { type MetricName, metricSpread, type RunSpread } from "@slicestack/stats";
+import { makeFolder } from "../data/make-folder.js";
 import { pathWord } from "../command-line.js";
 import { inOneSession } from "../engine/session.js";
 import type { TaskOptions } from "../engine/task-options.js";
@@ -33,6 +34,7 @@ import { analyse } from "../evaluate/analysis/analysis.js";
 import { compareModels, type ModelDifference } from "../evaluate/compare/models.js";
 import { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate.js";
 import { precisionRecallFigure, rocFigure } from "../report/figures/curves.js";
+import { flowFigure } from "../report/figures/flow.js";
 import { subgroupFigure } from "../report/figures/subgroups.js";
 import type { Figure } from "../report/figures/figure.js";
 import { differenceFigure, forestFigure } from "../report/figures/forest.js";
@@ -43,6 +45,8 @@ import { byMetric, type SummaryOptions } from "../evaluate/summary-options.js";
 import { readSubjectTable, subgroupColumns } from "../evaluate/subject-table.js";
 import type { SubgroupColumn } from "../evaluate/subgroups/columns.js";
 import { readPredictions, writePredictions, type Predictions } from "../evaluate/predictions.js";
+import { cohortTable, flowOf, type CohortSplit } from "../report/cohort.js";
+import type { Participants } from "../report/participants.js";
 import { countPart, type PartCounts } from "../report/part-counts.js";
 import { summaryTable } from "../report/summary-tables.js";
 import type { OtherData } from "../evaluate/matched-volumes.js";
@@ -129,17 +133,27 @@ async function evaluateGroupInSession(given: EvaluateGroupOptions): Promise<Grou
   const { root } = groupPaths(group);
   const paths = groupPaths(external === undefined ? root : externalFolder(root, external.info, other!));
   dropChecksums(root, evaluationFiles(relative(root, paths.root)));
-  mkdirSync(paths.figures, { recursive: true });
+  makeFolder(paths.figures);
   writePredictions(paths.predictions, all);
   writeFileAtomic(paths.summary, groupMetricsText(metrics));
-  const figures = await drawFigures(metrics, MAIN_MODEL[config.method]);
+  const splits = splitsOf(members);
+  const otherCohort =
+    external === undefined
+      ? null
+      : { dataset: external, volumes: members[0]!.scored, table: readSubjectTable(external.directory) };
+  const figures = [
+    flowFigure(flowOf(splits, otherCohort)),
+    ...(await drawFigures(metrics, MAIN_MODEL[config.method])),
+  ];
   for (const { name, svg } of figures) {
     writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
     writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
   }
   const command = options.command ?? record.command;
   const notes = subgroups.notes;
-  const report = reportOf({ group, record, config, members, external, metrics, figures, command, notes });
+  const participants = cohortTable(splits, otherCohort);
+  const shared = { group, record, config, members, external, participants };
+  const report = reportOf({ ...shared, metrics, figures, command, notes });
   writeFileAtomic(paths.report, renderGroupReport(report));
   addChecksums(root);
   const table = `${membersTable(report.members)}\n\n${summaryTable(metrics.test, metrics.differences)}`;
@@ -327,6 +341,12 @@ function spreadOf(
   return Object.fromEntries(models.map((model) => [model, metricSpread(values.map((one) => one[model]!))]));
 }
 
+/** The splits of the members, each once. */
+function splitsOf(members: readonly EvaluatedMember[]): CohortSplit[] {
+  const first = new Map(members.toReversed().map((one) => [one.member.splitHash, one]));
+  return [...first.values()].reverse().map(({ member, opened }) => ({ name: `fold${member.fold}`, opened }));
+}
+
 /** Subjects and volumes of each part of the split, or of each fold. */
 function partsOf(members: readonly EvaluatedMember[]): PartCounts[] {
   const rows = (volumes: readonly TaskVolume[]) => volumes.map(({ subject, label }) => ({ subject, label }));
@@ -345,6 +365,7 @@ interface Results {
   config: RunConfig;
   members: readonly EvaluatedMember[];
   external: Dataset | undefined;
+  participants: Participants | null;
   metrics: GroupMetrics;
   figures: Figure[];
   command: string;
@@ -357,6 +378,7 @@ function reportOf({
   config,
   members,
   external,
+  participants,
   metrics,
   figures,
   command,
@@ -379,6 +401,7 @@ function reportOf({
     created: new Date().toISOString(),
     dataset: { name: info.name, hash: info.hash, attribution: info.attribution },
     split: { seed: groupSplits(group, record)[0]!.seed, hash: record.splitHash, parts: partsOf(members) },
+    participants,
     members: shown,
     part: "test",
     task: { description: words, classes: metrics.run.classes, ordinal: metrics.run.ordinal },

@@ -1,6 +1,7 @@
 /** Scores a run on its test set (or on another data set, or on val as published) and writes predictions, metrics, tables and the report. */
+import { makeFolder } from "../data/make-folder.js";
 import { usePluginsOf } from "../models/spec-file.js";
-import { mkdirSync } from "node:fs";
+
 import { join, resolve } from "node:path";
 import { RangeOfParameterError } from "@slicestack/stats";
 import { pathWord } from "../command-line.js";
@@ -163,7 +164,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
 
   const folder = outputFolder(run, external, { part: otherPart, mapClasses }, protocol);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const cost = costReport(outcome.cost!, opened.record, runPaths(run).metrics);
   const dataset = external ?? opened.dataset;
   const { failures } = metrics;

@@ -1,6 +1,7 @@
 /** Turns a bundle into a run folder, which can be evaluated and explained, and from whose weights a training can start. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import { loadPlugins } from "../config/plugins.js";
 import { fileHashSync } from "../data/hash.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
@@ -48,7 +49,7 @@ export async function importBundle(options: ImportBundleOptions): Promise<Import
   const notes = notesOf(spec, decision !== null);
   claimFolder(run, "run");
   for (const [stage, hash] of hashes) {
-    mkdirSync(runPaths(run).checkpoints(stage), { recursive: true });
+    makeFolder(runPaths(run).checkpoints(stage));
     copyRecorded(weights[stage]!.file, runPaths(run).best(stage), hash);
   }
   writeSpec(run, spec);

@@ -1,8 +1,9 @@
 /** Turns a checkpoint from elsewhere into a run folder, which can be evaluated like one that was trained here. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
+import { makeFolder } from "../data/make-folder.js";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig, RunConfigOf } from "../config/types.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
@@ -58,7 +59,7 @@ export function importCheckpoint(options: ImportOptions): ImportResult {
     const notes = [...readNotes, ...found.notes, ...settings.notes];
     claimFolder(run, "run");
     for (const [stage, state] of stages) {
-      mkdirSync(runPaths(run).checkpoints(stage), { recursive: true });
+      makeFolder(runPaths(run).checkpoints(stage));
       writeRecorded(runPaths(run).best(stage), state, { imported: file, sha256: hash });
     }
     writeImportedRun(run, {

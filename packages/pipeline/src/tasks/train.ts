@@ -1,6 +1,7 @@
 /** Starts or resumes a run: this thread manages its folder, a worker trains. */
-import { mkdirSync } from "node:fs";
+
 import { resolve } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import { pathWord } from "../command-line.js";
 import { runJob } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
@@ -138,7 +139,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (resume) checkEarlierStages(run, config, stage);
   checkCache();
   await verifyUnlessStopped(dataset, options);
-  mkdirSync(run, { recursive: true });
+  makeFolder(run);
   using _lock = FolderLock.take(run, { takeOver });
   removeTemporaries(run);
   let restoreChecksums: (() => void) | null = null;

@@ -6,7 +6,7 @@
  * is damaged and there is no state, the stage must be finished, and its best weights show how it ended.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { getGeneratorState, noGrad, scope, setGeneratorState, zeros, type Tensor } from "@slicestack/torch";
 import { rank } from "@slicestack/torch/distributed";
@@ -14,6 +14,7 @@ import type { Module } from "@slicestack/torch/nn";
 import type { Optimizer, Schedule, ScheduleState } from "@slicestack/torch/optim";
 import { CheckpointError, readHeader, safetensorsBytes, WeightsFile } from "@slicestack/torch/safetensors";
 import { z } from "zod";
+import { makeFolder } from "../data/make-folder.js";
 import { AtomicFileWriter, removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { fileHashSync } from "../data/hash.js";
 import { checkRecorded, writeRecorded } from "../weights/recorded-hash.js";
@@ -154,7 +155,7 @@ export class Checkpoints {
     this.#device = device;
     this.#keepStates = keepStates;
     this.#folder = runPaths(run).checkpoints(stage);
-    mkdirSync(this.#folder, { recursive: true });
+    makeFolder(this.#folder);
     if (rank() === 0) removeTemporaries(this.#folder);
   }
 

@@ -1,5 +1,6 @@
 /** metrics.jsonl and TensorBoard events of a run: one row per epoch. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { makeFolder } from "../data/make-folder.js";
 import { appendText, writeFileAtomic } from "../data/atomic.js";
 import { runPaths, type StageName } from "../run/folder.js";
 import { selectionColumn } from "../run/epoch-selection.js";
@@ -46,7 +47,7 @@ export class MetricsLog implements Disposable {
   /** @param isKept false in all processes of a training but the first, which writes the files */
   constructor(run: string, isKept = true) {
     const { root, metrics } = runPaths(run);
-    mkdirSync(root, { recursive: true });
+    makeFolder(root);
     this.#file = metrics;
     this.#events = isKept ? new EventFile(root) : null;
   }

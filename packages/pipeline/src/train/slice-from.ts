@@ -1,6 +1,7 @@
 /** Reuses the slice stage of another run, so that several heads and the vote of slices are based on one slice model. */
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { copyFileSync, existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { makeFolder } from "../data/make-folder.js";
 import { configToFile } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
@@ -65,7 +66,7 @@ export function planSliceStage(
   };
   const take = (run: string) => {
     const to = runPaths(run);
-    mkdirSync(dirname(to.best("slice")), { recursive: true });
+    makeFolder(dirname(to.best("slice")));
     for (const file of [hashFileOf(from.best("slice")), from.best("slice")])
       if (existsSync(file)) copyFileSync(file, join(dirname(to.best("slice")), basename(file)));
     // Without epochs there are no rows.

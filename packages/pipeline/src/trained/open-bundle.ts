@@ -3,11 +3,12 @@
  * code in the bundle runs only if the user allows it.
  */
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, symlinkSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VolumeFileError, VolumeFormatError, type ZipEntry } from "@slicestack/volume";
 import { openZipFile, type ZipFile } from "@slicestack/volume/node";
+import { makeFolder } from "../data/make-folder.js";
 import { AtomicFileWriter, writeFileAtomic } from "../data/atomic.js";
 import { openSealed, sha256Of } from "../data/sealed-json.js";
 import { cacheDirectory, homeFolder } from "../engine/cache-location.js";
@@ -245,7 +246,7 @@ async function unpackWeights(
   const { sha256, bytes } = manifest.files[name]!;
   const target = join(cacheOf("bundles"), `${sha256}.safetensors`);
   if (statSync(target, { throwIfNoEntry: false })?.size === bytes) return { file: target, sha256 };
-  mkdirSync(dirname(target), { recursive: true });
+  makeFolder(dirname(target));
   const writer = new AtomicFileWriter(target);
   const hash = createHash("sha256");
   try {
@@ -281,7 +282,7 @@ function linkPackages(folder: string): void {
   for (const name of ["pipeline", "torch", "stats", "volume"]) {
     const link = join(folder, "node_modules", "@slicestack", name);
     const target = name === "pipeline" ? here() : packageFolder(`@slicestack/${name}`);
-    mkdirSync(dirname(link), { recursive: true });
+    makeFolder(dirname(link));
     try {
       symlinkSync(target, link, "junction");
     } catch (error) {

@@ -144,6 +144,7 @@ test("makeFolder creates what is missing, takes what is there, and ends below a 
   assert.deepEqual(readdirSync(join(folder, "a/b")), ["c"]);
   writeFileSync(join(folder, "file"), "");
   assert.throws(() => makeFolder(join(folder, "file/x")), { code: "ENOTDIR" });
+  assert.throws(() => makeFolder(join(folder, "file")), { code: "EEXIST" });
   // Node's recursive mkdir never returns there.
   if (existsSync("/proc/self"))
     assert.throws(() => claimFolder("/proc/nothing/run", "run"), { code: "ENOENT" });

@@ -192,7 +192,10 @@ test("the ensemble's files, recomputed by hand from the members' predictions.csv
     test: { kind: "mean", membersPerVolume: 4 },
     val: { kind: "out-of-fold", membersPerVolume: 2 },
   });
-  assert.match(readFileSync(report, "utf8"), /small, 2 folds x 2 seeds[^]*the mean over the 4 members/);
+  const page = readFileSync(report, "utf8");
+  assert.match(page, /small, 2 folds x 2 seeds[^]*the mean over the 4 members/);
+  assert.match(page, /<desc[^>]*>Sources read, [^<]*; train or val, 2 folds, [^<]*; test, /);
+  assert.match(page, /<h3>Participants<\/h3>[^]*train or val, 2 folds \(n = /);
 });
 
 test("mean and SD over the members are those of the members' own metrics.json", () => {

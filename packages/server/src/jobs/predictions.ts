@@ -7,7 +7,7 @@ import { EventEmitter } from "node:events";
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { LeaseQueue, QueueFullError, type QueueJob } from "@slicestack/pipeline/internal";
+import { LeaseQueue, makeFolder, QueueFullError, type QueueJob } from "@slicestack/pipeline/internal";
 import { Problem } from "../problem.js";
 import type { Delivery, Prediction, PredictionRequest, ProblemBody, RemoteStudy } from "../schema.js";
 import type { Upload } from "../upload/receive.js";
@@ -80,7 +80,7 @@ export class Predictions implements Disposable {
     this.uploads = join(data, "uploads");
     this.events.setMaxListeners(0);
     rmSync(this.uploads, { recursive: true, force: true }); // left by a crash in the middle of an upload
-    for (const folder of [this.#folder, this.uploads]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [this.#folder, this.uploads]) makeFolder(folder, 0o700);
     this.queue = LeaseQueue.open(join(data, "queue.sqlite"), { maxWaiting: options.queue });
     this.queue.reclaim(); // what a crash of the server interrupted
     // An upload whose id was not given out: the server crashed before the job was in the queue.

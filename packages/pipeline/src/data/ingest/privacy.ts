@@ -1,7 +1,8 @@
 /** Patient data: names of patients become salted hashes, and columns that hold more than that are dropped. */
 import { createHmac, randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../make-folder.js";
 import { readGivenFile } from "../../config/given-file.js";
 import { codeOf } from "../error-code.js";
 import { PrepareError } from "../errors.js";
@@ -44,7 +45,7 @@ export function readSalt(file: string): Uint8Array {
 function create(file: string, read: () => Uint8Array): Uint8Array {
   const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(temporary, randomBytes(32).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
     // Linking fails if the name is taken: another process was first.
     try {

@@ -1,8 +1,9 @@
 /** Unpacks compressed arrays once into the work folder: reading an item from the archive would decompress all before it. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { npyDtypeOf } from "@slicestack/volume";
 import { NpyWriter, openNpzFile } from "@slicestack/volume/node";
+import { makeFolder } from "../make-folder.js";
 import type { Progress } from "../../engine/progress.js";
 import type { VolumeInput } from "../ingest/source.js";
 
@@ -24,7 +25,7 @@ export async function unpackArchives(
     let file = unpacked.get(key);
     if (file === undefined) {
       file = join(folder, `${unpacked.size}-${basename(path)}-${array}.npy`);
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       if (!existsSync(file)) await unpack(path, array, file, options);
       unpacked.set(key, file);
     }

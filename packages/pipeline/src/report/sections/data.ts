@@ -7,13 +7,14 @@ import { figure, figuresOf } from "./shared.js";
 export function data(input: ReportInput): Html {
   const { dataset, split, task, participants } = input;
   const caption = "Subjects and volumes of each part. No subject is in two parts.";
-  const known = participants === null ? nothing : tableOne(participants);
   return html`${figuresOf(input, "data").map(figure)}
-  ${dataAndSplit(dataset, split, task.classes, caption)}${known}`;
+  ${dataAndSplit(dataset, split, task.classes, caption)}${tableOne(participants)}`;
 }
 
 /** Characteristics of the subjects, by part. */
-function tableOne({ columns, rows }: Participants): Html {
+export function tableOne(participants: Participants | null): Html {
+  if (participants === null) return nothing;
+  const { columns, rows } = participants;
   const shown = rows.map(([name = "", ...cells]) => ({ name, cells }));
   const heads = columns.map((name) => ({ name }));
   const caption =

@@ -1,8 +1,9 @@
 /**
  * Finds free GPUs, from the memory and processes that the driver reports, and from those held by this user's sweeps.
  */
-import { mkdirSync } from "node:fs";
+
 import { join } from "node:path";
+import { makeFolder } from "../../data/make-folder.js";
 import { FolderLock, isHeld, LockedError } from "../../data/lock.js";
 import { readNvidia, type NvidiaState } from "../../engine/doctor/gpu.js";
 import { systemProbe, type Probe } from "../../engine/doctor/probe.js";
@@ -102,7 +103,7 @@ export class GpuPool implements Disposable {
 
   private mark(uuid: string): boolean {
     const folder = this.markOf(uuid);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     try {
       this.held.set(uuid, FolderLock.take(folder));
       return true;

@@ -1,6 +1,7 @@
 /** A training of a list, and the files through which its process learns what to do and reports how it ended. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../../data/make-folder.js";
 import { loadConfig } from "../../config/load.js";
 import { usePlugins } from "../../config/plugins.js";
 import type { RunConfig } from "../../config/types.js";
@@ -90,7 +91,7 @@ export function writeTraining(
   { config, split, ...rest }: Training,
   maxThreads: number,
 ): void {
-  mkdirSync(files.folder, { recursive: true });
+  makeFolder(files.folder);
   writeFileAtomic(files.config, storedConfig(config, files.folder));
   if (split !== undefined) writeFileAtomic(files.split, splitText(split));
   const record: TrainingRecord = { ...rest, maxThreads };

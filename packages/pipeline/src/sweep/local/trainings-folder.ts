@@ -3,8 +3,9 @@
  * is about, so that the folder of the results may be on a network disk and holds nothing but results. Removed at the end;
  * after a kill it tells the next call which processes still train.
  */
-import { existsSync, mkdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../../data/make-folder.js";
 import { isGone } from "../../data/lock-owner.js";
 import { sha256Of } from "../../data/sealed-json.js";
 import { isOfUserAlone, userFolder } from "../../data/user-folder.js";
@@ -20,13 +21,13 @@ export interface TrainingsFolder {
 /** @param results the folder whose trainings these are, locked by the caller   @throws SweepError, QueueError, SystemError */
 export function openTrainings(results: string): TrainingsFolder {
   const user = userFolder("slicestack-trainings");
-  mkdirSync(user, { recursive: true, mode: 0o700 });
+  makeFolder(user, 0o700);
   if (!isOfUserAlone(user))
     throw new SweepError(user, "can be written to by another user", "Set TMPDIR to a folder of yours.");
   const root = join(user, sha256Of(realpathSync(results)).slice(0, 16));
   const file = join(root, "queue.sqlite");
   if (existsSync(root) && !hasRunning(file)) rmSync(root, { recursive: true, force: true });
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+  makeFolder(root, 0o700);
   return { root, queue: LeaseQueue.open(file) };
 }
 

@@ -2,8 +2,9 @@
  * `sweep results`: writes the leaderboard, effects and figures of a sweep as tables and one page, and the best
  * configuration.
  */
-import { mkdirSync } from "node:fs";
+
 import { join } from "node:path";
+import { makeFolder } from "../../data/make-folder.js";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { csvText } from "../../data/csv.js";
 import { configToYaml } from "../../config/to-yaml.js";
@@ -47,7 +48,7 @@ export async function sweepResults(
   const blocks = resultBlocks(outcome, command);
   const drawn = await sweepFigures(outcome);
   const folder = sweep.paths.results;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const at = (name: string) => join(folder, name);
   const figures = Object.entries(drawn).map(([name, { svg }]) => {
     writeFileAtomic(at(`${name}.svg`), svg);

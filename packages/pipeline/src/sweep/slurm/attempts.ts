@@ -1,9 +1,10 @@
 /**
  * The attempts that were submitted for a sweep, and their state. Everything is read from the folders and from Slurm.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import { makeFolder } from "../../data/make-folder.js";
 import { writeFileAtomic } from "../../data/atomic.js";
 import type { Slurm } from "../../slurm/client.js";
 import { elementsOf, type JobFolder, type TaskOutcome } from "../../slurm/job-folder.js";
@@ -186,7 +187,7 @@ export class Attempts {
 
   /** Creates the folder for the next submission; its contents are saved before anything is submitted. */
   begin(stage: Stage, members: readonly Member[]): JobFolder {
-    mkdirSync(this.root, { recursive: true });
+    makeFolder(this.root);
     const folder = nextSubmission(this.root);
     const text = JSON.stringify(
       { version: 1, stage, members: [...members] } satisfies z.input<typeof stageFile>,
