@@ -78,7 +78,8 @@ function problemsOf(
       if (why === null) return unknownKey(path, names, place);
       return { ...place(path, "key"), key: path.map(String).join("."), message: why };
     });
-  const leaf = leafAt(leaves, issue.path);
+  const found = leafAt(leaves, issue.path);
+  const leaf = found && (entryAt(found, issue.path) ?? found);
   // The options of a component are keys themselves; the items of a list are not.
   const isOption = leaf !== undefined && choiceKinds.has(leaf.schema);
   const path = isOption ? issue.path : (leaf?.path ?? issue.path);
@@ -105,6 +106,15 @@ function leafAt(leaves: Leaf[], place: Path): Leaf | undefined {
     ({ path }) => path.length > place.length && place.every((name, k) => path[k] === name),
   );
   return exact ?? (isSection ? undefined : within[0]);
+}
+
+/** The entry of a map, if a note says what its values are and the issue is about one of them. */
+function entryAt({ path, schema }: Leaf, place: Path): Leaf | undefined {
+  const map = schema instanceof z.ZodDefault ? schema.unwrap() : schema;
+  if (!(map instanceof z.ZodRecord) || place.length === path.length) return undefined;
+  const values = map.valueType as z.ZodType;
+  if (!keyNotes.has(values)) return undefined;
+  return { path: [...path, String(place[path.length])], schema: values };
 }
 
 function unknownKey(path: Path, names: string[], place: Place): ConfigProblem {

@@ -1,11 +1,16 @@
 /** How the space is written in a sweep's file. */
 import { z } from "zod";
+import { keyNotes } from "../config/notes.js";
 import { canonicalJson, type Choices, type Dimension, type Domain, type Space } from "./space.js";
 import type { JsonValue, Values } from "./trial.js";
 
 export const json: z.ZodType<JsonValue> = z.lazy(() =>
   z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(json), z.record(z.string(), json)]),
 );
+keyNotes.add(json, {
+  expects: "a finite number, a text, true, false, null, or a list or map of such values",
+  meaning: "A value of JSON",
+});
 export const settings = z.record(z.string(), json);
 const condition = z.record(z.string(), json);
 const pair = z.tuple([z.number(), z.number()]);

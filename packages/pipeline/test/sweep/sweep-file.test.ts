@@ -53,6 +53,32 @@ test("a sweep's file: dimensions stand after those that their conditions name; f
   });
 });
 
+test("NaN and infinity in a sweep's file are refused by the key that holds them", (t) => {
+  const text = `name: a
+space:
+  head.epochs: [1, .nan]
+  head.learning_rate: {float: [.nan, 1]}
+settings: {seed: .inf, threads: 1}
+`;
+  assert.throws(
+    () => loadSweepFile(fileOf(t, text)),
+    (error) => {
+      assert.ok(error instanceof ConfigError);
+      const [epochs, rate, seed] = error.message.split("\n");
+      assert.match(
+        epochs!,
+        /:3:\d+: space\.head\.epochs: expected a list of values, .* received the list \[1,"NaN"\]/,
+      );
+      assert.match(
+        rate!,
+        /:4:\d+: space\.head\.learning_rate: expected a list of values, \{float: \[low, high\]\}/,
+      );
+      assert.match(seed!, /:5:\d+: settings\.seed: expected a finite number, .* received Infinity$/);
+      return true;
+    },
+  );
+});
+
 test("trials of a point: seed by seed and fold by fold, numbered from the point's number", () => {
   const point: Point = { number: 2, name: null, values: {}, settings: {}, source: "grid" };
   const trials = trialsOf(point, { seeds: [3, 5], folds: [0, 1, 2] });
