@@ -67,9 +67,9 @@ for (const kind of ["zip", "legacy"]) {
       lr: "0.001",
       dtype: '"torch.float16"',
       device: '"cpu"',
-      none: "none",
+      none: "None",
       pair: "a tuple of 2",
-      set: kind === "legacy" ? "a list of 2" : "none",
+      set: kind === "legacy" ? "a list of 2" : "None",
       bytes: "4 bytes",
     });
     assert.equal(metadata["epoch"], "12");

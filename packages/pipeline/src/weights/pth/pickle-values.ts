@@ -51,7 +51,7 @@ export class PickleFault extends Error {
 
 /** Describes a value in one line, for notes and errors. */
 export function valueText(value: PickleValue): string {
-  if (value === null) return "none";
+  if (value === null) return "None";
   if (typeof value === "string")
     return value.length > 60 ? `a text of ${value.length} characters` : `"${value}"`;
   if (typeof value !== "object") return String(value);
