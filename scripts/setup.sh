@@ -152,9 +152,10 @@ system_packages() { # required packages, "--", optional packages
 check_node() {
   local want="Node 20.11 or newer is needed"
   local remedy="See https://nodejs.org, or on Debian 12: https://github.com/nodesource/distributions"
-  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then fail "$want, with npm; none was found. $remedy"; fi
+  command -v node >/dev/null || fail "$want, with npm; none was found. $remedy"
   node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 11) ? 0 : 1)' ||
     fail "$want; this is $(node --version). $remedy"
+  command -v npm >/dev/null || fail "$want, with npm; Node $(node --version) was found, but no npm. $remedy"
 }
 
 npm_packages() {

@@ -129,7 +129,7 @@ test("npm that fails: exit 1, its words shown, and the next call tries again", (
   assert.deepEqual(calls(), ["npm ci --ignore-scripts", "npm ci --ignore-scripts"]);
 });
 
-test("an old Node, and none: exit 1 before anything is installed", (t) => {
+test("an old Node, none, and one without npm: exit 1 before anything is installed", (t) => {
   const old = machine(t, {});
   rmSync(join(old.bin, "node"));
   const none = old.setUp();
@@ -139,5 +139,10 @@ test("an old Node, and none: exit 1 before anything is installed", (t) => {
   const { status, err } = old.setUp();
   assert.equal(status, 1);
   assert.match(err, /Node 20\.11 or newer is needed; this is v18\.20\.0/);
+  // Debian 12's own Node is an old one without npm.
+  rmSync(join(old.bin, "npm"));
+  assert.match(old.setUp().err, /this is v18\.20\.0/);
+  writeFileSync(join(old.bin, "node"), `#!${bash}\n[ "$1" = --version ] && echo v20.20.0; exit 0\n`);
+  assert.match(old.setUp().err, /with npm; Node v20\.20\.0 was found, but no npm/);
   assert.deepEqual(old.calls(), []);
 });
