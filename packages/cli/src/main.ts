@@ -63,7 +63,7 @@ async function runJob(
     },
   };
   try {
-    const { onNotice } = await import("@slicestack/pipeline");
+    const { onNotice } = await import("@slicestack/pipeline/internal/notices");
     onNotice((text) => view.log(shown(text)));
     const { code, text, json, note } = await job(session);
     view.close();

@@ -129,7 +129,12 @@ export { SessionError } from "./engine/thread-errors.js";
 export { onNotice } from "./engine/notices.js";
 
 // A trained model that decides
-export { Predictor, type BatchListener, type PredictFilesOptions } from "./scan/scan-predictor.js";
+export {
+  Predictor,
+  type BatchListener,
+  type OpenPredictorOptions,
+  type PredictFilesOptions,
+} from "./scan/scan-predictor.js";
 export type { PredictedScan, PredictScansOptions } from "./scan/predict-scans.js";
 export type { FailedScan, FoundScan, FoundScans } from "./scan/find-scans.js";
 export type { ComputeWishes } from "./scan/scan-job.js";
@@ -170,7 +175,8 @@ export type { BuiltInAugmentations } from "./augment/catalogue.js";
 export type { AugmentConfig } from "./config/augment.js";
 export { configToYaml } from "./config/to-yaml.js";
 export { loadConfig, type LoadOptions } from "./config/load.js";
-export { loadPlugins, usePlugins, type PluginFile } from "./config/plugins.js";
+export type { PluginFile } from "./config/loaded-plugins.js";
+export { loadPlugins, usePlugins } from "./config/plugins.js";
 export type { StageName } from "./config/stages.js";
 export type { Choice, Options } from "./config/choice.js";
 export type {

@@ -72,18 +72,22 @@ async function runPredict(
   flags: PredictFlags,
   session: Session,
 ): Promise<Outcome> {
-  const { predict } = await import("@slicestack/pipeline");
   if (flags.explain === true && flags.out === undefined)
     throw new UsageError("--explain writes files: pass --out FOLDER, too.");
   const { json: _json, verbose: _verbose, explain, ...rest } = flags;
   const inputs = given.includes("-")
     ? [...given.filter((input) => input !== "-"), ...(await listed())]
     : given;
+  // libtorch is loaded by a thread while this one loads its own code and finds the scans.
+  const { startScanSession } = await import("@slicestack/pipeline/internal/scan-session");
+  const computing = startScanSession();
+  const { predict } = await import("@slicestack/pipeline/internal/predict");
   session.onFailure(() => "The results that were written are complete; run the same command again.");
   const options: PredictOptions = {
     model,
     inputs,
     ...rest,
+    session: computing,
     ...(explain === true ? { maps: ["gradcam", "ig"] } : {}),
     onProgress: session.onProgress,
     signal: session.signal,

@@ -7,7 +7,7 @@ import type { VolumeInput } from "../data/ingest/source.js";
 import { runPool } from "../data/pool.js";
 import { makePlan, type Plan } from "../data/prepare/plan.js";
 import type { RecipeOptions } from "../data/prepare/recipe.js";
-import type { TimedVolume, VolumeJob } from "../data/prepare/volume.js";
+import type { PreparedVolume, Timed, VolumeJob } from "../data/prepare/volume.js";
 import { presentLabels, type Dataset } from "../data/store.js";
 import type { TaskOptions } from "../engine/task-options.js";
 import { AutoError } from "./errors.js";
@@ -85,7 +85,7 @@ export async function expectedDataset(
   const [first] = chosen;
   if (first?.input.kind === "npz-item") samples.push(await ofArchive(first.input));
   else
-    await runPool<VolumeJob, TimedVolume>({
+    await runPool<VolumeJob, Timed<PreparedVolume>>({
       script: new URL("../data/prepare/worker.js", import.meta.url),
       jobs: chosen.map(({ input, mask }) => ({ input, recipe, mask })),
       workers: 1,
@@ -135,7 +135,7 @@ export async function expectedDataset(
   return { dataset, secondsPerScan: seconds.reduce((sum, one) => sum + one, 0) / seconds.length };
 }
 
-type Sample = Pick<TimedVolume, "shape" | "unit" | "dtype" | "geometry" | "seconds">;
+type Sample = Pick<Timed<PreparedVolume>, "shape" | "unit" | "dtype" | "geometry" | "seconds">;
 
 /** An archive is unpacked as a whole before its items are read, so that its first item is read here. */
 async function ofArchive({ path, array }: Extract<VolumeInput, { kind: "npz-item" }>): Promise<Sample> {

@@ -4,7 +4,8 @@ import { readSource, setKey, yamlScalar, type ConfigSource, type Mapping } from 
 import { ConfigError, type ConfigProblem } from "./errors.js";
 import { enclosingLeaf, mergeInner, type Enclosing } from "./inner-overrides.js";
 import { nearestKeys } from "./nearest.js";
-import { isLoaded, pluginFiles, shownPlugin, storedPlugins } from "./plugins.js";
+import { isLoaded } from "./loaded-plugins.js";
+import { pluginFiles, shownPlugin, storedPlugins } from "./plugins.js";
 import { fromPublished, isPublished, publishedSchema, structuredNames } from "./published.js";
 import { foreignKey, methodOf, withoutForeign } from "./methods.js";
 import { isFormer, newName, renamedKeys } from "./renamed.js";

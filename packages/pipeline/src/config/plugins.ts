@@ -9,28 +9,8 @@ import { COMPONENT_KINDS, findComponent, registerComponent, type Component } fro
 import { isMapping, readSource } from "./document.js";
 import { ConfigError, PluginError } from "./errors.js";
 import { guarded } from "./guarded.js";
+import { isDefinedHere, isLoaded, loadedPlugins, noteLoaded } from "./loaded-plugins.js";
 import { findStoredPlugin, hashOfPlugin } from "./plugin-files.js";
-
-/** A plug-in as a run keeps it, and as a worker is told of it. */
-export interface PluginFile {
-  /** Absolute. */
-  file: string;
-  sha256: string;
-}
-
-/** On this thread, in the order of loading. */
-const loaded = new Map<string, PluginFile>();
-/** Components that this copy of the package has defined; those of a second copy would not fit its models. */
-const defined = new WeakSet<object>();
-
-/** Called by the definers. */
-export function noteDefined<C extends Component>(component: C): C {
-  defined.add(component);
-  return component;
-}
-
-export const loadedPlugins = (): readonly PluginFile[] => [...loaded.values()];
-export const isLoaded = (file: string): boolean => loaded.has(file);
 
 /** The path as a reader would type it from here. */
 export function shownPlugin(file: string): string {
@@ -141,7 +121,8 @@ export async function loadPlugins(plugins: readonly { file: string; sha256?: str
         "Put it back. A run names its plug-ins by their paths relative to its own folder: move both together.",
       );
     const found = hashOfPlugin(file);
-    const expected = sha256 ?? loaded.get(file)?.sha256 ?? found;
+    const known = loadedPlugins();
+    const expected = sha256 ?? known.find((plugin) => plugin.file === file)?.sha256 ?? found;
     if (found !== expected)
       throw new PluginError(
         shownPlugin(file),
@@ -149,8 +130,7 @@ export async function loadPlugins(plugins: readonly { file: string; sha256?: str
         "Put the old files back, or train a new run with the changed one.",
       );
     // The same code from another folder, as from a bundle, adds nothing.
-    if (!loaded.has(file) && ![...loaded.values()].some((plugin) => plugin.sha256 === found))
-      await load(file, found);
+    if (!isLoaded(file) && !known.some((plugin) => plugin.sha256 === found)) await load(file, found);
   }
 }
 
@@ -165,7 +145,7 @@ async function load(file: string, sha256: string): Promise<void> {
   const exported: unknown[] = Array.isArray(module.default) ? module.default : [module.default];
   const components = exported.map((value) => checked(shown, value));
   for (const component of components) registerComponent(guarded(component, shown));
-  loaded.set(file, { file, sha256 });
+  noteLoaded({ file, sha256 });
 }
 
 const NAME = /^[a-z][a-z0-9_]*$/;
@@ -177,7 +157,7 @@ function checked(shown: string, value: unknown): Component {
       "has a default export that is no component",
       "Export what defineTrunk, defineHead, defineNetwork, defineLoss, defineAugmentation or defineMetric returns, or a list of these.",
     );
-  if (!defined.has(value))
+  if (!isDefinedHere(value))
     throw new PluginError(
       shown,
       "was defined by another copy of @slicestack/pipeline than the one that runs",

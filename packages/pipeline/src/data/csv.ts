@@ -1,11 +1,17 @@
-import { CsvError, parse } from "csv-parse/sync";
-import { stringify } from "csv-stringify/sync";
+import { createRequire } from "node:module";
+import type * as CsvParse from "csv-parse/sync";
+import type * as CsvStringify from "csv-stringify/sync";
 import { readGivenFile } from "../config/given-file.js";
 import { writeFileAtomic } from "./atomic.js";
 import { TableError } from "./errors.js";
 import { listed } from "./listed.js";
 import { isMissing } from "./missing-value.js";
 import { codeOf } from "./error-code.js";
+
+// Loaded when a table is read or written, and each as one file: their modules take longer to load than most commands need.
+const require = createRequire(import.meta.url);
+const csvParse = () => require("csv-parse/sync") as typeof CsvParse;
+const csvStringify = () => require("csv-stringify/sync") as typeof CsvStringify;
 
 /** A CSV file with a header; every value is text, as in the file. */
 export interface Table {
@@ -195,6 +201,7 @@ function withoutEmptyColumns(records: readonly Parsed[]): Parsed[] {
 }
 
 function parseRecords(text: string, file: string): Parsed[] {
+  const { CsvError, parse } = csvParse();
   try {
     const parsedRecords: unknown[] = parse(text, {
       delimiter: separatorOf(text),
@@ -236,7 +243,7 @@ export function formatTable(
  * `guarded` removes the guards.
  */
 export const csvText = (rows: readonly (readonly string[])[]): string =>
-  stringify(rows.map((row) => row.map(guardCell)));
+  csvStringify().stringify(rows.map((row) => row.map(guardCell)));
 
 /** Matches text that begins like a formula, perhaps after guards. */
 const FORMULA = /^'*[=+\-@\t\r]/;

@@ -1,5 +1,5 @@
 /** The label-shuffle control: a model that is trained on meaningless labels must score at chance. */
-import { Random } from "@slicestack/stats";
+import { Random } from "@slicestack/stats/internal/applied";
 
 /**
  * Subjects exchange their labels: the labels of their volumes are listed subject by subject, in a random order of the

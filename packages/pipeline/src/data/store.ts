@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseNpyHeader, type NpyHeader, type StoreArray, type StoreDtype } from "@slicestack/volume";
+import type { StoreArray, StoreDtype } from "@slicestack/volume";
+import { parseNpyHeader, type NpyHeader } from "@slicestack/volume/internal/npy-header";
 import { z } from "zod";
 import { notice } from "../engine/notices.js";
 import { codeOf } from "./error-code.js";

@@ -1,4 +1,4 @@
-import { GEOMETRY_FACT } from "@slicestack/volume";
+import { GEOMETRY_FACT } from "@slicestack/volume/internal/facts";
 import { formatTable, readTable, type TableRow } from "./csv.js";
 import { DatasetError } from "./errors.js";
 import { PARTS } from "./split/parts.js";

@@ -1,5 +1,5 @@
 /** The messages between a session and its worker thread. */
-import type { PluginFile } from "../config/plugins.js";
+import type { PluginFile } from "../config/loaded-plugins.js";
 import type { PackedError } from "./thread-errors.js";
 import type { Progress } from "./progress.js";
 
@@ -13,6 +13,11 @@ export interface JobRequest {
   tf32: boolean;
   /** One shared integer; 1 asks the job to stop. */
   stopFlag: SharedArrayBuffer;
+}
+
+/** Sent before the first job is known: import the module of a job, and let it load what every job needs. */
+export interface PreloadRequest {
+  preload: string;
 }
 
 /** Sent while the job runs. */

@@ -3,8 +3,8 @@
  * calling thread can still report progress and answer signals and HTTP requests.
  */
 import { Worker } from "node:worker_threads";
-import { loadedPlugins } from "../config/plugins.js";
-import type { JobEnd, JobMessage, JobNews, JobRequest } from "./messages.js";
+import { loadedPlugins } from "../config/loaded-plugins.js";
+import type { JobEnd, JobMessage, JobNews, JobRequest, PreloadRequest } from "./messages.js";
 import { notice } from "./notices.js";
 import type { JobOptions, JobRunner, TaskOptions } from "./task-options.js";
 import { SessionError, unpackError } from "./thread-errors.js";
@@ -43,6 +43,17 @@ export class EngineSession implements JobRunner, AsyncDisposable {
     const result = this.#last.then(() => this.#runNow<O>(module, input, options));
     this.#last = result.catch(() => undefined);
     return result;
+  }
+
+  /**
+   * Starts the thread, which imports the module of a job and calls its `preload`, so that this takes place while the caller
+   * still prepares the job. Errors are those of the job, which meets them again.
+   */
+  preload(module: URL): void {
+    if (this.#state !== "open") return;
+    this.#worker ??= this.#startThread();
+    this.#worker.postMessage({ preload: module.href } satisfies PreloadRequest);
+    this.#worker.unref();
   }
 
   /** Waits for all requested jobs, then ends the thread and frees its memory. */

@@ -1,14 +1,14 @@
 /** Carries errors from a worker to its caller with class, fields and cause, so that `instanceof` works there. */
 import {
   ArgumentError,
+  CheckpointError,
   DistributedError,
   LibtorchNotFoundError,
   OutOfMemoryError,
   StateDictError,
   TensorDisposedError,
   TorchError,
-} from "@slicestack/torch";
-import { CheckpointError } from "@slicestack/torch/safetensors";
+} from "@slicestack/torch/internal/errors";
 import {
   ClusteredSubjectsError,
   LabelError,
@@ -16,14 +16,14 @@ import {
   ProbabilityError,
   RangeOfParameterError,
   ShapeError,
-} from "@slicestack/stats";
+} from "@slicestack/stats/internal/errors";
 import {
   DicomSeriesError,
   RegionError,
   VolumeArgumentError,
   VolumeFileError,
   VolumeFormatError,
-} from "@slicestack/volume";
+} from "@slicestack/volume/internal/errors";
 import { ConfigError, PluginError } from "../config/errors.js";
 
 /** An error in a form that can be sent to another thread. */

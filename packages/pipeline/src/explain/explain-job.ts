@@ -7,7 +7,8 @@ import type { TaskVolume } from "../data/task.js";
 import { datasetSource } from "../input/source.js";
 import { openModel, type OpenModel } from "../predict/open-model.js";
 import { planCompute, startCompute } from "../run/compute.js";
-import { loaderOf, type TrainedMember } from "../trained/trained-model.js";
+import { loaderOf } from "../trained/member-weights.js";
+import type { TrainedMember } from "../trained/trained-model.js";
 import { functionOfModel } from "./function-of-model.js";
 import {
   explainVolume,

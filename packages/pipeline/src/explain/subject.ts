@@ -1,6 +1,6 @@
 /** Explains one volume: prediction, maps, contribution of each slice, and checks of the maps. Needs libtorch. */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
-import { Random, rankCorrelation } from "@slicestack/stats";
+import { Random, rankCorrelation } from "@slicestack/stats/internal/applied";
 import type { TaskVolume } from "../data/task.js";
 import { cellMeans, cellOfPixels, cellsOf, type Cells } from "./blocks.js";
 import { checkOrder, randomCurves, type OrderCheck } from "./deletion.js";

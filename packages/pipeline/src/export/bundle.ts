@@ -14,7 +14,8 @@ import { BundleError } from "../trained/bundle-error.js";
 import { BUNDLE_FORMAT, MANIFEST, type Manifest } from "../trained/bundle-manifest.js";
 import { findEnsemble } from "../trained/find-trained.js";
 import { writeStoredZip, type Member } from "../trained/stored-zip.js";
-import { hashOfWeights, type TrainedMember } from "../trained/trained-model.js";
+import { hashOfWeights } from "../trained/member-weights.js";
+import type { TrainedMember } from "../trained/trained-model.js";
 import { bundleCard, type BundleMetrics } from "./bundle-card.js";
 
 export interface ExportBundleOptions {

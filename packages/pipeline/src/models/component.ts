@@ -12,7 +12,7 @@ import {
   type ComponentKind,
   type PublishedName,
 } from "../config/components.js";
-import { noteDefined } from "../config/plugins.js";
+import { noteDefined } from "../config/loaded-plugins.js";
 import type { CamLayers } from "./cam-layers.js";
 import { ModelError } from "./common/model-error.js";
 import type { VolumeSize } from "./common/input-sizes.js";

@@ -1,7 +1,8 @@
 /** Reads and writes model.json, the ModelSpec of a run. For runs without one, the ModelSpec is built from their data. */
 import { existsSync, readFileSync } from "node:fs";
 import { findStoredPlugin, storedPlugin } from "../config/plugin-files.js";
-import { loadPlugins, type PluginFile } from "../config/plugins.js";
+import type { PluginFile } from "../config/loaded-plugins.js";
+import { loadPlugins } from "../config/plugins.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { openSealed, sealedJson } from "../data/sealed-json.js";
 import { modelSpecSchema, type ModelSpec } from "./spec.js";

@@ -1,7 +1,7 @@
 /** Builds the ModelSpec of the model that a configuration trains on a data set. Only this file combines the two. */
 import type { RunConfig, RunConfigOf } from "../config/types.js";
 import { ConfigError } from "../config/errors.js";
-import { loadedPlugins } from "../config/plugins.js";
+import { loadedPlugins } from "../config/loaded-plugins.js";
 import type { Dataset } from "../data/store.js";
 import type { Task } from "../data/task.js";
 import { sliceInput, volumeInput } from "../input/of-config.js";

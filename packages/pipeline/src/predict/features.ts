@@ -26,8 +26,8 @@ import {
   worldSize,
 } from "@slicestack/torch/distributed";
 import { makeFolder } from "../data/make-folder.js";
-import { loadedPlugins } from "../config/plugins.js";
-import { Random } from "@slicestack/stats";
+import { loadedPlugins } from "../config/loaded-plugins.js";
+import { Random } from "@slicestack/stats/internal/applied";
 import type { AugmentConfig } from "../config/augment.js";
 import { AtomicFileWriter } from "../data/atomic.js";
 import { spreadOver } from "../data/sampler.js";

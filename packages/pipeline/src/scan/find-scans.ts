@@ -1,6 +1,5 @@
 /** Finds scans in files, folders, archives and patterns, each of which is searched like the source of `prepare`. */
 import { existsSync } from "node:fs";
-import { glob } from "tinyglobby";
 import { discover } from "../data/ingest/discover.js";
 import { rankSeries, studiesOf } from "../data/ingest/series.js";
 import type { SetAside, SourceVolume, VolumeInput } from "../data/ingest/source.js";
@@ -76,6 +75,7 @@ async function expanded(inputs: readonly string[]): Promise<string[]> {
   for (const input of inputs) {
     if (!PATTERN.test(input) || existsSync(input)) paths.push(input);
     else {
+      const { glob } = await import("tinyglobby");
       const fitting = await glob(input, { onlyFiles: false, expandDirectories: false });
       paths.push(...(fitting.length === 0 ? [input] : fitting.sort()));
     }

@@ -19,7 +19,7 @@ import { withoutPrefix } from "../data/reason.js";
 import type { Recipe } from "../data/prepare/recipe.js";
 import { PredictError } from "./errors.js";
 import { unpackArchives } from "../data/prepare/unpack.js";
-import type { TimedVolume, VolumeJob } from "../data/prepare/volume.js";
+import type { PreparedScan, Timed, VolumeJob } from "../data/prepare/volume.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import type { Progress } from "../engine/progress.js";
 import { shortageError } from "../engine/system-errors.js";
@@ -68,22 +68,33 @@ export interface OpenScanModel {
   batches: ScanBatches;
 }
 
+/** A model whose weights may still be loading: scans are prepared meanwhile. */
+export interface LoadingModel {
+  spec: ModelSpec;
+  /** Awaited before the first scan is predicted or reported. */
+  opening: Promise<OpenScanModel>;
+}
+
 /**
  * Results arrive in the order of the scans. For each scan, either `onScan` or `onFailure` is called and awaited. At
  * most two scans per thread are held in memory.
  * @throws resource errors (memory, disk, open files)   @throws the signal's reason
  */
 export async function predictScans(
-  open: OpenScanModel,
+  { spec, opening }: LoadingModel,
   scans: readonly FoundScan[],
-  on: {
+  listeners: {
     scan: (one: PredictedScan) => Promise<void> | void;
     failure: (one: FailedScan) => Promise<void> | void;
   },
   options: PredictScansOptions = {},
 ): Promise<void> {
-  checkOperatingPoint(open, options.operatingPoint);
-  const { spec } = open.model.members[0]!;
+  const failure = async (one: FailedScan) => {
+    await opening; // a model that cannot be opened is reported before any scan
+    await listeners.failure(one);
+  };
+  const on = { ...listeners, failure };
+  if (options.operatingPoint !== undefined) checkOperatingPoint(await opening, options.operatingPoint);
   const recipe = recipeOfModel(spec, options.mask ?? null);
   const usable: FoundScan[] = [];
   for (const scan of scans) {
@@ -91,35 +102,35 @@ export async function predictScans(
     if (reason === null) usable.push(scan);
     else await on.failure({ source: scan.source, reason });
   }
-  if (usable.length > 0) await predictUsable(open, usable, recipe, on, options);
+  if (usable.length > 0) await predictUsable({ spec, opening }, usable, recipe, on, options);
 }
 
 type Listeners = Parameters<typeof predictScans>[2];
 
 async function predictUsable(
-  open: OpenScanModel,
+  { spec, opening }: LoadingModel,
   found: readonly FoundScan[],
   recipe: Recipe,
   on: Listeners,
   options: PredictScansOptions,
 ): Promise<void> {
-  const { spec } = open.model.members[0]!;
   const { jobs = availableParallelism(), onProgress, signal } = options;
   const folder = mkdtempSync(join(tmpdir(), "slicestack-predict-"));
   try {
     const { scans, inputs } = await unpacked(found, folder, on, { onProgress, signal });
-    await runPool<VolumeJob, TimedVolume>({
-      script: new URL("../data/prepare/worker.js", import.meta.url),
+    await runPool<VolumeJob, Timed<PreparedScan>>({
+      script: new URL("../data/prepare/scan-worker.js", import.meta.url),
       jobs: scans.map(({ mask }, k) => ({ input: inputs[k]!, recipe, mask })),
       workers: jobs,
       signal,
       deliver: async (answer, k) => {
         const scan = scans[k]!;
+        const open = await opening;
         if (!answer.ok && answer.shortage !== undefined) throw shortageError(answer.shortage);
         const reason = answer.ok ? misfitOf(spec.prepared, answer.result) : answer.reason;
         if (reason !== null)
           await on.failure({ source: scan.source, reason: withoutPrefix(reason, scan.source) });
-        else await decideOn(open, scan, (answer as { result: TimedVolume }).result, on, options);
+        else await decideOn(open, scan, (answer as { result: Timed<PreparedScan> }).result, on, options);
         onProgress?.({
           stage: "predict",
           done: k + 1,
@@ -186,7 +197,7 @@ async function unpacked(
 async function decideOn(
   open: OpenScanModel,
   scan: FoundScan,
-  prepared: TimedVolume,
+  prepared: Timed<PreparedScan>,
   on: Parameters<typeof predictScans>[2],
   { maps = [], heatMaps = false, operatingPoint, signal }: PredictScansOptions,
 ): Promise<void> {
@@ -222,7 +233,7 @@ function classMapOf({ classes, input }: ModelSpec, found: HeatMapOutcome | null)
 
 function voxelsOf(
   { id }: FoundScan,
-  { slices_SHW, dtype, shape, geometry, original, crop, unit }: TimedVolume,
+  { slices_SHW, dtype, shape, geometry, original, crop, unit }: Timed<PreparedScan>,
 ): ScanVoxels {
   return { id, slices_SHW, dtype, shape, geometry, original, crop, unit };
 }
@@ -230,7 +241,7 @@ function voxelsOf(
 function resultOf(
   { model, opened }: OpenScanModel,
   scan: FoundScan,
-  prepared: TimedVolume,
+  prepared: Timed<PreparedScan>,
   outcome: ScanOutcome,
   point: OperatingPoint | null,
 ): ScanResult {

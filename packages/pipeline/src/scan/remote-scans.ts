@@ -1,6 +1,6 @@
 /** Scans at DICOMweb addresses beside those in files. A study is on disk only while its scans are predicted. */
 import { isWebAddress, placePath } from "../dicomweb/address.js";
-import { downloadStudy, type DownloadedStudy } from "../dicomweb/download.js";
+import type { DownloadedStudy } from "../dicomweb/download.js";
 import { DicomWebError } from "../dicomweb/errors.js";
 import { withoutPrefix } from "../data/reason.js";
 import { findScans, type FindOptions, type FoundScans } from "./find-scans.js";
@@ -40,6 +40,7 @@ async function fromAddress(
   take: (found: FoundScans) => Promise<void>,
 ): Promise<void> {
   const { onProgress, signal } = options;
+  const { downloadStudy } = await import("../dicomweb/download.js");
   let downloaded: DownloadedStudy;
   try {
     downloaded = await downloadStudy(address, {

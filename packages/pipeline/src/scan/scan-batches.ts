@@ -4,12 +4,11 @@
  */
 import type { JobRunner } from "../engine/task-options.js";
 import type { ScanJob, ScanOutcome, ScanRequest } from "./scan-job.js";
+import { SCAN_JOB } from "./scan-session.js";
 
 /** Limits of what is computed together, so that a deep queue does not exhaust the memory. */
 const MOST_SCANS = 16;
 const MOST_SLICES = 2048;
-
-const JOB = new URL("./scan-job.js", import.meta.url);
 
 interface Waiting {
   request: ScanRequest;
@@ -75,7 +74,7 @@ export class ScanBatches {
     };
     for (const { signal } of batch) signal?.addEventListener("abort", leave);
     try {
-      const outcomes = await this.session.run<ScanJob, ScanOutcome[]>(JOB, {
+      const outcomes = await this.session.run<ScanJob, ScanOutcome[]>(SCAN_JOB, {
         step: "scans",
         key: this.key,
         scans,

@@ -2,7 +2,9 @@
  * The jobs of `predict`: a model is opened once in the session's thread, predicts one scan after another, and is
  * closed. Open models are kept in this module, of which each thread has its own instance.
  */
-import { sliceEvidence, countVoteAt, voteBy } from "@slicestack/stats";
+import { libtorchInfo } from "@slicestack/torch";
+import { init } from "@slicestack/torch/nn";
+import { sliceEvidence, countVoteAt, voteBy } from "@slicestack/stats/internal/applied";
 import type { JobContext } from "../engine/job.js";
 import type { StoreArray, StoreDtype } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
@@ -17,7 +19,9 @@ import type { Predicted } from "../predict/prediction.js";
 import { predictorOf } from "../predict/predictor.js";
 import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
 import { PredictError } from "./errors.js";
-import { loaderOf, type TrainedMember, type TrainedModel } from "../trained/trained-model.js";
+import { meanOf } from "./mean-of.js";
+import { loaderOf } from "../trained/member-weights.js";
+import type { TrainedMember, TrainedModel } from "../trained/trained-model.js";
 
 export type ScanJob =
   | { step: "open"; key: string; model: TrainedModel; compute: ComputeWishes }
@@ -86,6 +90,11 @@ interface Opened {
 
 const opened = new Map<string, Opened>();
 
+/** Loads libtorch. */
+export function preload(): void {
+  libtorchInfo();
+}
+
 export function job(input: ScanJob, _context: JobContext): OpenedModel | ScanOutcome[] | null {
   if (input.step === "open") return open(input.key, input.model, input.compute);
   if (input.step === "close") return close(input.key);
@@ -107,7 +116,7 @@ function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): Op
   try {
     for (const member of members) {
       const kept = keepingHashes(loaderOf(member));
-      const model = openModel(member.spec, kept.load, compute.device);
+      const model = init.skipInit(() => openModel(member.spec, kept.load, compute.device));
       const hash = modelHash(member.spec, kept.hashes);
       hashes.push(hash);
       const decision = decisionFor(member.decision, hash);
@@ -256,7 +265,3 @@ function meanMaps(kinds: readonly MapKind[], maps: readonly StoredMaps[]): Store
     }),
   );
 }
-
-/** The mean of rows of equal length. */
-export const meanOf = (rows: readonly (readonly number[])[]): number[] =>
-  rows[0]!.map((_, c) => rows.reduce((sum, row) => sum + row[c]!, 0) / rows.length);

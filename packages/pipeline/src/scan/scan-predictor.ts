@@ -1,8 +1,8 @@
 /** Programmatic entry point: opens a trained model once and predicts scans from files. */
-import { EngineSession } from "../engine/session.js";
-import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import type { EngineSession } from "../engine/session.js";
+import type { TaskOptions } from "../engine/task-options.js";
 import { fileHash } from "../data/hash.js";
-import { DicomFolder, type WrittenObjects } from "../dicom-out/dicom-folder.js";
+import type { DicomFolder, WrittenObjects } from "../dicom-out/dicom-folder.js";
 import { DicomOutputError } from "../dicom-out/errors.js";
 import { loadPlugins } from "../config/plugins.js";
 import { decisionFor } from "../models/decision.js";
@@ -21,7 +21,9 @@ import { eachSource } from "./remote-scans.js";
 import { ScanBatches } from "./scan-batches.js";
 import type { ComputeWishes, OpenedModel, ScanJob } from "./scan-job.js";
 import type { ScanResult } from "./scan-result.js";
+import { SCAN_JOB, startScanSession } from "./scan-session.js";
 import { findTrained, type FindTrainedOptions } from "../trained/find-trained.js";
+import type { TrainedModel } from "../trained/trained-model.js";
 
 export interface PredictFilesOptions extends PredictScansOptions {
   /**
@@ -46,8 +48,13 @@ export interface BatchListener {
   onBatch?: (scans: number, slices: number) => void;
 }
 
+export interface OpenPredictorOptions
+  extends ComputeWishes, FindTrainedOptions, BatchListener, Pick<TaskOptions, "signal"> {
+  /** The session that computes, which the model closes at the end. Default: a new one. */
+  session?: EngineSession;
+}
+
 const NOT_COMPUTED = "it was not computed";
-const JOB = new URL("./scan-job.js", import.meta.url);
 let opened = 0;
 
 /**
@@ -59,46 +66,49 @@ let opened = 0;
  */
 export class Predictor implements Disposable, AsyncDisposable {
   readonly #session: EngineSession;
+  readonly #trained: TrainedModel;
   readonly #key: string;
-  readonly #open: OpenScanModel;
+  readonly #opening: Promise<OpenScanModel>;
+  #opened: OpenScanModel | null = null;
 
-  private constructor(session: EngineSession, key: string, open: OpenScanModel) {
+  private constructor(trained: TrainedModel, session: EngineSession, options: OpenPredictorOptions) {
+    this.#trained = trained;
     this.#session = session;
-    this.#key = key;
-    this.#open = open;
+    this.#key = `model ${++opened}`;
+    this.#opening = openIn(session, this.#key, trained, options).then((opened) => (this.#opened = opened));
+    this.#opening.catch(() => session.terminate());
   }
 
   /**
    * @param path folder of a run, folder of a group (whose members' probabilities are averaged), or file of a bundle
    * @throws RunError, BundleError, CheckpointError, PluginError, PredictError, ConfigError, LibtorchNotFoundError
    */
-  static async open(
-    path: string,
-    options: ComputeWishes & FindTrainedOptions & Pick<TaskOptions, "signal"> & BatchListener = {},
-  ): Promise<Predictor> {
-    const model = await findTrained(path, options);
-    for (const { spec } of model.members) await loadPlugins(spec.plugins);
-    const { device, threads, precision } = options;
-    const compute: ComputeWishes = {
-      ...(device === undefined ? {} : { device }),
-      ...(threads === undefined ? {} : { threads }),
-      ...(precision === undefined ? {} : { precision }),
-    };
-    const key = `model ${++opened}`;
-    const session = new EngineSession();
+  static async open(path: string, options: OpenPredictorOptions = {}): Promise<Predictor> {
+    const model = await Predictor.opening(path, options);
+    await model.ready();
+    return model;
+  }
+
+  /**
+   * Like `open`, but returns while a thread still loads libtorch and the weights, so that scans are found and prepared
+   * meanwhile. What only the weights tell (hashes, calibration, device) is available after `ready`.
+   * @throws RunError, BundleError, PluginError, ConfigError; the other errors of `open` reject `ready` and predictions
+   */
+  static async opening(path: string, options: OpenPredictorOptions = {}): Promise<Predictor> {
+    const { session = startScanSession() } = options;
     try {
-      const job: ScanJob = { step: "open", key, model, compute };
-      const facts = await session.run<ScanJob, OpenedModel>(JOB, job, taskOptionsOf(options));
-      const members = model.members.map((member, k) => ({
-        ...member,
-        decision: decisionFor(member.decision, facts.hashes[k]!),
-      }));
-      const batches = new ScanBatches(session, key, options.onBatch);
-      return new Predictor(session, key, { model: { ...model, members }, opened: facts, batches });
+      const model = await findTrained(path, options);
+      for (const { spec } of model.members) await loadPlugins(spec.plugins);
+      return new Predictor(model, session, options);
     } catch (error) {
       await session.terminate();
       throw error;
     }
+  }
+
+  /** Resolves once the model can predict. @throws the errors of `open`; the model is then closed */
+  async ready(): Promise<void> {
+    await this.#opening;
   }
 
   /** Class names, in the order of the model's outputs. */
@@ -108,11 +118,16 @@ export class Predictor implements Disposable, AsyncDisposable {
 
   /** The contract of the model, which describes the model and its input. For a group, that of its first member. */
   get spec(): ModelSpec {
-    return this.#open.model.members[0]!.spec;
+    return this.#trained.members[0]!.spec;
   }
 
   get name(): string {
-    return this.#open.model.name;
+    return this.#trained.name;
+  }
+
+  get #open(): OpenScanModel {
+    if (this.#opened !== null) return this.#opened;
+    throw new PredictError("The model is still being opened", "Await its `ready()` first.");
   }
 
   /** SHA-256 of the contract and the weights of each member. */
@@ -191,23 +206,30 @@ export class Predictor implements Disposable, AsyncDisposable {
     },
     options: Omit<PredictFilesOptions, "onFailure"> = {},
   ): Promise<FoundScans> {
-    if (options.dicom !== undefined) DicomFolder.refuse(options.dicom);
+    const objects = options.dicom === undefined ? null : await import("../dicom-out/dicom-folder.js");
+    objects?.DicomFolder.refuse(options.dicom!);
     recipeOfModel(this.spec, options.mask ?? null); // Refuses an unnecessary mask before searching for scans.
-    using folder = options.dicom === undefined ? null : DicomFolder.open(options.dicom);
+    using folder = objects?.DicomFolder.open(options.dicom!) ?? null;
+    const loading = { spec: this.spec, opening: this.#opening };
     const predictFound = async ({ scans }: FoundScans): Promise<void> => {
-      if (folder === null) return predictScans(this.#open, scans, on, options);
+      if (folder === null) return predictScans(loading, scans, on, options);
       const masks = new Map(scans.map(({ id, mask }) => [id, mask]));
       const withObjects = async (one: PredictedScan) => {
         await this.#writeObjects(folder, one, masks.get(one.result.id) ?? null, options);
         await on.scan(one);
       };
-      return predictScans(this.#open, scans, { ...on, scan: withObjects }, { ...options, heatMaps: true });
+      return predictScans(loading, scans, { ...on, scan: withObjects }, { ...options, heatMaps: true });
     };
-    // Awaited, because the folder is closed at the end.
-    return await eachSource(typeof inputs === "string" ? [inputs] : inputs, options, async (found) => {
-      for (const one of found.failed) await on.failure(one);
-      await predictFound(found);
-    });
+    try {
+      return await eachSource(typeof inputs === "string" ? [inputs] : inputs, options, async (found) => {
+        if (found.failed.length > 0) await this.ready();
+        for (const one of found.failed) await on.failure(one);
+        await predictFound(found);
+      });
+    } catch (error) {
+      await this.ready(); // A model that cannot be opened concerns every scan, and is reported first.
+      throw error;
+    }
   }
 
   /** What else changes a result besides the scan and the model, so that objects with equal UIDs state the same. */
@@ -250,7 +272,35 @@ export class Predictor implements Disposable, AsyncDisposable {
 
   /** Waits for a running prediction to end first. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session.run<ScanJob, null>(JOB, { step: "close", key: this.#key }).catch(() => undefined);
+    const job: ScanJob = { step: "close", key: this.#key };
+    await this.#session.run<ScanJob, null>(SCAN_JOB, job).catch(() => undefined);
     await this.#session.close();
   }
+}
+
+/** Loads libtorch and the weights in the thread of the session. */
+async function openIn(
+  session: EngineSession,
+  key: string,
+  model: TrainedModel,
+  options: OpenPredictorOptions,
+): Promise<OpenScanModel> {
+  const { device, threads, precision, signal } = options;
+  const compute: ComputeWishes = {
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(precision === undefined ? {} : { precision }),
+  };
+  const job: ScanJob = { step: "open", key, model, compute };
+  const facts = await session.run<ScanJob, OpenedModel>(
+    SCAN_JOB,
+    job,
+    signal === undefined ? {} : { signal },
+  );
+  const members = model.members.map((member, k) => ({
+    ...member,
+    decision: decisionFor(member.decision, facts.hashes[k]!),
+  }));
+  const batches = new ScanBatches(session, key, options.onBatch);
+  return { model: { ...model, members }, opened: facts, batches };
 }

@@ -5,10 +5,11 @@ import {
   predictionSet,
   TemperatureScaling,
   type OperatingPoint,
-} from "@slicestack/stats";
+} from "@slicestack/stats/internal/applied";
 import { z } from "zod";
 import type { Decision } from "../models/decision.js";
-import { meanOf, type MemberOutcome } from "./scan-job.js";
+import { meanOf } from "./mean-of.js";
+import type { MemberOutcome } from "./scan-job.js";
 
 export const RESULT_FORMAT = "slicestack prediction";
 

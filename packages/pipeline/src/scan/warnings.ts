@@ -2,12 +2,12 @@
  * Warns if the geometry, the values, the headers or the embedding of a scan are unlike those of the training scans. A
  * warning changes no number.
  */
-import { familiarityDistance } from "@slicestack/stats";
+import { familiarityDistance } from "@slicestack/stats/internal/applied";
 import { preparationDoubts } from "@slicestack/volume";
 import { scanGeometry } from "../data/scan-geometry.js";
 import { histogramDistance, valueHistogram } from "../data/value-histogram.js";
 import type { Decision, Familiarity } from "../models/decision.js";
-import type { PreparedVolume } from "../data/prepare/volume.js";
+import type { PreparedScan } from "../data/prepare/volume.js";
 
 export interface ScanWarning {
   /** spacing, extent, slices, tilt, values, embedding, prepared, or the column of a fact from the headers. */
@@ -17,7 +17,7 @@ export interface ScanWarning {
 
 /** The properties of a scan that are compared. */
 export interface ComparedScan {
-  prepared: Pick<PreparedVolume, "slices_SHW" | "original" | "facts">;
+  prepared: Pick<PreparedScan, "slices_SHW" | "original" | "facts">;
   /** Facts about the acquisition from the headers. */
   facts: Readonly<Record<string, string>>;
   /** The embedding by the model whose familiarity is used; null if it has none. */
@@ -90,7 +90,7 @@ const check = (
 ): [string, string, number, readonly [number, number], string] => [code, what, value, range, unit];
 
 function valueWarnings(
-  voxels: PreparedVolume["slices_SHW"],
+  voxels: PreparedScan["slices_SHW"],
   { values, falseAlarmRate }: Familiarity,
 ): ScanWarning[] {
   if (values.limit === null) return [];

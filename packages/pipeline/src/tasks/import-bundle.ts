@@ -12,7 +12,7 @@ import { writeSpec } from "../models/spec-file.js";
 import { readRecord, RunError, runPaths } from "../run/folder.js";
 import { writeImportedRun } from "../run/imported-run.js";
 import { findTrained, oneMember } from "../trained/find-trained.js";
-import { hashOfWeights } from "../trained/trained-model.js";
+import { hashOfWeights } from "../trained/member-weights.js";
 import { copyRecorded } from "../weights/recorded-hash.js";
 import type { ImportResult } from "./import-checkpoint.js";
 

@@ -1,15 +1,14 @@
 /** Predicts scans with a trained model: a result for each, and what is asked for in a folder. */
 import { join, resolve } from "node:path";
-import { writeNifti } from "@slicestack/volume/node";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText } from "../data/csv.js";
 import type { SetAside } from "../data/ingest/source.js";
 import { FileNames } from "../data/file-names.js";
 import { FolderLock } from "../data/lock.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import type { EngineSession } from "../engine/session.js";
 import type { TaskOptions } from "../engine/task-options.js";
-import { DicomFolder, type WrittenObjects } from "../dicom-out/dicom-folder.js";
-import { mapInSource } from "../explain/source-map.js";
+import type { WrittenObjects } from "../dicom-out/dicom-folder.js";
 import type { FailedScan } from "../scan/find-scans.js";
 import type { PredictedScan } from "../scan/predict-scans.js";
 import type { ComputeWishes } from "../scan/scan-job.js";
@@ -32,6 +31,8 @@ export interface PredictOptions
   /** As soon as a scan is done. */
   onResult?: (result: ScanResult) => void;
   onFailure?: (failed: FailedScan) => void;
+  /** The session that computes, which is closed at the end. Default: a new one. */
+  session?: EngineSession;
 }
 
 export interface PredictSummary {
@@ -55,8 +56,10 @@ export interface PredictSummary {
  */
 export async function predict(options: PredictOptions): Promise<PredictSummary> {
   if (options.out !== undefined) refuseForeign(resolve(options.out), "predictions");
-  if (options.dicom !== undefined) DicomFolder.refuse(options.dicom);
-  await using model = await Predictor.open(options.model, options);
+  if (options.dicom !== undefined)
+    (await import("../dicom-out/dicom-folder.js")).DicomFolder.refuse(options.dicom);
+  await using model = await Predictor.opening(options.model, options);
+  if (options.out !== undefined) await model.ready(); // A model that cannot be opened leaves no folder behind.
   return await predictWith(model, options); // the model is closed when this returns
 }
 
@@ -127,7 +130,10 @@ async function written(
   { result, maps, place }: PredictedScan,
 ): Promise<ScanResult> {
   const files: string[] = [];
-  for (const [kind, map] of Object.entries(maps)) {
+  const drawn = Object.entries(maps);
+  const { mapInSource } = await import("../explain/source-map.js");
+  const { writeNifti } = await import("@slicestack/volume/node");
+  for (const [kind, map] of drawn) {
     const file = `${name}-${kind}.nii.gz`;
     await writeNifti(join(out, file), mapInSource(map, place, place.size));
     files.push(file);

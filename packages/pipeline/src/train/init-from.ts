@@ -6,7 +6,7 @@ import type { RunConfig } from "../config/types.js";
 import { readRunConfig, RunError, runPaths } from "../run/folder.js";
 import { findTrained, oneMember } from "../trained/find-trained.js";
 import { holdsBundle } from "../trained/is-bundle.js";
-import { hashOfWeights } from "../trained/trained-model.js";
+import { hashOfWeights } from "../trained/member-weights.js";
 
 /** The model of init_from. Plain values, because they cross threads. */
 export interface InitModel {

@@ -1,16 +1,17 @@
 /** Finds the trained model in a folder or file that a user names. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { RangeOfParameterError } from "@slicestack/stats";
+import { RangeOfParameterError } from "@slicestack/stats/internal/applied";
 import { pathWord } from "../command-line.js";
 import { stagesOf } from "../config/stages.js";
+import "../models/catalogue.js";
 import { readDecision } from "../models/decision.js";
 import { readSpec, specOfRun } from "../models/spec-file.js";
 import type { ModelSpec } from "../models/spec.js";
 import { readRecord, readRunConfig, RunError, runPaths, type RunRecord } from "../run/folder.js";
 import { groupPaths, isGroup, readGroup } from "../run/group.js";
 import { openRun } from "../run/open-run.js";
-import { isBundle, openBundle } from "./open-bundle.js";
+import { isBundle } from "./is-bundle.js";
 import { indexOfUnlike, type TrainedMember, type TrainedModel } from "./trained-model.js";
 
 export interface FindTrainedOptions {
@@ -23,7 +24,7 @@ export interface FindTrainedOptions {
  * @throws RunError if it is none of these, or is not trained   @throws BundleError, ConfigError
  */
 export async function findTrained(path: string, options: FindTrainedOptions = {}): Promise<TrainedModel> {
-  if (isBundle(path)) return openBundle(path, options);
+  if (isBundle(path)) return (await import("./open-bundle.js")).openBundle(path, options);
   if (!isGroup(path)) {
     const member = memberOf(path);
     return { path: resolve(path), name: member.spec.name, members: [member], bundle: null };

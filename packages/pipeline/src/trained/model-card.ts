@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openZipFile } from "@slicestack/volume/node";
-import { isBundle } from "./open-bundle.js";
+import { isBundle } from "./is-bundle.js";
 
 const CARD = "model-card.md";
 

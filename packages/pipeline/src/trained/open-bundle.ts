@@ -3,7 +3,7 @@
  * code in the bundle runs only if the user allows it.
  */
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, openSync, readSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VolumeFileError, VolumeFormatError, type ZipEntry } from "@slicestack/volume";
@@ -26,18 +26,6 @@ import { indexOfUnlike, type TrainedMember, type TrainedModel } from "./trained-
 const MOST_TEXT = 2 ** 26;
 const MOST_ENTRIES = 20_000;
 const COPY = "Copy or download it again.";
-
-/** Whether a path is a file that starts like a zip. */
-export function isBundle(path: string): boolean {
-  if (!(statSync(path, { throwIfNoEntry: false })?.isFile() ?? false)) return false;
-  const start = Buffer.alloc(4);
-  const descriptor = openSync(path, "r");
-  try {
-    return readSync(descriptor, start, 0, 4, 0) === 4 && start.readUInt32LE(0) === 0x04034b50;
-  } finally {
-    closeSync(descriptor);
-  }
-}
 
 /**
  * @param allowPlugins whether modules of the bundle may run

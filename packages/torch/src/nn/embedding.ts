@@ -1,6 +1,7 @@
 import { empty } from "../creation.js";
 import { embedding } from "../functional.js";
 import type { Tensor } from "../tensor.js";
+import { normal_ } from "./init.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
@@ -14,7 +15,7 @@ export class Embedding extends Module {
   ) {
     super();
     this.weight = new Parameter(empty([count, width]));
-    this.weight.normal_();
+    normal_(this.weight, 0, 1);
   }
 
   forward(index: Tensor): Tensor {

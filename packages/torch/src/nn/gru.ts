@@ -3,6 +3,7 @@ import { empty, zeros } from "../creation.js";
 import { ArgumentError } from "../errors.js";
 import { cat, dropout, gru } from "../functional.js";
 import type { Tensor } from "../tensor.js";
+import { uniform_ } from "./init.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
@@ -38,7 +39,7 @@ export class GRU extends Module {
       for (const direction of this.#directions) this.#addCell(`l${layer}${direction}`, inputs);
     }
     const bound = hiddenSize > 0 ? 1 / Math.sqrt(hiddenSize) : 0;
-    for (const parameter of this.#parameters.values()) parameter.uniform_(-bound, bound);
+    for (const parameter of this.#parameters.values()) uniform_(parameter, -bound, bound);
   }
 
   protected override registry(): Iterable<[string, unknown]> {

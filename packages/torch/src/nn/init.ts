@@ -2,6 +2,31 @@
 import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 
+let isSkipped = false;
+
+/**
+ * Creates modules whose random weights are not drawn, because weights are loaded into them: until then they hold whatever was
+ * in memory. As torch.nn.utils.skip_init.
+ * @example const model = skipInit(() => new ResNet("resnet18")); model.loadStateDict(weights);
+ */
+export function skipInit<T>(create: () => T): T {
+  const before = isSkipped;
+  isSkipped = true;
+  try {
+    return create();
+  } finally {
+    isSkipped = before;
+  }
+}
+
+/** Draws uniformly, unless weights are not drawn. */
+export const uniform_ = (weight: Tensor, low: number, high: number): Tensor =>
+  isSkipped ? weight : weight.uniform_(low, high);
+
+/** Draws from a normal distribution, unless weights are not drawn. */
+export const normal_ = (weight: Tensor, mean: number, deviation: number): Tensor =>
+  isSkipped ? weight : weight.normal_(mean, deviation);
+
 /** Number of inputs and outputs of one unit of weight_OI...: channels times kernel size. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
   const [outputs, inputs, ...kernel] = weight.shape;
@@ -19,7 +44,7 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
 export function kaimingUniform_(weight: Tensor, a = 0): Tensor {
   if (weight.numel === 0) return weight;
   const bound = Math.sqrt(3) * (Math.sqrt(2 / (1 + a ** 2)) / Math.sqrt(fans(weight).fanIn));
-  return weight.uniform_(-bound, bound);
+  return uniform_(weight, -bound, bound);
 }
 
 /**
@@ -27,14 +52,14 @@ export function kaimingUniform_(weight: Tensor, a = 0): Tensor {
  * gain of ReLU.
  */
 export function kaimingNormal_(weight: Tensor, mode: "fanIn" | "fanOut" = "fanIn"): Tensor {
-  return weight.normal_(0, Math.SQRT2 / Math.sqrt(fans(weight)[mode]));
+  return normal_(weight, 0, Math.SQRT2 / Math.sqrt(fans(weight)[mode]));
 }
 
 /** Glorot and Bengio, AISTATS 2010, uniform. */
 export function xavierUniform_(weight: Tensor): Tensor {
   const { fanIn, fanOut } = fans(weight);
   const bound = Math.sqrt(3) * Math.sqrt(2 / (fanIn + fanOut));
-  return weight.uniform_(-bound, bound);
+  return uniform_(weight, -bound, bound);
 }
 
 /** The initialisation of PyTorch's linear and convolution layers: the weight, then the bias within ±1 / √fanIn. */
@@ -43,5 +68,5 @@ export function resetLinear_(weight: Tensor, bias: Tensor | null): void {
   if (bias === null) return;
   const { fanIn } = fans(weight);
   const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
-  bias.uniform_(-bound, bound);
+  uniform_(bias, -bound, bound);
 }

@@ -36,7 +36,14 @@ export class WeightsFile implements Disposable {
   /** @throws CheckpointError where the file is too short */
   read(at: number, bytes: number): Uint8Array<ArrayBuffer> {
     this.#refuseBeyond(at, bytes);
-    const buffer = new Uint8Array(bytes);
+    // A separate buffer, aligned for every type; it is not filled with zeros, because all of it is overwritten.
+    const buffer = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+    this.#readInto(buffer, at);
+    return buffer;
+  }
+
+  #readInto(buffer: Uint8Array, at: number): void {
+    const bytes = buffer.length;
     for (let done = 0; done < bytes;) {
       const came = readSync(
         this.#descriptor,
@@ -48,7 +55,6 @@ export class WeightsFile implements Disposable {
       if (came === 0) throw this.fault("was truncated while it was read");
       done += came;
     }
-    return buffer;
   }
 
   /** SHA-256 of the whole file, in hex. */
@@ -58,11 +64,15 @@ export class WeightsFile implements Disposable {
     return hash.digest("hex");
   }
 
-  /** A range in chunks, for checksums over more than should be in memory. */
+  /** A range in chunks, for checksums over more than should be in memory; the next chunk overwrites the last. */
   *pieces(at: number, bytes: number): Iterable<Uint8Array> {
     this.#refuseBeyond(at, bytes);
-    for (let done = 0; done < bytes; done += pieceBytes)
-      yield this.read(at + done, Math.min(pieceBytes, bytes - done));
+    const buffer = new Uint8Array(Math.min(pieceBytes, bytes));
+    for (let done = 0; done < bytes; done += pieceBytes) {
+      const piece = buffer.subarray(0, Math.min(pieceBytes, bytes - done));
+      this.#readInto(piece, at + done);
+      yield piece;
+    }
   }
 
   /** @param remedy what to do where the file was damaged in transfer, unless another remedy is given */

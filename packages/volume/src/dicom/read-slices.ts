@@ -38,7 +38,7 @@ export async function* readDicomSlices(
   const stack = buildStack(series, series.slices, { allowSingle: true });
   for (const { image, frames, syntax } of jobsOf(stack)) {
     options.signal?.throwIfAborted();
-    const opened = await openImage(image, syntax, options.codecUrl);
+    const opened = await openImage(image, syntax, { codecUrl: options.codecUrl });
     for (const { slice, place } of frames) {
       const voxels = new HounsfieldStack(series.rows * series.columns, isWhole(slice));
       voxels.write(await opened.frame(slice.frame), rescaleOf(slice, isHu(series)), 0);

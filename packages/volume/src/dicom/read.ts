@@ -176,6 +176,7 @@ async function decodeAll(
   const whole = stack.slices.every(isWhole);
   let hounsfield: HounsfieldStack | undefined;
   const opening: Promise<OpenImage>[] = [];
+  const done: Uint8Array[] = []; // files that are decoded: new memory costs more than reading
   let [started, bytes] = [0, 0];
   for (const { image, frames } of jobs) {
     options.signal?.throwIfAborted();
@@ -186,7 +187,7 @@ async function decodeAll(
     ) {
       const next = jobs[started++] as Job;
       bytes += pixelBytes(next.image.pixels);
-      const open = openImage(next.image, next.syntax, options.codecUrl);
+      const open = openImage(next.image, next.syntax, { codecUrl: options.codecUrl, reuse: done.pop() });
       // Where an earlier file throws, this promise is never awaited.
       open.catch(() => undefined);
       opening.push(open);
@@ -198,6 +199,7 @@ async function decodeAll(
     for (const { slice, place } of frames) {
       hounsfield.write(await opened.frame(slice.frame), rescaleOf(slice, isHu(series)), place * voxels);
     }
+    done.push(opened.bytes);
   }
   return hounsfield as HounsfieldStack;
 }

@@ -4,8 +4,11 @@ export interface DicomSource {
   name: string;
   /** Size of the file in bytes, where it is known without reading the file. */
   size?: number;
-  /** Reads the whole file. */
-  read(): Promise<Uint8Array>;
+  /**
+   * Reads the whole file.
+   * @param reuse what an earlier read returned and the caller needs no longer: its memory may hold the result
+   */
+  read(reuse?: Uint8Array): Promise<Uint8Array>;
   /**
    * Reads its first bytes: as many as requested, or the whole file where it is shorter. Without this function, `read`
    * is used.

@@ -32,19 +32,30 @@ export function dicomFile(path: string, name = path, size?: number): DicomSource
   return {
     name,
     ...(size === undefined ? {} : { size }),
-    read: () => readStart(path, size, Infinity),
-    head: (bytes) => readStart(path, size, bytes),
+    read: (reuse) => readStart(path, { known: size, most: Infinity, reuse }),
+    head: (bytes) => readStart(path, { known: size, most: bytes }),
   };
 }
 
-/** Reads the first bytes of a file into a separate array. */
-async function readStart(path: string, known: number | undefined, most: number): Promise<Uint8Array> {
+interface Start {
+  /** Size of the file in bytes, where it is known. */
+  known: number | undefined;
+  /** The largest number of bytes to read. */
+  most: number;
+  /** An array whose memory may hold the result. */
+  reuse?: Uint8Array | undefined;
+}
+
+/** Reads the first bytes of a file into an array that starts at the beginning of its buffer, and so is aligned. */
+async function readStart(path: string, { known, most, reuse }: Start): Promise<Uint8Array> {
   return await guarded(path, async () => {
     const handle = await open(path);
     try {
       const size = known ?? (await handle.stat()).size;
-      // A separate array is aligned for every type, so pixels need no copy; all of it is overwritten.
-      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(size, most)).buffer);
+      const length = Math.min(size, most);
+      const isRoomy = reuse !== undefined && reuse.buffer.byteLength >= length;
+      const memory = isRoomy ? reuse.buffer : Buffer.allocUnsafeSlow(length).buffer; // all of it is overwritten
+      const bytes = new Uint8Array(memory, 0, length);
       let done = 0;
       while (done < bytes.length) {
         const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), done);

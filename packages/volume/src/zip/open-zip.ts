@@ -1,4 +1,3 @@
-import { ZipReader } from "@zip.js/zip.js";
 import CRC32 from "crc-32";
 import { inflateRaw, MAX_DEFLATE_RATIO, type Decompress } from "../bytes/inflate.js";
 import type { ByteSource } from "../bytes/source.js";
@@ -6,7 +5,7 @@ import { VolumeFileError, VolumeFormatError, type VolumeFormat } from "../errors
 import { message, named, type Named } from "../message.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
 import { contentStart, LOCAL_HEADER_BYTES, type ZipMember } from "./local-header.js";
-import { SourceReader } from "./source-reader.js";
+import type { SourceReader } from "./source-reader.js";
 
 /** One file of an archive, which is read on demand. */
 export interface ZipEntry {
@@ -79,7 +78,7 @@ export async function openZip(source: ByteSource, options: OpenZipOptions = {}):
 
 class Archive {
   readonly #source: ByteSource;
-  readonly #reader: SourceReader;
+  #reader: SourceReader | null = null;
   readonly #limits: ZipLimits;
   readonly #format: VolumeFormat;
   readonly #inflate: Decompress;
@@ -87,7 +86,6 @@ class Archive {
 
   constructor(source: ByteSource, { limits, format = "zip", inflate = inflateRaw }: OpenZipOptions) {
     this.#source = source;
-    this.#reader = new SourceReader(source);
     this.#limits = { ...LIMITS, ...limits };
     this.#format = format;
     this.#inflate = inflate;
@@ -95,6 +93,9 @@ class Archive {
   }
 
   async files(): Promise<ZipMember[]> {
+    // The library is loaded with the first archive: most volumes are in files.
+    const { SourceReader, ZipReader } = await import("./source-reader.js");
+    this.#reader = new SourceReader(this.#source);
     const zip = new ZipReader(this.#reader, { useWebWorkers: false });
     const files: ZipMember[] = [];
     let count = 0;
@@ -222,7 +223,7 @@ class Archive {
 
   /** Translates errors of the library; those of this package and of the source are unchanged. */
   #translated(cause: unknown, name?: string): unknown {
-    const own = this.#reader.takeFailure() ?? cause;
+    const own = this.#reader?.takeFailure() ?? cause;
     if (own instanceof VolumeFormatError || own instanceof VolumeFileError) return own;
     return this.#damaged(wordsOf(cause), name, { cause });
   }

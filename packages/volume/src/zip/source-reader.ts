@@ -2,6 +2,8 @@ import { Reader } from "@zip.js/zip.js";
 import type { ByteSource } from "../bytes/source.js";
 import { VolumeFileError } from "../errors.js";
 
+export { ZipReader } from "@zip.js/zip.js";
+
 /** Limit on the directory of an archive; the length that the archive declares is not trusted. */
 const MAX_READ_BYTES = 2 ** 28;
 

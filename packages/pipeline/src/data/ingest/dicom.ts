@@ -21,6 +21,7 @@ import {
 import { detectFormat, dicomFile, openZipFile, type ZipFile } from "@slicestack/volume/node";
 import type { Progress } from "../../engine/progress.js";
 import type { Recipe } from "../prepare/recipe.js";
+import { arrayHash, fileHash, filesHash } from "../hash.js";
 import { volumeOf } from "./paths.js";
 import type { DicomFilePath, SetAside, SourceVolume, VolumeInput } from "./source.js";
 
@@ -153,21 +154,38 @@ function spacingOf({ slices, acquisition }: DicomSeries): number {
   return steps[Math.floor(steps.length / 2)] ?? acquisition.sliceThickness ?? Infinity;
 }
 
+/** Hashes files as they are read, so that none is read twice. */
+class ReadHashes {
+  readonly #known = new Map<string, string>();
+
+  hashing(source: DicomSource, path: string): DicomSource {
+    const read = async (reuse?: Uint8Array) => {
+      const bytes = await source.read(reuse);
+      if (!this.#known.has(path)) this.#known.set(path, arrayHash(bytes));
+      return bytes;
+    };
+    return { ...source, read };
+  }
+
+  /** SHA-256 of the file; it is read here where that has not happened. */
+  readonly of = async (path: string): Promise<string> => this.#known.get(path) ?? (await fileHash(path));
+}
+
 /**
  * Opens one series, whose files are named. The files are open until it is disposed.
  * @throws UnusableVolumeError if they have changed   @throws VolumeFormatError, VolumeFileError
  */
-export async function openDicomSeries({
-  series,
-  files,
-}: VolumeInput & { kind: "dicom" }): Promise<AsyncDisposable & { series: DicomSeries }> {
+export async function openDicomSeries(
+  { series, files }: VolumeInput & { kind: "dicom" },
+  hashes?: ReadHashes,
+): Promise<AsyncDisposable & { series: DicomSeries }> {
   const zips = new Zips();
   try {
     const sources: DicomSource[] = [];
-    for (const { path, entry } of files)
-      sources.push(
-        entry === undefined ? dicomFile(path) : await zips.source(`${path}#${entry}`, path, entry),
-      );
+    for (const { path, entry } of files) {
+      if (entry !== undefined) sources.push(await zips.source(`${path}#${entry}`, path, entry));
+      else sources.push(hashes?.hashing(dicomFile(path), path) ?? dicomFile(path));
+    }
     const scan = await scanDicom(sources);
     // Of an acquisition that shares its UID with another, only the files are named, so it is found as a whole series.
     const withUid = scan.series.filter(
@@ -190,16 +208,21 @@ export async function openDicomSeries({
 }
 
 /**
- * Reads the volume of one series, whose files are named. Runs in a worker thread.
+ * Reads the volume of one series, whose files are named, and hashes them. Runs in a worker thread.
  * @throws DicomSeriesError, VolumeFormatError, VolumeFileError
  */
 export async function readDicom(
   input: VolumeInput & { kind: "dicom" },
   { allowGaps, allowSingle = false }: Pick<Recipe, "allowGaps"> & { allowSingle?: boolean },
 ) {
-  await using opened = await openDicomSeries(input);
+  const hashes = new ReadHashes();
+  await using opened = await openDicomSeries(input, hashes);
   const { facts, ...volume } = await readDicomSeries(opened.series, { allowGaps, allowSingle });
-  return { volume, facts: correctionFacts(facts) };
+  const sha256 = await filesHash(
+    input.files.map(({ path }) => path),
+    hashes.of,
+  );
+  return { volume, facts: correctionFacts(facts), sha256 };
 }
 
 /** Zip files that stay open while their entries are read. */

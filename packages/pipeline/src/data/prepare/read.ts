@@ -1,5 +1,6 @@
 /** Reads the voxels of one volume, whatever its layout. Runs in a worker thread. */
 import {
+  GEOMETRY_FACT,
   named,
   message,
   stackSlices,
@@ -21,7 +22,6 @@ import {
 import { arrayHash } from "../hash.js";
 import { readDicom } from "../ingest/dicom.js";
 import type { VolumeInput } from "../ingest/source.js";
-import { GEOMETRY_COLUMN } from "../subjects.js";
 import type { Recipe } from "./recipe.js";
 import { missingIn, refuseGaps, withGapsFilled } from "./slice-gaps.js";
 
@@ -29,7 +29,7 @@ export interface ReadResult {
   volume: Volume;
   /** What was corrected, for subjects.csv. */
   facts: Record<string, string>;
-  /** Hash of the item's values, if the file contains many volumes; otherwise the hash of the file is used. */
+  /** Hash of the item's values if the file contains many volumes, or of the files that were hashed as they were read. */
   sha256?: string;
 }
 
@@ -80,7 +80,7 @@ type Unit = { unit?: "HU" | "arbitrary" };
 async function readFile(path: string, unit: Unit): Promise<ReadResult> {
   const { volume, format } = await readVolume(path, unit);
   const notes = await geometryNotes(path, format);
-  return { volume, facts: notes.length > 0 ? { [GEOMETRY_COLUMN]: notes.join("; ") } : {} };
+  return { volume, facts: notes.length > 0 ? { [GEOMETRY_FACT]: notes.join("; ") } : {} };
 }
 
 async function geometryNotes(path: string, format: VolumeFormat): Promise<string[]> {

@@ -21,6 +21,8 @@ export interface StoredFrame {
 
 /** The opened pixels of one file. */
 export interface OpenImage {
+  /** The file, to which frames may be views. */
+  bytes: Uint8Array;
   frame(index: number): Promise<StoredFrame>;
 }
 
@@ -73,14 +75,18 @@ function checkLength(held: number, expected: number, file: string): void {
 export const pixelBytes = ({ rows, columns, frames, bitsAllocated }: PixelLayout): number =>
   rows * columns * frames * (bitsAllocated / 8);
 
-/** Reads the file and checks that its pixels are complete. @throws VolumeFormatError */
+/**
+ * Reads the file and checks that its pixels are complete.
+ * @param reuse the bytes of another image, whose frames are no longer needed   @throws VolumeFormatError
+ */
 export async function openImage(
   image: DicomImage,
   syntax: TransferSyntax,
-  codecUrl?: string,
+  { codecUrl, reuse }: { codecUrl?: string | undefined; reuse?: Uint8Array | undefined } = {},
 ): Promise<OpenImage> {
   const { source, pixels } = image;
-  let bytes = await source.read();
+  const file = await source.read(reuse);
+  let bytes = file;
   const { offset } = pixels.data;
   if (syntax.deflated)
     bytes = await inflateStart(bytes.subarray(image.start), offset + pixelBytes(pixels), source.name);
@@ -93,11 +99,12 @@ export async function openImage(
         `expected ${pixelBytes(pixels)} bytes of pixels, the file holds ${bytes.length - offset}`,
       );
     }
-    return { frame: (index) => Promise.resolve(plainFrame(bytes, index, pixels, syntax)) };
+    return { bytes: file, frame: (index) => Promise.resolve(plainFrame(bytes, index, pixels, syntax)) };
   }
   const codec = syntax.codec;
   const frames = encapsulatedFrames(bytes, pixels, codec === "rle", source.name);
   return {
+    bytes: file,
     frame: async (index) => {
       const encoded = frames[index] as Uint8Array;
       const facts = codestreamFacts(encoded, codec, source.name);
