@@ -26,6 +26,9 @@ const heavyModules = [
   "node:worker_threads",
 ];
 
+// They wait for a cluster most of the time, so they run one after the other beside the two that compute.
+const waitingFiles = /\/slurm-[^/]*\.test\./;
+
 const { values: options } = parseArgs({
   options: { package: { type: "string" }, long: { type: "boolean" } },
 });
@@ -125,9 +128,11 @@ function printSummary(tests) {
 }
 
 const tests = findTests();
-const light = tests.filter(isLight);
-const heavy = tests.filter((found) => !light.includes(found));
-await runAll([...light, ...heavy], 2);
+const slow = tests.filter(({ source }) => waitingFiles.test(source));
+const quick = tests.filter((found) => !slow.includes(found));
+const light = quick.filter(isLight);
+const heavy = quick.filter((found) => !light.includes(found));
+await Promise.all([runAll(slow, 1), runAll([...light, ...heavy], 2)]);
 printSummary(tests);
 if (tests.length === 0)
   console.log("no test file was found: run make build first, or check ONLY and --package");

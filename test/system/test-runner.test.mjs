@@ -114,6 +114,21 @@ test("a file whose process dies, ends early, hangs, does not load or holds no te
   assert.equal(status, 1);
 });
 
+test("a file that waits for a cluster runs beside two others", (t) => {
+  const comes = `import { existsSync } from "node:fs";
+    test("waits", async () => { while (!existsSync("cluster")) await new Promise((done) => setTimeout(done, 20)); });`;
+  const { last } = runOn(
+    t,
+    {
+      "test/system/a.test.mjs": comes,
+      "test/system/b.test.mjs": comes,
+      "test/system/slurm-c.test.mjs": `import { writeFileSync } from "node:fs"; test("ends", () => writeFileSync("cluster", ""));`,
+    },
+    { env: { SLICESTACK_TEST_TIMEOUT: "60" } },
+  );
+  assert.equal(last, "3 passed, 0 failed, 0 skipped");
+});
+
 test("long files run with --long alone, and see SLICESTACK_LONG=1", (t) => {
   const files = {
     "test/system/a.test.mjs": 'test("short", () => {});',
