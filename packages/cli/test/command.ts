@@ -1,11 +1,12 @@
 /** The command as a user runs it: bin/slicestack.js itself, in a separate process, in a temporary folder. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { after } from "node:test";
+import type { CommandLine } from "./many-commands.js";
 
 // Its first line is a shell's, which becomes Node by exec: a signal to the process reaches Node.
 export const bin = join(import.meta.dirname, "../..", "bin/slicestack.js");
@@ -37,6 +38,18 @@ export class CommandFolder {
     const { status, stdout, stderr } = this.run(...args);
     assert.equal(status, 0, `slicestack ${args.join(" ")}: ${stderr}`);
     return stdout;
+  }
+
+  /** Runs command lines one after the other in one process, as a new one for each takes a second or two. */
+  runMany(lines: readonly CommandLine[]): Ended[] {
+    const [jobs, results] = [join(this.path, "jobs.json"), join(this.path, "results.json")];
+    writeFileSync(jobs, JSON.stringify(lines));
+    const args = [join(import.meta.dirname, "many-commands.js"), jobs, results];
+    const { status, stderr } = spawnSync(process.execPath, args, { ...this.options, encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    const ended = JSON.parse(readFileSync(results, "utf8")) as Ended[];
+    for (const file of [jobs, results]) rmSync(file);
+    return ended;
   }
 
   /** Starts a command, signals it once `ready` holds, and waits for its end. */

@@ -13,11 +13,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { CommandFolder } from "./command.js";
+import { CommandFolder, type Ended } from "./command.js";
 import { small2dConfig, smallData } from "./small-data.js";
 
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
+
+/** One folder for each command, and how it ended. */
+const foreign = new Map<string, { folder: string; ended: Ended }>();
 
 before(async () => {
   await smallData(folder.path);
@@ -31,8 +34,7 @@ before(async () => {
     "name: study\nconfig: small.yaml\nseeds: 1\nmain: a\nvariants: {a: {}, b: {slice.vote: majority}}\n",
   );
   writeFileSync(at("sweep.yaml"), "name: votes\nconfig: small.yaml\nspace: {slice.vote: [mean, majority]}\n");
-  folder.succeed("train", "--config", "small.yaml", "--data", "data", "--out", "run");
-  folder.succeed(
+  const piece = [
     "prepare",
     "scans",
     "piece-1",
@@ -42,12 +44,18 @@ before(async () => {
     "1/1",
     "--depth",
     "4",
-  );
+  ];
+  for (const { status, stderr } of runMany([[...train, "run"], piece])) assert.equal(status, 0, stderr);
   mkdirSync(at("project/data"), { recursive: true });
   writeFileSync(at("project/config.yaml"), "mine: true\n");
   writeFileSync(at("project/split.json"), "{}\n");
   writeFileSync(at("project/dataset.json"), '{"name": "of another tool"}\n');
   writeFileSync(at("project/labels.csv"), "id,label\n");
+  const names = Object.keys(commands);
+  const folders = names.map((_, k) => `project-${k}`);
+  for (const copy of folders) cpSync(at("project"), at(copy), { recursive: true });
+  const ended = runMany(names.map((name, k) => lineOf(name, folders[k]!)));
+  for (const [k, name] of names.entries()) foreign.set(name, { folder: folders[k]!, ended: ended[k]! });
 });
 
 const train = ["train", "--config", "small.yaml", "--data", "data", "--out"];
@@ -85,10 +93,13 @@ const commands: Record<string, string[]> = {
   demo: ["demo", "--subjects", "20", "--out"],
 };
 
-function run(name: string, target: string): { status: number | null; stderr: string } {
-  const args = [...commands[name]!, target, ...(name === "merge" ? ["piece-1"] : [])];
-  return folder.run(...args);
-}
+const lineOf = (name: string, target: string) => [
+  ...commands[name]!,
+  target,
+  ...(name === "merge" ? ["piece-1"] : []),
+];
+const run = (name: string, target: string) => folder.run(...lineOf(name, target));
+const runMany = (lines: string[][]) => folder.runMany(lines.map((args) => ({ cwd: folder.path, args })));
 
 /** Names, sizes and contents of all that lies below. */
 const content = (path: string) =>
@@ -98,14 +109,13 @@ const content = (path: string) =>
 
 for (const name of Object.keys(commands))
   test(`${name}: a foreign folder is refused with exit code 3, and remains unchanged`, () => {
-    const before = content("project");
-    const { status, stderr } = run(name, "project");
+    const { status, stderr } = foreign.get(name)!.ended;
     assert.equal(status, 3, stderr);
     assert.match(
       stderr,
-      /project: expected a new (or empty )?folder, but it contains config\.yaml, data, dataset\.json and 2 more, which Slicestack did not write\. Choose another/,
+      /project-\d+: expected a new (or empty )?folder, but it contains config\.yaml, data, dataset\.json and 2 more, which Slicestack did not write\. Choose another/,
     );
-    assert.deepEqual(content("project"), before);
+    assert.deepEqual(content(foreign.get(name)!.folder), content("project"));
   });
 
 test("a file that a flag names is replaced only with --overwrite, which is reported before the work", () => {
@@ -133,18 +143,17 @@ test("a file that a flag names is replaced only with --overwrite, which is repor
 
 test("the folder that one stands in: `prepare SCANS . --overwrite` and `train --out .` are refused", () => {
   const before = content(".");
-  for (const name of ["prepare", "train", "import", "demo"]) {
-    const { status, stderr } = run(name, ".");
-    assert.equal(status, 3, `${name}: ${stderr}`);
-  }
+  const names = ["prepare", "train", "import", "demo"];
+  for (const [k, { status, stderr }] of runMany(names.map((name) => lineOf(name, "."))).entries())
+    assert.equal(status, 3, `${names[k]}: ${stderr}`);
   assert.deepEqual(content("."), before);
 });
 
 test("a data set is no place for a run or for pictures, and a run none for a data set", () => {
   const before = [content("data"), content("run")];
-  for (const name of ["train", "import", "ablate", "explain", "inspect", "slices"]) {
-    const { status, stderr } = run(name, "data");
-    assert.equal(status, 3, `${name}: ${stderr}`);
+  const names = ["train", "import", "ablate", "explain", "inspect", "slices"];
+  for (const [k, { status, stderr }] of runMany(names.map((name) => lineOf(name, "data"))).entries()) {
+    assert.equal(status, 3, `${names[k]}: ${stderr}`);
     assert.match(stderr, /data: (is|expected a new folder, but it is) a prepared data set, not a/);
   }
   const { status, stderr } = run("prepare", "run");

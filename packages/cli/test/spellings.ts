@@ -1,6 +1,5 @@
 /** Commands with their paths spelled in many ways, each spelling in a copy of the same folder of inputs. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -110,9 +109,9 @@ export function testSpellings(commands: Record<string, Command>): void {
   let results: Ended[] = [];
   before(async () => {
     await makeInputs(at("plain"));
-    runAll(RUN.map((line) => spelled({ line }, spellings.plain!))).forEach(succeeded);
+    folder.runMany(RUN.map((line) => spelled({ line }, spellings.plain!))).forEach(succeeded);
     makeCopies();
-    results = runAll(tries.map(({ command, spelling }) => spelled(command, spellings[spelling]!)));
+    results = folder.runMany(tries.map(({ command, spelling }) => spelled(command, spellings[spelling]!)));
   });
   const resultOf = (name: string, spelling: string) =>
     results[tries.findIndex((one) => one.name === name && one.spelling === spelling)]!;
@@ -162,15 +161,6 @@ function makeCopies(): void {
   symlinkSync("..", at("through/links/here"));
   mkdirSync(at("linked/links"));
   for (const name of readdirSync(at("plain"))) symlinkSync(join("..", name), at("linked/links", name));
-}
-
-function runAll(lines: CommandLine[]): Ended[] {
-  writeFileSync(at("jobs.json"), JSON.stringify(lines));
-  const script = join(import.meta.dirname, "many-commands.js");
-  const args = [script, at("jobs.json"), at("results.json")];
-  const { status, stderr } = spawnSync(process.execPath, args, { ...folder.options, encoding: "utf8" });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(readFileSync(at("results.json"), "utf8")) as Ended[];
 }
 
 /** Four scans with masks of their names, slices in class folders, pictures; data sets, one of them whole pieces. */

@@ -12,7 +12,7 @@ const temporaryFiles = (path: string) => folder.list(path).filter((name) => /tmp
 
 // Many small steps an epoch, so that a signal after the first epoch comes long before the end.
 const demo = ["--subjects", "20", "--epochs", "3", "--volume-epochs", "2", "--set", "threads=1"];
-const smallSteps = ["--slice.batch_size", "4", "--slice.slices_per_volume", "24"];
+const smallSteps = ["--slice.batch_size", "4", "--slice.slices_per_volume", "12"];
 const demoInto = (out: string) => ["demo", "--out", out, ...demo, ...smallSteps];
 const firstEpochSaved = (run: string) => () => existsSync(at(run, "checkpoints/slice/last.json"));
 
@@ -127,7 +127,7 @@ test("Ctrl-C ends training after the step, saved, with 130 and the command that 
     at("small.yaml"),
     `
 threads: 1
-slice: {model: slice_cnn, epochs: 3, batch_size: 4, slices_per_volume: 24, dropout: 0.2}
+slice: {model: slice_cnn, epochs: 3, batch_size: 4, slices_per_volume: 12, dropout: 0.2}
 head: {model: attention, epochs: 3}
 `,
   );

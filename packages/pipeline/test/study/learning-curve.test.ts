@@ -27,7 +27,7 @@ before(async () => {
     join(folder, "base.yaml"),
     configToYaml(smallConfig({ "slice.epochs": "1", "head.epochs": "1" })),
   );
-  const variants = "{2D: {method: 2d}, 2.5D: {}, 3D: {method: 3d, network.model: simple}}";
+  const variants = "{2D: {method: 2d}, 2.5D: {}, 3D: {method: 3d, network.model: simple, network.epochs: 1}}";
   writeFileSync(
     file,
     `name: small\nconfig: base.yaml\nseeds: 2\nmetrics: [accuracy, quadraticKappa]\nmain: 2.5D\nvariants: ${variants}\n`,
