@@ -168,7 +168,6 @@ test(
       await refused("pause", "0"),
       new RegExp(`only the whole sweep can be paused.*scontrol hold ${train},${score}`),
     );
-    assert.match(await refused("cancel", "0"), new RegExp(`scancel ${train} ${score}`));
     assert.match(
       await refused("priority", "5", "0"),
       new RegExp(`the order of jobs is Slurm's.*scontrol top ${train},${score}`),

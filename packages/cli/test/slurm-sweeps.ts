@@ -28,13 +28,18 @@ export class StandInSweeps {
   write(name: string, points: Record<string, string>, { sbatch = "{}", more = "" } = {}): void {
     const listed = Object.entries(points).map(([point, head]) => `  ${point}: {head.model: ${head}}`);
     const slurm = `{poll: 0.5, stop_before: 10, attempts: 2, retry_after: 1, throttle: 3, sbatch: ${sbatch}}`;
-    const text = `name: ${name}\nconfig: small.yaml\ndata: data\nout: ${name}\nobjective: accuracy\n`;
-    writeFileSync(this.at(`${name}.yaml`), `${text}points:\n${listed.join("\n")}\nslurm: ${slurm}\n${more}`);
+    this.writeText(name, `points:\n${listed.join("\n")}\nslurm: ${slurm}\n${more}`);
+  }
+
+  /** @param text YAML after the sweep's name, configuration, data and objective */
+  writeText(name: string, text: string): void {
+    const common = `name: ${name}\nconfig: small.yaml\ndata: data\nout: ${name}\nobjective: accuracy\n`;
+    writeFileSync(this.at(`${name}.yaml`), `${common}${text}`);
   }
 
   /** Runs a sweep until its end or that of the process; `ended` gives what it printed. */
-  control(sweep: string): Controlling {
-    const child = spawn(process.execPath, [controllerFile, sweep], this.work.options);
+  control(sweep: string, ...more: "--retry-failed"[]): Controlling {
+    const child = spawn(process.execPath, [controllerFile, sweep, ...more], this.work.options);
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
     child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));

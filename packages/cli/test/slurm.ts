@@ -1,6 +1,15 @@
 /** A Slurm cluster of this machine alone, in a folder: its daemons run as whoever runs the tests, without systemd. */
 import { execFileSync, spawn } from "node:child_process";
-import { accessSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -106,10 +115,25 @@ export class SlurmCluster {
 
   /** Ends slurmctld, which saves its state first, and waits until it is gone. */
   async stopController(): Promise<void> {
+    await this.#endController("SIGTERM");
+  }
+
+  async #endController(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     const pid = pidOf(this.#controllerFile);
-    process.kill(pid, "SIGTERM");
+    process.kill(pid, signal);
     while (isAlive(pid)) await sleep(50);
     rmSync(this.#controllerFile, { force: true });
+  }
+
+  /** Waits until slurmctld has saved the jobs that it has now, which it does every five seconds. */
+  async saved(): Promise<void> {
+    const [file, now] = [join(this.folder, "state/job_state"), Date.now()];
+    while (!existsSync(file) || statSync(file).mtimeMs < now) await sleep(100);
+  }
+
+  /** Ends slurmctld as a crash does: what it has not saved is lost. */
+  async killController(): Promise<void> {
+    await this.#endController("SIGKILL");
   }
 
   /** Starts slurmctld again, with the state that it saved. */

@@ -33,6 +33,7 @@ export { FileTail, followTasks } from "./slurm/follow.js";
 export { JobFolder, type JobTask, type TaskOutcome } from "./slurm/job-folder.js";
 export { cancelSweepOnSlurm, runSweepOnSlurm, type SlurmSweepResult } from "./sweep/slurm/run-on-slurm.js";
 export {
+  cancelTrialsOnSlurm,
   pauseSlurmSweep,
   refuseTrials,
   resumeSlurmSweep,

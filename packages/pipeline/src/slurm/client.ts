@@ -14,6 +14,8 @@ export interface Submission {
   options: Readonly<Record<string, string | number | boolean>>;
   /** A unique comment by which the job can be found without its number. */
   comment: string;
+  /** Whether to give up at once if the queue is full, to submit again later. By default, sbatch waits for two minutes. */
+  refuseFull?: boolean;
 }
 
 interface Ended {
@@ -28,9 +30,11 @@ const TIMEOUT_MS = 120_000;
 /** The controller is busy or restarting: the command may or may not have been executed. */
 const TRANSIENT =
   /timed out|Unable to contact slurm controller|Connection refused|Zero Bytes were transmitted|temporarily (unable|unavailable)|Resource temporarily|controller not responding|backup controller/i;
-/** The user has as many jobs in the queue as allowed. */
+/** The user, or the cluster, has as many jobs in the queue as allowed. */
 const FULL =
-  /QOSMaxSubmit|AssocMaxSubmit|MaxSubmitJob|MaxJobCount|job submit limit|Job violates accounting.*limit/i;
+  /QOSMaxSubmit|AssocMaxSubmit|MaxSubmitJob|MaxJobCount|job submit limit|Job violates accounting.*limit|sleeping and retrying/i;
+/** What sbatch prints before it tries again by itself, for two minutes. */
+const WAITS = /sleeping and retrying/;
 
 /** A limit on submitted jobs has been reached; more can be submitted once some have ended. */
 export class SlurmFullError extends SlurmError {}
@@ -48,23 +52,37 @@ export class Slurm {
    * @returns the number of the job
    * @throws SlurmError, SlurmFullError
    */
-  async submit({ script, options, comment }: Submission): Promise<number> {
+  async submit({ script, options, comment, refuseFull = false }: Submission): Promise<number> {
     const words = Object.entries({ ...options, comment }).flatMap(([name, value]) => optionWord(name, value));
     const args = ["--parsable", ...words];
     for (let attempt = 1; ; attempt++) {
-      const { stdout, stderr, code } = await this.#run("sbatch", args, script);
+      const { stdout, stderr, code } = await this.#run(
+        "sbatch",
+        args,
+        script,
+        refuseFull ? WAITS : undefined,
+      );
       const id = /^(\d+)(;|$)/.exec(stdout.trim())?.[1];
       if (code === 0 && id !== undefined) return Number(id);
-      if (FULL.test(stderr))
-        throw new SlurmFullError(
-          lineOf("sbatch", stderr),
-          "It will be submitted when earlier jobs have finished.",
-        );
+      if (FULL.test(stderr)) {
+        // Ended while it waited, it may have been about to succeed.
+        const taken = WAITS.test(stderr) ? await this.#find(comment) : undefined;
+        if (taken !== undefined) return taken;
+        const told = lineOf("sbatch", stderr);
+        const remedy = refuseFull
+          ? "It will be submitted when earlier jobs have finished."
+          : "Run the command again when earlier jobs have finished.";
+        throw new SlurmFullError(told, remedy);
+      }
       if (!TRANSIENT.test(stderr) || attempt === 4) throw refused("sbatch", args, stderr, code);
       await pause(this.retryMs * attempt);
-      const taken = (await this.jobs()).find((job) => job.comment === comment);
-      if (taken !== undefined) return taken.arrayJob;
+      const taken = await this.#find(comment);
+      if (taken !== undefined) return taken;
     }
+  }
+
+  async #find(comment: string): Promise<number | undefined> {
+    return (await this.jobs()).find((job) => job.comment === comment)?.arrayJob;
   }
 
   /** Every job that Slurm knows, including those that ended recently. @throws SlurmError */
@@ -123,7 +141,11 @@ export class Slurm {
     if (code !== 0) throw refused("scontrol", args, stderr, code);
   }
 
-  /** The base state of one job, e.g. RUNNING; null if Slurm no longer knows the job. @throws SlurmError */
+  /**
+   * The state of one job, e.g. RUNNING; COMPLETING as long as the processes of a job that has ended are ending; null if
+   * Slurm no longer knows it.
+   * @throws SlurmError
+   */
   async stateOf(id: string): Promise<string | null> {
     const args = ["show", "job", "--oneliner", id];
     const { stdout, stderr, code } = await this.#again("scontrol", args);
@@ -148,7 +170,8 @@ export class Slurm {
     }
   }
 
-  #run(command: string, args: readonly string[], input = ""): Promise<Ended> {
+  /** @param endsAt ends the command once it has printed this to stderr */
+  #run(command: string, args: readonly string[], input = "", endsAt?: RegExp): Promise<Ended> {
     return new Promise((resolve, reject) => {
       // Otherwise Slurm cuts the list of an array's waiting elements after 64 bytes.
       const env = { ...this.env, SLURM_BITSTR_LEN: "0" };
@@ -158,10 +181,12 @@ export class Slurm {
         else
           resolve({
             stdout,
-            stderr: error?.killed ? `${stderr} (timed out)` : stderr,
+            stderr: error?.killed && endsAt?.test(stderr) !== true ? `${stderr} (timed out)` : stderr,
             code: error?.code ?? (error ? 1 : 0),
           });
       });
+      if (endsAt !== undefined)
+        child.stderr?.on("data", (text: string | Buffer) => endsAt.test(String(text)) && child.kill());
       // The command ended without reading its input; its exit code is more informative.
       child.stdin?.on("error", () => undefined);
       child.stdin?.end(input);

@@ -116,6 +116,8 @@ export interface Submitting {
   dependency?: string | undefined;
   /** Whether to log the error stream of a task in task-K.err instead of task-K.out. Default false. */
   separateErrors?: boolean;
+  /** Whether a full queue is an error at once, because the task will be submitted again. Default false. */
+  refuseFull?: boolean;
 }
 
 export class JobFolder {
@@ -164,7 +166,15 @@ export class JobFolder {
    * @throws SlurmError, SlurmFullError
    */
   async submit(slurm: Slurm, submitting: Submitting): Promise<number> {
-    const { tasks, throttle, stopBefore, dependency, name, separateErrors = false } = submitting;
+    const {
+      tasks,
+      throttle,
+      stopBefore,
+      dependency,
+      name,
+      separateErrors = false,
+      refuseFull = false,
+    } = submitting;
     checkOptions(submitting.options);
     makeFolder(this.path);
     const record: JobFile = {
@@ -182,6 +192,7 @@ export class JobFolder {
     const job = await slurm.submit({
       script: this.#script(),
       comment: record.comment,
+      refuseFull,
       options: {
         "job-name": name,
         ...submitting.options,

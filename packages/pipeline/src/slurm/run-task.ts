@@ -1,6 +1,6 @@
 /** Runs the task of this array element, passes requests to stop on to it, and requeues it where it has stopped. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { constants, hostname } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { Slurm } from "./client.js";
@@ -67,16 +67,38 @@ const isCodeOfSignal = (code: number | null): boolean =>
 
 const isCancelled = ({ cancelled }: JobFile): boolean => cancelled.some((path) => existsSync(path));
 
-/** Requeues the task, and waits until Slurm ends this start of it. @returns false if the task must not run again */
-async function requeue({ id, restarts }: Place, file: JobFile): Promise<boolean> {
+/** What Slurm writes into the log of a job that a user signals; where it stops one by itself, it adds another reason. */
+const CANCELLED = /slurmstepd.*\*\*\* (JOB|STEP) .* CANCELLED AT \S+( DUE TO SIGNAL \w+)? \*\*\*/i;
+
+/** The lines about cancelling in the log of a task, of all of its starts. */
+function cancelLines(folder: JobFolder, element: number): number {
+  const logs = [folder.log(element, "out"), folder.log(element, "err")].filter((file) => existsSync(file));
+  const lines = logs.flatMap((file) => readFileSync(file, "utf8").split("\n"));
+  return lines.filter((line) => CANCELLED.test(line)).length;
+}
+
+/**
+ * Whether a user cancelled a task, which must then not run again, unlike one that Slurm stopped. While the processes of
+ * a job are ending, its state is COMPLETING for any reason; only its log tells which. A signal alone leaves it running.
+ */
+async function wasCancelled(slurm: Slurm, id: string, hasLine: boolean): Promise<boolean> {
+  const state = await slurm.stateOf(id);
+  return state === "CANCELLED" || (state === "COMPLETING" && hasLine);
+}
+
+/**
+ * Requeues the task, and waits until Slurm ends this start of it.
+ * @param hasLine whether its log says that a user signalled it
+ * @returns false if the task must not run again
+ */
+async function requeue({ id, restarts }: Place, file: JobFile, hasLine: boolean): Promise<boolean> {
   if (isCancelled(file)) return false;
   if (restarts >= file.mostRestarts) {
     say(`${id} was requeued ${restarts} times and still did not finish; give it a longer time limit`);
     return false;
   }
   const slurm = new Slurm();
-  // A job that a user cancelled must not be requeued, unlike one that Slurm stopped.
-  if ((await slurm.stateOf(id)) === "CANCELLED") return false;
+  if (await wasCancelled(slurm, id, hasLine)) return false;
   // Slurm ends a requeued job. If its batch step ended by itself first, it could count as a failure.
   const ended = new Promise((resolve) => process.once("SIGTERM", resolve));
   const isHeld = file.held.some((path) => existsSync(path));
@@ -106,13 +128,15 @@ export async function runTask(path: string, requests: StopRequests): Promise<num
     return 1;
   }
   const begun = performance.now();
+  const linesBefore = cancelLines(folder, place.element);
   // The signal of a cancel may have come too early for this process; its mark is there before the signal.
   const isWanted = !requests.wereMade && !isCancelled(file);
   const ended = isWanted
     ? await run([...file.launcher, ...commandOf(task)], requests)
     : { code: STOPPED, signal: null };
   const stopped = !isWanted || (requests.wereMade && endedOnRequest(ended));
-  const again = stopped ? await requeue(place, file).catch(noteRefusal) : false;
+  const hasLine = cancelLines(folder, place.element) > linesBefore;
+  const again = stopped ? await requeue(place, file, hasLine).catch(noteRefusal) : false;
   if (again === true) return STOPPED;
   const seconds = Math.round(performance.now() - begun) / 1000;
   const outcome: TaskOutcome = {

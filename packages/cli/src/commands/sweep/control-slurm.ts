@@ -114,10 +114,13 @@ export async function cancelOnSlurm({
   sweep,
   ...options
 }: SlurmControlOptions & { trials: readonly number[] }): Promise<Outcome> {
-  const { cancelSweepOnSlurm, refuseTrials } = await import("@slicestack/pipeline/internal");
+  const { cancelSweepOnSlurm, cancelTrialsOnSlurm } = await import("@slicestack/pipeline/internal");
   const { trials, ...target } = options;
-  const what = "only the whole sweep can be cancelled";
-  if (trials.length > 0) return refuseTrials({ sweep, ...target }, { trials, what, command: "scancel JOBS" });
+  if (trials.length > 0) {
+    const result = await cancelTrialsOnSlurm({ sweep, ...target, trials });
+    const text = `${result.changed} ${result.changed === 1 ? "trial is" : "trials are"} cancelled.`;
+    return { code: EXIT.ok, text, json: result };
+  }
   const result = await cancelSweepOnSlurm(sweep, target);
   const { cancelled, folder } = result;
   const text = `${cancelled} ${cancelled === 1 ? "job was" : "jobs were"} cancelled. To continue the sweep: slicestack sweep run ${pathWord(folder)} --on slurm`;

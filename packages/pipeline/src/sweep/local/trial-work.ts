@@ -109,7 +109,7 @@ export class TrialWork implements PoolWork {
     const shortage = shortageBehind(failure, exit, paths.folder);
     if (shortage !== null) {
       // Of a process that ended before this one began, there may be space by now.
-      if (exit !== null) this.found ??= shortage;
+      if (exit !== null) this.found ??= { ...shortage, path: shortage.path ?? paths.folder };
       return { is: "released", detail: "the disk took no more" };
     }
     if (wish !== null || exit?.code === STOPPED) return { is: "released" };

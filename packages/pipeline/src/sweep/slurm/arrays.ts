@@ -25,8 +25,24 @@ export interface PlannedArray {
  * stages, there is one array for each of those elements; otherwise as few arrays as possible whose indices correspond
  * to its own.
  * @param maxSize Slurm's MaxArraySize; indices are below it
+ * @param most elements of an array, where the queue has no room for more
  */
-export function arraysOf(tasks: readonly PlannedTask[], maxSize: number): PlannedArray[] {
+export function arraysOf(tasks: readonly PlannedTask[], maxSize: number, most = Infinity): PlannedArray[] {
+  return wholeArrays(tasks, maxSize).flatMap((array) => pieces(array, most));
+}
+
+/** The elements keep their indices, so that those of the submission that they wait for still correspond. */
+function pieces(array: PlannedArray, most: number): PlannedArray[] {
+  const { tasks, elements } = array;
+  if (tasks.length <= most) return [array];
+  const starts = Array.from({ length: Math.ceil(tasks.length / most) }, (_, k) => k * most);
+  return starts.map((start) => {
+    const [from, to] = [start, start + most];
+    return { ...array, tasks: tasks.slice(from, to), elements: elements.slice(from, to) };
+  });
+}
+
+function wholeArrays(tasks: readonly PlannedTask[], maxSize: number): PlannedArray[] {
   const free = groups(
     tasks.filter(({ after }) => after === null),
     ({ delay }) => String(delay),

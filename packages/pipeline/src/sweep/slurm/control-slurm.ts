@@ -13,7 +13,7 @@ import { sweepPaths } from "../sweep-folder.js";
 import { trialId, type Trial, type TrialReport } from "../trial.js";
 import { readResult } from "../trial-result.js";
 import { Attempts, attemptKey, type Stage } from "./attempts.js";
-import { isCancelled, isPaused, pauseMark, slurmFolder, wentToSlurm } from "./marks.js";
+import { isCancelled, isPaused, markTrialCancelled, pauseMark, slurmFolder, wentToSlurm } from "./marks.js";
 
 export interface SlurmControlOptions extends Pick<SweepTarget, "out"> {
   /** A sweep's file, or its folder. */
@@ -144,6 +144,31 @@ export async function resumeSlurmSweep(options: SlurmControlOptions): Promise<Sl
   const waiting = (await jobsOf(folder, client)).filter(({ job }) => job.phase === "waiting");
   await client.release(waiting.map(({ job }) => job.id));
   return { folder, changed: waiting.length, isRunning: isHeld(folder) };
+}
+
+/**
+ * Cancels single trials: running jobs save their state, and none of theirs is submitted again. Their slice stages
+ * continue, as other trials may share them.
+ * @throws SweepError if the sweep has no such trial; SlurmError
+ */
+export async function cancelTrialsOnSlurm(
+  options: SlurmControlOptions & { trials: readonly number[] },
+): Promise<SlurmControlResult> {
+  const { client = new Slurm(), trials } = options;
+  const folder = folderOf(options);
+  const paths = sweepPaths(folder);
+  const known = new Set((await Sweep.open(folder)).trials.map(({ number }) => number));
+  const unknown = trials.find((number) => !known.has(number));
+  if (unknown !== undefined)
+    throw new SweepError(folder, `has no trial ${unknown}`, "slicestack sweep plan lists them.");
+  const open = trials.map(trialId).filter((id) => readResult(paths.trial(id).result) === null);
+  // Written first, so that a controller does not submit them again.
+  for (const id of open) markTrialCancelled(folder, id);
+  const jobs = (await jobsOf(folder, client)).filter(
+    ({ trial, stage }) => open.includes(trial) && stage !== "slice",
+  );
+  if (jobs.length > 0) await client.cancel(jobs.map(({ job }) => job.id));
+  return { folder, changed: open.length, isRunning: isHeld(folder) };
 }
 
 /**

@@ -11,7 +11,7 @@ import { readResult, writeResult, type TrialResult } from "../trial-result.js";
 import type { Trial, TrialReport, TrialState } from "../trial.js";
 import { arraysOf, throttled, type PlannedArray, type PlannedTask, type ThrottledArray } from "./arrays.js";
 import { attemptKey, Attempts, STAGES, type Attempt, type Stage } from "./attempts.js";
-import { cancelMark, isCancelled, isPaused, pauseMark, slurmFolder } from "./marks.js";
+import { cancelledTrials, cancelMark, isCancelled, isPaused, pauseMark, slurmFolder } from "./marks.js";
 import type { SlurmOptions } from "./slurm-section.js";
 import { Judgement, MOST_RESTARTS } from "./judgement.js";
 import type { Verdict } from "./verdict.js";
@@ -69,6 +69,11 @@ export class SlurmController {
   private trials: Trial[] = [];
   private isExhausted = false;
   private maxArraySize = 1001;
+  /** The most elements of an array: fewer than Slurm allows as long as its queue has no room for them. */
+  private room = Infinity;
+  /** The number of elements of the last array that was sent to Slurm. */
+  private sent = 0;
+  private lastFull = "";
 
   constructor(private readonly given: SlurmControllerOptions) {
     this.attempts = new Attempts(slurmFolder(given.sweep.folder));
@@ -86,6 +91,7 @@ export class SlurmController {
     for (;;) {
       if (this.isCancelled) return "cancelled";
       await this.attempts.refresh(slurm);
+      this.endCancelled();
       this.judge();
       this.feed();
       this.prune();
@@ -147,6 +153,15 @@ export class SlurmController {
     if (attempt === undefined) return null;
     const verdict = this.judgement.verdict(attempt);
     return verdict.is === "cancelled" && this.told.has(attempt) ? null : verdict;
+  }
+
+  /** Trials that were cancelled by their numbers are neither judged nor submitted any more. */
+  private endCancelled(): void {
+    const ids = new Set(cancelledTrials(this.given.sweep.folder));
+    for (const trial of this.openTrials().filter(({ id }) => ids.has(id))) {
+      this.cancelled.add(trial.id);
+      this.emit("cancelled", trial, "train", null);
+    }
   }
 
   /** Judges every attempt that has ended since the last call, and gives up trials that have failed too often. */
@@ -288,18 +303,33 @@ export class SlurmController {
 
   /** Submits all unfinished work that is not in Slurm's queue, each stage after the one that it needs. */
   private async submit(): Promise<void> {
-    try {
-      for (const stage of STAGES) {
-        const tasks = stage === "slice" ? this.sliceTasks() : this.laterTasks(stage);
-        const jobs: number[] = [];
-        for (const planned of throttled(arraysOf(tasks, this.maxArraySize), this.given.options.throttle))
-          if (!this.isCancelled && !isPaused(this.given.sweep.folder))
-            jobs.push(await this.submitArray(stage, planned, jobs));
+    for (let isFull = false; ; isFull = true) {
+      try {
+        for (const stage of STAGES) await this.submitStage(stage);
+        if (!isFull) this.room = this.room < this.maxArraySize ? 2 * this.room : Infinity;
+        return;
+      } catch (error) {
+        if (!(error instanceof SlurmFullError)) throw error;
+        if (this.lastFull !== error.message) this.given.onLog?.((this.lastFull = error.message));
+        // Slurm refuses an array as a whole, also where a part of it would fit.
+        this.room = Math.max(1, Math.floor(this.sent / 2));
+        if (this.sent === 1) return;
       }
-    } catch (error) {
-      if (!(error instanceof SlurmFullError)) throw error;
-      this.given.onLog?.(error.message);
     }
+  }
+
+  private async submitStage(stage: Stage): Promise<void> {
+    const { sweep, options } = this.given;
+    const { throttle } = options;
+    const wanted = stage === "slice" ? this.sliceTasks() : this.laterTasks(stage);
+    // The throttle of an array does not know those that were submitted before it.
+    const isLimited = throttle !== null && this.room < Infinity;
+    const active = this.attempts.active().filter((attempt) => attempt.stage === stage).length;
+    const tasks = isLimited ? wanted.slice(0, Math.max(0, throttle - active)) : wanted;
+    const jobs: number[] = [];
+    for (const planned of throttled(arraysOf(tasks, this.maxArraySize, this.room), throttle))
+      if (!this.isCancelled && !isPaused(sweep.folder))
+        jobs.push(await this.submitArray(stage, planned, jobs));
   }
 
   private needs(trial: string, stage: Stage): boolean {
@@ -353,6 +383,7 @@ export class SlurmController {
       parent: parent === null ? null : attemptKey(parent),
     }));
     const folder = this.attempts.begin(stage, members);
+    this.sent = tasks.length;
     const dependency = [
       ...(after === null ? [] : [dependencyOn(after)]),
       ...(behind === null ? [] : [`afterany:${earlier[behind]}`]),
@@ -366,6 +397,7 @@ export class SlurmController {
       cancelled: [cancelMark(sweep.folder)],
       held: [pauseMark(sweep.folder)],
       mostRestarts: MOST_RESTARTS,
+      refuseFull: true,
       dependency: dependency.length === 0 ? undefined : dependency.join(","),
     };
     const job = await folder.submit(slurm, submitting).catch((error: unknown) => {

@@ -23,8 +23,8 @@ const task = (trial: number, after: number | null, delay = 0): PlannedTask => ({
   after: after === null ? null : attempt(after),
   delay,
 });
-const shown = (tasks: readonly PlannedTask[], maxSize = 1001) =>
-  arraysOf(tasks, maxSize).map(({ tasks: of, elements, after, delay }) => ({
+const shown = (tasks: readonly PlannedTask[], maxSize = 1001, most?: number) =>
+  arraysOf(tasks, maxSize, most).map(({ tasks: of, elements, after, delay }) => ({
     trials: of.map(({ trial }) => trial).join(),
     elements: elements.join(),
     after: after === null ? "" : after.element === null ? "each" : `element ${after.element}`,
@@ -37,6 +37,18 @@ test("tasks that wait for nothing: arrays of at most MaxArraySize; a retry with 
     { trials: "2", elements: "0", after: "", delay: 0 },
     { trials: "3", elements: "0", after: "", delay: 30 },
   ]);
+});
+
+test("where the queue has room for two: pieces that keep their indices, and what they wait for", () => {
+  assert.deepEqual(shown([task(0, null), task(1, null), task(2, null)], 1001, 2), [
+    { trials: "0,1", elements: "0,1", after: "", delay: 0 },
+    { trials: "2", elements: "2", after: "", delay: 0 },
+  ]);
+  assert.deepEqual(shown([task(5, 0), task(6, 1), task(7, 2)], 1001, 2), [
+    { trials: "5,6", elements: "0,1", after: "each", delay: 0 },
+    { trials: "7", elements: "2", after: "each", delay: 0 },
+  ]);
+  assert.equal(shown([task(0, null), task(1, null)], 1001, Infinity).length, 1);
 });
 
 test("each waits for another one: one array whose elements correspond; many wait for one: an array for that one", () => {
