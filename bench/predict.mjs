@@ -6,7 +6,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findFile, median } from "./tools.mjs";
@@ -31,7 +31,8 @@ function run(command, args, env = {}) {
   const text = execFileSync(command, args, { encoding: "utf8", stdio, env: { ...process.env, ...env } });
   return text.trim().split("\n").at(-1);
 }
-const ours = (...args) => run(process.execPath, [here("../packages/cli/bin/slicestack.js"), ...args]);
+// As its link in node_modules/.bin starts it: a shell that preloads the allocator, then Node.
+const ours = (...args) => run("/bin/sh", [here("../packages/cli/bin/slicestack.js"), ...args]);
 // Under the allocator that ours loads for itself.
 const python = (script, ...args) =>
   run(
@@ -69,7 +70,11 @@ function inTurn(title, entrants) {
   console.log(`\n${title}`);
   console.log(`ours  median ${median(seconds[0]).toFixed(2)} s   [${text(seconds[0])}]`);
   console.log(`peer  median ${median(seconds[1]).toFixed(2)} s   [${text(seconds[1])}]`);
-  console.log(`peer / ours  median ${median(ratios).toFixed(2)}x   [${text(ratios)}]`);
+  const range = `[${Math.min(...ratios).toFixed(2)}, ${Math.max(...ratios).toFixed(2)}]`;
+  const load = loadavg()[0].toFixed(0);
+  console.log(
+    `peer / ours  median ${median(ratios).toFixed(2)}x ${range}, ${ratios.length} pairs, load ${load}`,
+  );
 }
 
 function wall(body) {
@@ -116,11 +121,12 @@ async function warm() {
 const loop = () => `
 import { Predictor } from ${JSON.stringify(import.meta.resolve("@slicestack/pipeline"))};
 const [run, ...files] = process.argv.slice(2);
-await using model = await Predictor.open(run);
+const model = await Predictor.open(run);
 await model.predict(files[0]);
 const started = performance.now();
 await model.predict(files);
 console.log((performance.now() - started) / 1000);
+await model[Symbol.asyncDispose]();
 `;
 
 try {

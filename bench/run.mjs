@@ -1,8 +1,8 @@
 /**
  * `make bench`: microseconds per op, memory over 500 steps, scans prepared in comparison with nibabel and scipy, augmentation, slice
- * training and collectives in comparison with PyTorch, statistics, finding lungs. bench/README.md explains the output.
+ * training and collectives in comparison with PyTorch, statistics, finding lungs, predictions from DICOM and NIfTI. bench/README.md explains the output.
  *
- *   node bench/run.mjs [ops] [memory] [prepare] [augment] [train] [distributed] [statistics] [regions] [--rounds 2] [--steps 4]
+ *   node bench/run.mjs [ops] [memory] [prepare] [augment] [train] [distributed] [statistics] [regions] [predict] [--rounds 2] [--steps 4]
  *
  * Without a name, all benchmarks run.
  */
@@ -191,3 +191,5 @@ if (wants("distributed"))
   execFileSync(process.execPath, [here("distributed.mjs"), "--rounds", options.rounds], { stdio: "inherit" });
 if (wants("statistics")) benchStatistics();
 if (wants("regions")) benchRegions();
+if (wants("predict"))
+  execFileSync(process.execPath, [here("predict.mjs"), "--pairs", "5"], { stdio: "inherit" });
