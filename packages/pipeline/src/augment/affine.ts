@@ -16,7 +16,9 @@ type Part = Extract<(typeof augmentations)[number], { step: "affine" }>;
 /** The transform of one sample; parts that were not drawn are absent. */
 export type AffineDraw = { [P in Part as P["name"]]?: ReturnType<P["draw"]> };
 
-const parts: readonly AffineTransform[] = augmentations.filter((one): one is Part => one.step === "affine");
+const parts: readonly AffineTransform[] = augmentations.filter(
+  (augmentation): augmentation is Part => augmentation.step === "affine",
+);
 
 /** One draw per sample; each part has a separate stream, so that disabling one does not change the others. */
 export function drawAffine(

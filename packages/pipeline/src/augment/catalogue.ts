@@ -52,9 +52,9 @@ export const optionsOf = (
 
 /** How far beyond 0..1 the store must keep values for these settings. */
 export function valueMargin(config: Partial<AugmentConfig>): number {
-  const margins = augmentations.map((one: Transform) => {
-    const options = optionsOf(one, config);
-    return options === null ? 0 : (one.margin?.(options) ?? 0);
+  const margins = augmentations.map((augmentation: Transform) => {
+    const options = optionsOf(augmentation, config);
+    return options === null ? 0 : (augmentation.margin?.(options) ?? 0);
   });
   return Math.max(0, ...margins);
 }

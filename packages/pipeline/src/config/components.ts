@@ -76,12 +76,12 @@ export function setDefault({ kind, name }: Component): void {
 
 /** All of a kind, built-in ones first, in the order of their registration. */
 export function componentsOf(kind: ComponentKind): readonly Component[] {
-  const found = [...(registered.get(kind)?.values() ?? [])];
-  if (found.length === 0)
+  const components = [...(registered.get(kind)?.values() ?? [])];
+  if (components.length === 0)
     throw new Error(
       "no component is registered: import models/catalogue.js before the configuration is read",
     );
-  return found;
+  return components;
 }
 
 /** Those of a kind that a configuration can name. */
@@ -103,9 +103,9 @@ export function defaultName(kind: ComponentKind): string {
 
 /** The component that `plan` chooses for a role. @throws Error if none has the role */
 export function plannedName(kind: ComponentKind, role: string): string {
-  const found = componentsOf(kind).find(({ planned }) => planned === role);
-  if (found === undefined) throw new Error(`no ${kind} of the catalogue is planned for ${role}`);
-  return found.name;
+  const component = componentsOf(kind).find(({ planned }) => planned === role);
+  if (component === undefined) throw new Error(`no ${kind} of the catalogue is planned for ${role}`);
+  return component.name;
 }
 
 /** "a, b or c" */

@@ -41,11 +41,11 @@ function readText(file: string): string {
     return readGivenFile(file).toString("utf8");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : (error as Error).message;
-    const found = code === "EISDIR" ? "a folder" : `one that cannot be read (${code})`;
+    const reason = code === "EISDIR" ? "a folder" : `one that cannot be read (${code})`;
     const message =
       code === "ENOENT"
         ? `there is no such file; ${shippedHint(file)}`
-        : `expected a YAML file that can be read, found ${found}`;
+        : `expected a YAML file that can be read, found ${reason}`;
     throw new ConfigError([{ key: "", file, message }]);
   }
 }

@@ -99,8 +99,8 @@ function problemOf(
 
 /** Whether a value is valid at a path within a section; any is where the schema does not have the path. */
 function fits(section: z.ZodType | undefined, path: readonly string[]): (value: unknown) => boolean {
-  const found = section === undefined ? [] : leavesOf(section);
-  const leaf = found.find((each) => each.path.join(".") === path.join("."));
+  const leaves = section === undefined ? [] : leavesOf(section);
+  const leaf = leaves.find((each) => each.path.join(".") === path.join("."));
   return (value) => leaf === undefined || leaf.schema.safeParse(value).success;
 }
 

@@ -33,7 +33,7 @@ export function configKeys(method?: Method): MethodKey[] {
     }
   // The sections of a method before `log`, which all of them have last.
   const isLog = ({ key }: ConfigKey) => key.startsWith("log.");
-  return [...[...keys.values()].filter((one) => !isLog(one)), ...[...keys.values()].filter(isLog)];
+  return [...[...keys.values()].filter((key) => !isLog(key)), ...[...keys.values()].filter(isLog)];
 }
 
 function noted(key: string, schema: z.ZodType): ConfigKey {

@@ -25,8 +25,11 @@ export function foreignKey(dotted: string, method: Method): string | null {
   const [section = ""] = dotted.split(".");
   const owners = methodsWith(section);
   if (owners.length === 0 || owners.includes(method)) return null;
-  const own = [...topNames(method)].filter((name) => methodsWith(name).length < METHODS.length);
-  const sections = own.length === 1 ? `section is ${own[0]}` : `sections are ${own.join(", ")}`;
+  const distinguishing = [...topNames(method)].filter((name) => methodsWith(name).length < METHODS.length);
+  const sections =
+    distinguishing.length === 1
+      ? `section is ${distinguishing[0]}`
+      : `sections are ${distinguishing.join(", ")}`;
   return `${section} is a section of method ${orList(owners)}; this configuration has method ${method}, whose ${sections}. Remove it, or change method.`;
 }
 

@@ -17,15 +17,15 @@ const ENDINGS = ["", ".js", ".cjs", ".json", "/index.js"];
  * @returns real paths, the module first
  */
 export function filesOfPlugin(module: string): string[] {
-  const found = new Set([realpathSync(module)]);
-  for (const file of found) {
+  const files = new Set([realpathSync(module)]);
+  for (const file of files) {
     if (!CODE.has(extname(file))) continue;
     for (const [, , path] of readFileSync(file, "utf8").matchAll(RELATIVE)) {
       const named = ENDINGS.map((ending) => resolve(dirname(file), `${path}${ending}`)).find(isFile);
-      if (named !== undefined) found.add(realpathSync(named));
+      if (named !== undefined) files.add(realpathSync(named));
     }
   }
-  return [...found];
+  return [...files];
 }
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
@@ -34,12 +34,12 @@ const sha256 = (data: Uint8Array | string): string => createHash("sha256").updat
 /** SHA-256 of a module that names no other file; else of the paths, relative to it, and the hashes of all its files. */
 export function hashOfPlugin(module: string): string {
   const [first = module, ...others] = filesOfPlugin(module);
-  const own = sha256(readFileSync(first));
-  if (others.length === 0) return own;
+  const hashOfFirst = sha256(readFileSync(first));
+  if (others.length === 0) return hashOfFirst;
   const lines = others.map(
     (file) => `${portable(relative(dirname(first), file))} ${sha256(readFileSync(file))}`,
   );
-  return sha256([own, ...lines.sort()].join("\n"));
+  return sha256([hashOfFirst, ...lines.sort()].join("\n"));
 }
 
 const portable = (path: string): string => path.split(sep).join("/");

@@ -137,16 +137,16 @@ function publishedModels(dataset: Published["dataset_id"]): Map<string, Publishe
 function modelSettings(flat: Published, source: ConfigSource): Mapping {
   const { dataset_id: dataset, model } = flat;
   const known = publishedModels(dataset);
-  const found = known.get(model);
-  if (found === undefined) {
+  const published = known.get(model);
+  if (published === undefined) {
     const names = [...known.keys()].join(", ");
     const message = `model: dataset_id ${dataset} has the models ${names}; received ${model}`;
     throw new ConfigError([
       { key: "model", file: source.file, ...source.locate(["model"], "value"), message },
     ]);
   }
-  const settings = structuredClone<Mapping>({ ...found.settings });
+  const settings = structuredClone<Mapping>({ ...published.settings });
   if (flat.checkpoint !== undefined && flat.checkpoint !== null)
-    for (const [key, value] of Object.entries(found.withCheckpoint ?? {})) setKey(settings, key, value);
+    for (const [key, value] of Object.entries(published.withCheckpoint ?? {})) setKey(settings, key, value);
   return settings;
 }

@@ -22,7 +22,7 @@ const NAMELESS = "it cannot be read; the messages of the preparation say why";
 
 /** A message without the name or the full path that it begins with, for a line that has named it already. */
 export function withoutPrefix(text: string, name: string): string {
-  const prefix = [name, resolve(name)].find((one) => text.startsWith(`${one}: `));
+  const prefix = [name, resolve(name)].find((path) => text.startsWith(`${path}: `));
   return prefix === undefined ? text : text.slice(prefix.length + 2);
 }
 

@@ -19,7 +19,7 @@ export const CODING_SCHEME: WrittenDataset = {
 };
 
 const dcm = (value: string, meaning: string): Code => ({ value, scheme: "DCM", meaning });
-const own = (value: string, meaning: string): Code => ({ value, scheme: PRIVATE_SCHEME, meaning });
+const privateCode = (value: string, meaning: string): Code => ({ value, scheme: PRIVATE_SCHEME, meaning });
 
 export const CODES = {
   report: dcm("126000", "Imaging Measurement Report"),
@@ -47,21 +47,21 @@ export const CODES = {
   seriesUid: dcm("112002", "Series Instance UID"),
   comment: dcm("121106", "Comment"),
   noUnits: { value: "1", scheme: "UCUM", meaning: "no units" },
-  class: own("class", "Class"),
-  calibrated: own("calibrated", "Calibrated probability of the class"),
-  uncalibrated: own("uncalibrated", "Uncalibrated probability of the class"),
-  decision: own("decision", "Decision"),
-  threshold: own("threshold", "Threshold on the uncalibrated probability"),
-  inSet: own("in-set", "Class in the prediction set"),
-  emptySet: own("empty-set", "No class: the prediction set is empty"),
-  miss: own("set-miss", "Expected share of sets without the true class"),
-  sliceWeight: own("slice-weight", "Weight of the slice"),
-  warning: own("warning", "Warning"),
+  class: privateCode("class", "Class"),
+  calibrated: privateCode("calibrated", "Calibrated probability of the class"),
+  uncalibrated: privateCode("uncalibrated", "Uncalibrated probability of the class"),
+  decision: privateCode("decision", "Decision"),
+  threshold: privateCode("threshold", "Threshold on the uncalibrated probability"),
+  inSet: privateCode("in-set", "Class in the prediction set"),
+  emptySet: privateCode("empty-set", "No class: the prediction set is empty"),
+  miss: privateCode("set-miss", "Expected share of sets without the true class"),
+  sliceWeight: privateCode("slice-weight", "Weight of the slice"),
+  warning: privateCode("warning", "Warning"),
 } as const satisfies Record<string, Code>;
 
 /** A class of a model. Its value follows from its name, so that one value never has two meanings. */
 export const classCode = (name: string): Code =>
-  own(`C-${sha256Of(name).slice(0, 12)}`, name.trim() === "" ? "Class without a name" : name);
+  privateCode(`C-${sha256Of(name).slice(0, 12)}`, name.trim() === "" ? "Class without a name" : name);
 
 export const codeItem = ({ value, scheme, meaning }: Code): WrittenDataset => ({
   CodeValue: value,

@@ -53,5 +53,5 @@ function nearest(sources: readonly DicomSlice[], point: Triple): DicomSlice {
     const normal = [b * f - c * e, c * d - a * f, a * e - b * d];
     return Math.abs(normal.reduce((sum, n, k) => sum + n * (point[k]! - position![k]!), 0));
   };
-  return sources.reduce((best, one) => (distance(one) < distance(best) ? one : best));
+  return sources.reduce((best, source) => (distance(source) < distance(best) ? source : best));
 }

@@ -90,9 +90,9 @@ export async function readSourceStudy(series: DicomSeries): Promise<SourceStudy>
   refuseUnreferable(series, slices);
   const tags = new Map(NAMES.map((name) => [WRITTEN[name][0] as number, name]));
   const values = await readDicomElements(slices[0]!.image.source, [...tags.keys()]);
-  const found = new Map([...values].map(([tag, bytes]) => [tags.get(tag)!, bytes]));
-  const text = (name: WrittenName) => latin1(found.get(name) ?? new Uint8Array());
-  const kept = [...found].filter(([name, bytes]) => isKept(name, latin1(bytes)));
+  const byName = new Map([...values].map(([tag, bytes]) => [tags.get(tag)!, bytes]));
+  const text = (name: WrittenName) => latin1(byName.get(name) ?? new Uint8Array());
+  const kept = [...byName].filter(([name, bytes]) => isKept(name, latin1(bytes)));
   const copied: WrittenDataset = {
     ...Object.fromEntries(REQUIRED.map((name) => [name, ""])),
     ...Object.fromEntries(kept),
@@ -110,7 +110,7 @@ export async function readSourceStudy(series: DicomSeries): Promise<SourceStudy>
     copied: isRemovalNamed ? copied : { ...copied, PatientIdentityRemoved: undefined },
     date: valid("StudyDate", text("StudyDate")),
     time: valid("StudyTime", text("StudyTime")),
-    lossy: lossyOf(slices, found),
+    lossy: lossyOf(slices, byName),
     isAnnotated: text("BurnedInAnnotation").trim() === "YES",
   };
 }
@@ -139,11 +139,14 @@ function characterSetFor(given: string, copied: readonly Uint8Array[]): string {
   return copied.every((bytes) => bytes.every((byte) => byte < 0x80 && byte !== 0x1b)) ? "ISO_IR 192" : "";
 }
 
-function lossyOf(slices: readonly DicomSlice[], found: ReadonlyMap<WrittenName, Uint8Array>): WrittenDataset {
+function lossyOf(
+  slices: readonly DicomSlice[],
+  byName: ReadonlyMap<WrittenName, Uint8Array>,
+): WrittenDataset {
   if (!slices.some(({ image }) => image.lossy)) return { LossyImageCompression: "00" };
   return {
     LossyImageCompression: "01",
-    ...Object.fromEntries(LOSSY.flatMap((name) => (found.has(name) ? [[name, found.get(name)]] : []))),
+    ...Object.fromEntries(LOSSY.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)]] : []))),
   };
 }
 

@@ -60,33 +60,33 @@ export class DicomWebClient {
    */
   async studies(query: Record<string, string> = {}): Promise<StudyEntry[]> {
     const text = new URLSearchParams({ includefield: "00081030", ...query }).toString();
-    const found = await this.#json(`/studies?${text}`, datasetsSchema);
-    return found.map((one) => ({
-      study: this.#uid(one, "0020000D"),
-      patient: textOf(one, "00100020"),
-      accession: textOf(one, "00080050"),
-      date: textOf(one, "00080020"),
-      description: textOf(one, "00081030"),
+    const datasets = await this.#json(`/studies?${text}`, datasetsSchema);
+    return datasets.map((dataset) => ({
+      study: this.#uid(dataset, "0020000D"),
+      patient: textOf(dataset, "00100020"),
+      accession: textOf(dataset, "00080050"),
+      date: textOf(dataset, "00080020"),
+      description: textOf(dataset, "00081030"),
     }));
   }
 
   /** The series of a study. @throws DicomWebError, `not-found` where the study has none */
   async series(study: string): Promise<SeriesEntry[]> {
     const path = `/studies/${study}/series`;
-    const found = await this.#json(`${path}?includefield=0008103E&includefield=00201209`, datasetsSchema);
-    if (found.length === 0)
+    const datasets = await this.#json(`${path}?includefield=0008103E&includefield=00201209`, datasetsSchema);
+    if (datasets.length === 0)
       throw new DicomWebError(
         this.root + path,
         "not-found",
         "the server has no such study",
         "Check the UID.",
       );
-    return found.map((one) => ({
+    return datasets.map((dataset) => ({
       study,
-      series: this.#uid(one, "0020000E"),
-      modality: textOf(one, "00080060"),
-      description: textOf(one, "0008103E"),
-      instances: countOf(one, "00201209"),
+      series: this.#uid(dataset, "0020000E"),
+      modality: textOf(dataset, "00080060"),
+      description: textOf(dataset, "0008103E"),
+      instances: countOf(dataset, "00201209"),
     }));
   }
 
@@ -128,8 +128,8 @@ export class DicomWebClient {
       type: `multipart/related; type="application/dicom"; boundary="${boundary}"`,
       pieces: writeMultipart(files, boundary, "application/dicom", (file) => createReadStream(file)),
     };
-    const answer = await exchange({ url, accept: "application/dicom+json", body }, this.#options, (one) =>
-      jsonOf(one, url, datasetSchema),
+    const answer = await exchange({ url, accept: "application/dicom+json", body }, this.#options, (dataset) =>
+      jsonOf(dataset, url, datasetSchema),
     );
     const failed = itemsOf(answer, "00081198").map((item) => ({
       instance: textOf(item, "00081155") ?? "",

@@ -88,20 +88,20 @@ export async function downloadStudy(
 /** What to fetch: of a study, its series with images. A server that cannot search is asked for the whole study. */
 async function plan(client: DicomWebClient, place: Place) {
   if (place.series !== undefined) return { places: [place], setAside: [], expected: null };
-  let found: SeriesEntry[];
+  let series: SeriesEntry[];
   try {
-    found = await client.series(place.study);
+    series = await client.series(place.study);
   } catch (error) {
     const cannotSearch = error instanceof DicomWebError && [405, 501].includes(error.status ?? 0);
     if (!cannotSearch) throw error;
     return { places: [place], setAside: [], expected: null };
   }
   const isDocument = ({ modality }: SeriesEntry) => modality !== null && DOCUMENTS.has(modality);
-  const images = found.filter((series) => !isDocument(series));
+  const images = series.filter((series) => !isDocument(series));
   const counts = images.map(({ instances }) => instances);
   return {
     places: images.map(({ study, series }): Place => ({ study, series })),
-    setAside: found.filter(isDocument).map((series) => ({
+    setAside: series.filter(isDocument).map((series) => ({
       series,
       reason: `its modality ${series.modality} holds no volume, so that it was not fetched`,
     })),
@@ -160,10 +160,10 @@ class Files {
   }
 }
 
-const tooMany = (url: string, found: number, most: number) =>
+const tooMany = (url: string, objects: number, most: number) =>
   new DicomWebError(
     url,
     "too-large",
-    `it has ${found} objects; at most ${most} are taken`,
+    `it has ${objects} objects; at most ${most} are taken`,
     "Name one of its series: /series/UID.",
   );

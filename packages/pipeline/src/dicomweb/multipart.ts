@@ -91,14 +91,14 @@ class Parser {
   }
 
   #content(): boolean {
-    const found = this.#rest.indexOf(this.#delimiter);
+    const end = this.#rest.indexOf(this.#delimiter);
     // The end of what is here may be the beginning of a boundary.
-    const length = found >= 0 ? found : Math.max(0, this.#rest.length - this.#delimiter.length + 1);
+    const length = end >= 0 ? end : Math.max(0, this.#rest.length - this.#delimiter.length + 1);
     const content = this.#rest.subarray(Math.min(this.#skip, length), length);
     this.#skip -= Math.min(this.#skip, length);
     if (content.length > 0) this.#sink?.write(content);
-    this.#rest = this.#rest.subarray(found >= 0 ? found + this.#delimiter.length : length);
-    if (found < 0) return false;
+    this.#rest = this.#rest.subarray(end >= 0 ? end + this.#delimiter.length : length);
+    if (end < 0) return false;
     this.#sink?.end();
     this.#sink = null;
     this.#state = "boundary";

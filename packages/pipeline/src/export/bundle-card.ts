@@ -52,10 +52,10 @@ export function bundleCard({ name, licence, members, metrics }: CardInput): stri
           "| metric | value |",
           "|---|---|",
           ...SHOWN.flatMap((metric) => {
-            const found = metrics.test[metric];
-            if (found === undefined) return [];
+            const estimate = metrics.test[metric];
+            if (estimate === undefined) return [];
             return [
-              `| ${metric} | ${found.value.toFixed(3)} [${found.low.toFixed(3)}, ${found.high.toFixed(3)}] |`,
+              `| ${metric} | ${estimate.value.toFixed(3)} [${estimate.low.toFixed(3)}, ${estimate.high.toFixed(3)}] |`,
             ];
           }),
         ]),

@@ -16,12 +16,12 @@ type Stored = ReadonlyMap<string, Pick<StoredTensor, "shape">>;
 export function guessModel(stored: Stored): ModelGuess | null {
   const shapes = shapesOf(stored);
   // Outer models first: their names contain those of inner models after a prefix.
-  const found =
+  const guess =
     joint(shapes) ??
     first("network", shapes)?.guess ??
     first("trunk", shapes)?.guess ??
     first("head", shapes)?.guess;
-  if (found === undefined) return null;
+  if (guess === undefined) return null;
   return {
     alike: [],
     depth: null,
@@ -30,7 +30,7 @@ export function guessModel(stored: Stored): ModelGuess | null {
     slices: null,
     channels: null,
     inputSize: null,
-    ...found,
+    ...guess,
   };
 }
 
@@ -55,10 +55,10 @@ export function first<K extends keyof ByKind>(
     const guess = component.recognise?.(shapes, embedding) ?? null;
     return guess === null ? [] : [{ component, guess }];
   });
-  const [found, ...others] = matching;
+  const [match, ...others] = matching;
   // Components with the same names and shapes differ in properties that weights do not show.
   return (
-    found && { ...found, guess: { alike: others.map(({ component }) => component.name), ...found.guess } }
+    match && { ...match, guess: { alike: others.map(({ component }) => component.name), ...match.guess } }
   );
 }
 

@@ -76,11 +76,11 @@ async function onThisMachine(
   const given = env["SLICESTACK_WEIGHTS"];
   if (given !== undefined && given !== "" && existsSync(join(given, name))) {
     const path = join(given, name);
-    const found = await fileHash(path);
-    if (found === file.sha256) return path;
+    const actual = await fileHash(path);
+    if (actual === file.sha256) return path;
     throw new CheckpointError(
       path,
-      `has the SHA-256 ${found}, expected ${file.sha256}`,
+      `has the SHA-256 ${actual}, expected ${file.sha256}`,
       `Download it from ${file.url}.`,
     );
   }

@@ -48,14 +48,14 @@ export interface PlanResult extends Plan {
 export async function plan(options: PlanOptions): Promise<PlanResult> {
   const { data, budget = null, device = "auto", threads = "auto" } = options;
   const dataset = openDataset(data);
-  const found = fingerprint(dataset, splitsOf(dataset, loadConfig({ text: "" }))[0]!);
-  refuseEmptyParts(dataset, found);
-  const { machine } = await measureMachine(found, { ...taskOptionsOf(options), device, threads });
-  const chosen = choose(found, machine, budget);
-  const yaml = planYaml(chosen, found, machine);
+  const facts = fingerprint(dataset, splitsOf(dataset, loadConfig({ text: "" }))[0]!);
+  refuseEmptyParts(dataset, facts);
+  const { machine } = await measureMachine(facts, { ...taskOptionsOf(options), device, threads });
+  const chosen = choose(facts, machine, budget);
+  const yaml = planYaml(chosen, facts, machine);
   return {
     ...chosen,
-    fingerprint: found,
+    fingerprint: facts,
     machine,
     yaml,
     config: loadConfig({ file: "the plan", text: yaml }),

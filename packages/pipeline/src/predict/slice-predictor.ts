@@ -57,25 +57,30 @@ export class SlicePredictor implements Predictor {
         const places = this.#seen(volume).map((slice) => this.#store.locationOf(volume, slice));
         return { id: volume.id, weights: null, places };
       });
-      const found: Predicted = { models: [], slices, evidence, embeddings: meansOf(all) };
-      this.#addHeads(found, volumes, all, options);
-      return found;
+      const predicted: Predicted = { models: [], slices, evidence, embeddings: meansOf(all) };
+      this.#addHeads(predicted, volumes, all, options);
+      return predicted;
     });
   }
 
   /** The head of the frozen trunk, followed by trunk and head after fine-tuning. */
-  #addHeads(found: Predicted, volumes: readonly Volume[], all: Features, options: PredictionOptions): void {
+  #addHeads(
+    predicted: Predicted,
+    volumes: readonly Volume[],
+    all: Features,
+    options: PredictionOptions,
+  ): void {
     const { trunk, trunkHash, head, tuned } = this.#model;
     if (head === null) return;
     const passes = this.#passes(volumes, options);
     const features = this.#hasMaps
       ? volumeMaps(this.#source(trunk, trunkHash, options, this.#sampled), volumes, passes)
       : this.#rowsSeen(volumes, all);
-    this.#add(found, tuned === null ? "2.5d" : "2.5d_frozen", head, features);
+    this.#add(predicted, tuned === null ? "2.5d" : "2.5d_frozen", head, features);
     if (tuned === null) return;
     const { joint, hash } = tuned;
     const again = volumeEmbeddings(this.#source(joint.trunk, hash, options, this.#sampled), volumes, passes);
-    this.#add(found, "2.5d", joint.head, again);
+    this.#add(predicted, "2.5d", joint.head, again);
   }
 
   #add(

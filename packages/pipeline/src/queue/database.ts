@@ -126,8 +126,8 @@ function prepareFile(file: string, sqlite: Sqlite, check: boolean): void {
   if (isEmpty) createTables(sqlite);
   checkHeader(file, sqlite);
   if (!check) return;
-  const found = sqlite.pragma("quick_check(1)", { simple: true });
-  if (found !== "ok") throw damaged(file, String(found).split("\n").at(-1)!);
+  const answer = sqlite.pragma("quick_check(1)", { simple: true });
+  if (answer !== "ok") throw damaged(file, String(answer).split("\n").at(-1)!);
 }
 
 function createTables(sqlite: Sqlite): void {
@@ -164,9 +164,9 @@ function checkHeader(file: string, sqlite: Sqlite): void {
 const isBare = (sqlite: Sqlite): boolean =>
   sqlite.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
 
-function damaged(file: string, found: string, cause?: unknown): QueueError {
+function damaged(file: string, answer: string, cause?: unknown): QueueError {
   const remedy = "Restore a copy, or delete it together with its -wal and -shm files to start over.";
-  return new QueueError(file, `the database is damaged (${found})`, remedy, { cause });
+  return new QueueError(file, `the database is damaged (${answer})`, remedy, { cause });
 }
 
 /** @throws what the body throws, SQLite's errors as QueueError or SystemError */

@@ -90,11 +90,11 @@ export function leaseOf(database: QueueDatabase, token: string): Lease | null {
 
 export function countJobs(database: QueueDatabase): Counts {
   const rows = database.statement("SELECT state, count(*) AS count FROM jobs GROUP BY state").all();
-  const found = new Map(
+  const countOf = new Map(
     (rows as { state: JobState; count: number }[]).map(({ state, count }) => [state, count]),
   );
   const counts: Partial<Counts> = {};
-  for (const state of JOB_STATES) counts[state] = found.get(state) ?? 0;
+  for (const state of JOB_STATES) counts[state] = countOf.get(state) ?? 0;
   return counts as Counts;
 }
 

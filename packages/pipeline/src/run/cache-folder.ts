@@ -20,9 +20,9 @@ export function writableCache(cache: string, part: string): string {
   });
   if (isKept) return wanted;
   // Of this user alone: what somebody else wrote there would be taken for features of this model.
-  const own = userFolder("slicestack");
-  const isOwn = tryToKeep(() => makeFolder(own, 0o700)) && isOfUserAlone(own);
-  return join(isOwn ? own : mkdtempSync(join(tmpdir(), "slicestack-")), part);
+  const userCache = userFolder("slicestack");
+  const isOwn = tryToKeep(() => makeFolder(userCache, 0o700)) && isOfUserAlone(userCache);
+  return join(isOwn ? userCache : mkdtempSync(join(tmpdir(), "slicestack-")), part);
 }
 
 /** Runs code that writes into the cache. A full disk or an unwritable folder only gives a notice. @returns whether it was written */

@@ -55,10 +55,10 @@ export function dropChecksums(folder: string, isRewritten: (path: string) => boo
  */
 export function suspendChecksums(folder: string, isRewritten: (path: string) => boolean): () => void {
   const suspended = Object.entries(readChecksums(folder)).filter(([path]) => isRewritten(path));
-  const found = suspended.map(([path]) => contentOf(folder, path));
+  const contents = suspended.map(([path]) => contentOf(folder, path));
   dropChecksums(folder, isRewritten);
   return () => {
-    const untouched = suspended.filter(([path], k) => contentOf(folder, path) === found[k]);
+    const untouched = suspended.filter(([path], k) => contentOf(folder, path) === contents[k]);
     if (untouched.length > 0) write(folder, { ...readChecksums(folder), ...Object.fromEntries(untouched) });
   };
 }

@@ -26,8 +26,8 @@ export function findDataset(run: string, location: DatasetLocation): string {
   const recorded = recordedLocations(run, location);
   const here = [...recorded, ...nearby(run, location)].find((folder) => hashAt(folder) === location.hash);
   // The caller refuses a data set with another hash.
-  const found = here ?? recorded.find((folder) => existsSync(join(folder, "dataset.json")));
-  if (found !== undefined) return found;
+  const folder = here ?? recorded.find((folder) => existsSync(join(folder, "dataset.json")));
+  if (folder !== undefined) return folder;
   const where = pathWord(run);
   throw new RunError(
     run,

@@ -46,7 +46,7 @@ const START = '{"time":"';
 function linesOf(run: string): Lines {
   const file = ledgerFile(run);
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
-  const found: Lines = { whole: [], torn: [] };
+  const sorted: Lines = { whole: [], torn: [] };
   lines.forEach((line, k) => {
     if (line === "") return;
     // Earlier versions appended the next entry to an incomplete one, on the same line.
@@ -60,10 +60,10 @@ function linesOf(run: string): Lines {
         `line ${k + 1} is not an entry of the ledger`,
         "Put the old file back; the ledger must not be edited.",
       );
-    if (read !== undefined) found.whole.push({ line: rest, read });
-    if (read === undefined || at > 0) found.torn.push(read === undefined ? line : line.slice(0, at));
+    if (read !== undefined) sorted.whole.push({ line: rest, read });
+    if (read === undefined || at > 0) sorted.torn.push(read === undefined ? line : line.slice(0, at));
   });
-  return found;
+  return sorted;
 }
 
 /** Removes incomplete entries and reports that, so that the next entry begins a new line. */

@@ -19,8 +19,8 @@ export function refuseTaken(folder: string, kind: "run" | "group"): void {
 
 /** A run may replace a group, and a group a run. @throws FolderError if the folder holds anything else */
 export function refuseIrreplaceable(folder: string, kind: "run" | "group"): void {
-  const found = folderKind(folder);
-  refuseOccupied(folder, found === "run" || found === "group" ? found : kind, true);
+  const existing = folderKind(folder);
+  refuseOccupied(folder, existing === "run" || existing === "group" ? existing : kind, true);
 }
 
 /** Empties a folder except for its lock. The files that mark it as one of this program are removed last. */

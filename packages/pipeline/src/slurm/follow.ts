@@ -71,7 +71,7 @@ export async function followTasks(
   for (let nextPoll = 0; ;) {
     await onTick?.();
     outcomes.forEach((known, k) => (outcomes[k] = known ?? folder.outcome(elements[k]!)));
-    if (outcomes.every((one) => one !== null)) {
+    if (outcomes.every((outcome) => outcome !== null)) {
       await onTick?.();
       return outcomes;
     }

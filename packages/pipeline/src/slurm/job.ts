@@ -151,10 +151,10 @@ function valueOf(field: z.infer<typeof number> | undefined): number | null {
 
 /** "COMPLETING" means that processes may still run, whatever the final state of the job. */
 function stateOf(field: string | readonly string[]): { state: string; phase: Phase } {
-  const words = (typeof field === "string" ? field.split(/[,+ ]+/) : field).filter((one) => one !== "");
-  const state = words.find((one) => BASE.has(one)) ?? words[0] ?? "UNKNOWN";
+  const words = (typeof field === "string" ? field.split(/[,+ ]+/) : field).filter((word) => word !== "");
+  const state = words.find((word) => BASE.has(word)) ?? words[0] ?? "UNKNOWN";
   const isCompleting = words.includes("COMPLETING");
-  if (words.some((one) => WAITING.has(one))) return { state, phase: "waiting" };
+  if (words.some((word) => WAITING.has(word))) return { state, phase: "waiting" };
   return { state, phase: ENDED.has(state) && !isCompleting ? "ended" : "running" };
 }
 

@@ -56,9 +56,9 @@ async function ablateInSession(options: AblateOptions): Promise<AblateResult> {
   using _lock = FolderLock.take(out);
   const status = await trainSteps(steps, { out, data, command }, options);
   if (status === "stopped") return { status, table: "", comparison: null, files: null };
-  const found = await predictSteps(steps, options);
+  const predictions = await predictSteps(steps, options);
 
-  const methods = methodsOf(ablation, found);
+  const methods = methodsOf(ablation, predictions);
   const first = ablation.variants[0]!.config;
   const classes = readRecord(steps[0]!.run).classes;
   const comparison = compareRepeated(methods, ablation.metrics, {

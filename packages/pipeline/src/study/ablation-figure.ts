@@ -24,8 +24,8 @@ export async function ablationFigure(
   });
   const [counts] = metrics;
   const tested = differences.flatMap(({ first, second, metrics: own }) => {
-    const found = counts === undefined ? undefined : own[counts];
-    return found === undefined ? [] : [{ label: `${first} − ${second}`, ...found }];
+    const compared = counts === undefined ? undefined : own[counts];
+    return compared === undefined ? [] : [{ label: `${first} − ${second}`, ...compared }];
   });
   const rows = tested.map(({ label, difference }) => ({ label, estimate: difference, colour: PALETTE.blue }));
   const reach = reachOf(rows.map(({ estimate }) => estimate));

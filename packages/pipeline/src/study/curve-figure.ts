@@ -19,12 +19,12 @@ export async function curveFigure({
   const names = ablation.variants.map(({ name }) => name);
   const colours = coloursOf(names);
   const panels = metrics.map((metric): Spec => {
-    const own = names.map((name) => ({
+    const estimated = names.map((name) => ({
       name,
       colour: colours.get(name)!,
       estimates: estimatesOf(points, name, metric),
     }));
-    const bounds = own
+    const bounds = estimated
       .flatMap(({ estimates }) =>
         estimates.flatMap(({ value, interval: { low, high } }) => [value, low, high]),
       )
@@ -42,8 +42,8 @@ export async function curveFigure({
       scale: { type: "log", domain: [at[0]! / 1.15, at.at(-1)! * 1.15], nice: false },
       axis: { values: at.map(Math.round), format: "d", grid: false },
     };
-    const bands = own.map(({ estimates, colour }) => bandArea({ x: at, y: estimates }, colour, x, y));
-    const lines = own.map(({ name, colour, estimates }) => ({
+    const bands = estimated.map(({ estimates, colour }) => bandArea({ x: at, y: estimates }, colour, x, y));
+    const lines = estimated.map(({ name, colour, estimates }) => ({
       name,
       colour,
       points: estimates.map(({ value }, k) => ({ x: at[k]!, y: value })),

@@ -52,8 +52,8 @@ function metricTables({ ablation, points }: LearningCurve, sizes: readonly strin
     const differences = last.differences.map(({ first, second }) => [
       `${first} − ${second}`,
       ...byPoint((comparison) => {
-        const own = comparison.differences.find((one) => one.second === second)!;
-        return differenceCell(own.metrics[metric]);
+        const difference = comparison.differences.find((one) => one.second === second)!;
+        return differenceCell(difference.metrics[metric]);
       }),
     ]);
     return {

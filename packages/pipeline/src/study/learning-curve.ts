@@ -78,7 +78,7 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
   using _lock = FolderLock.take(out);
   const status = await trainSteps(steps, { out, data, command }, options);
   if (status === "stopped") return { status, table: "", curve: null, files: null };
-  const found = await predictSteps(steps, options);
+  const predictions = await predictSteps(steps, options);
 
   const classes = readRecord(steps[0]!.run).classes;
   const { seed } = ablation.variants[0]!.config;
@@ -89,7 +89,7 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
     reference: ablation.main,
   };
   const rising = [...shares].reverse().map((share) => {
-    const of = found.filter(({ step }) => step.share === share);
+    const of = predictions.filter(({ step }) => step.share === share);
     const methods = methodsOf(ablation, of);
     const volumes = of.reduce((sum, { step }) => sum + step.trainVolumes, 0) / of.length;
     const minutes = ablation.variants.map(({ name }) =>
@@ -138,8 +138,8 @@ function fitsOf(ablation: Ablation, points: readonly CurvePoint[]): CurveFit[] {
   return ablation.variants.flatMap(({ name: variant }) =>
     ablation.metrics.flatMap((metric): CurveFit[] => {
       const values = points.flatMap(({ volumes, comparison }) => {
-        const own = comparison.methods.find(({ name }) => name === variant)!.metrics[metric];
-        return (own?.values ?? []).map((value) => ({ volumes, error: 1 - value }));
+        const scores = comparison.methods.find(({ name }) => name === variant)!.metrics[metric];
+        return (scores?.values ?? []).map((value) => ({ volumes, error: 1 - value }));
       });
       if (!RISING.has(metric) || values.length === 0 || values.some(({ error }) => !Number.isFinite(error)))
         return [];

@@ -21,7 +21,7 @@ export async function addPoints(
   { files = [], points = [], ...target }: AddPointsOptions,
 ): Promise<{ point: Point; isNew: boolean }[]> {
   const listed = [...files.flatMap(readPoints), ...points.map(parsePoint)];
-  const found = locateSweep(given, target);
-  const sweep = found.isBegun ? await Sweep.open(found.folder) : await beginSweep(given, target);
+  const located = locateSweep(given, target);
+  const sweep = located.isBegun ? await Sweep.open(located.folder) : await beginSweep(given, target);
   return sweep.add(listed);
 }

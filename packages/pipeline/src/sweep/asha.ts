@@ -43,12 +43,12 @@ export class SuccessiveHalving implements Pruner {
     // A restarted controller does not judge points again at rungs that they have passed.
     const judged = this.judged.get(point.point.number) ?? new Set(keys.slice(0, -1));
     this.judged.set(point.point.number, judged);
-    return reached.some((own, rung) => {
+    return reached.some((valuesAtRung, rung) => {
       if (judged.has(keys[rung]!)) return false;
       judged.add(keys[rung]!);
       return !isPromoted(
-        meanOf([...own.values()]),
-        this.rivals(point, points, { stage, rung, own }),
+        meanOf([...valuesAtRung.values()]),
+        this.rivals(point, points, { stage, rung, own: valuesAtRung }),
         this.options.reduction,
       );
     });
@@ -58,11 +58,11 @@ export class SuccessiveHalving implements Pruner {
   private rivals(
     point: PointReport,
     points: readonly PointReport[],
-    { stage, rung, own }: { stage: string; rung: number; own: AtRung },
+    { stage, rung, own: valuesAtRung }: { stage: string; rung: number; own: AtRung },
   ): number[] {
     const others = points.filter((other) => other !== point && this.stageOf(other) === stage);
     return others.flatMap((other) => {
-      const value = meanAt(this.at(other, stage, rung), own);
+      const value = meanAt(this.at(other, stage, rung), valuesAtRung);
       return value === null ? [] : [value];
     });
   }
@@ -87,9 +87,9 @@ export class SuccessiveHalving implements Pruner {
 
 /** The value of the best epoch so far, which the stage would keep; null if the rung is not reached. */
 function bestWithin(curve: readonly CurveEntry[], stage: string, epochs: number): number | null {
-  const own = curve.filter((entry) => entry.stage === stage);
-  if (own.length < epochs) return null;
-  const values = own
+  const ofStage = curve.filter((entry) => entry.stage === stage);
+  if (ofStage.length < epochs) return null;
+  const values = ofStage
     .slice(0, epochs)
     .map(({ value }) => value)
     .filter((value) => !Number.isNaN(value));

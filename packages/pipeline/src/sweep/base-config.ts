@@ -78,9 +78,9 @@ export class BaseConfig {
     if (flag === undefined) return problem;
     const key = flag.slice(2);
     const written = [problem.key, key].find((one) => one in settings) ?? key;
-    const own = written in settings ? place(written) : this.spec.locate(["settings", written], "value");
+    const position = written in settings ? place(written) : this.spec.locate(["settings", written], "value");
     const message = problem.message.replace(/(did you mean|give|or) --(?=[a-z])/g, "$1 ");
-    return { ...problem, message: message.startsWith(key) ? message : `${key}: ${message}`, ...own };
+    return { ...problem, message: message.startsWith(key) ? message : `${key}: ${message}`, ...position };
   }
 }
 

@@ -72,15 +72,15 @@ export async function beginSweep(
   given: string,
   target: SweepTarget & { command?: string } = {},
 ): Promise<Sweep> {
-  const found = locateSweep(given, target);
-  if (found.isBegun) {
-    if (found.file !== null) takeChanges(loadSweepFile(found.file), found.folder);
-    return openAndFill(found.folder);
+  const located = locateSweep(given, target);
+  if (located.isBegun) {
+    if (located.file !== null) takeChanges(loadSweepFile(located.file), located.folder);
+    return openAndFill(located.folder);
   }
-  const { spec, base } = await checkedSweep(found.file!);
+  const { spec, base } = await checkedSweep(located.file!);
   const dataset = openDataset(dataOf(spec, target.data));
   const { seeds, folds, splits } = repeatsOf(spec, base, dataset);
-  const paths = sweepPaths(found.folder);
+  const paths = sweepPaths(located.folder);
   claimFolder(paths.root, "sweep");
   makeFolder(paths.trials);
   writeFileAtomic(paths.file, spec.text);

@@ -33,8 +33,8 @@ export function kernelWeights(observations: number): number[] {
     k >= ramp ? 1 : rampWeight(k, ramp, observations),
   );
   weights.push(1);
-  const sum = weights.reduce((total, one) => total + one, 0);
-  return weights.map((one) => one / sum);
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => weight / sum);
 }
 
 function rampWeight(k: number, ramp: number, observations: number): number {

@@ -48,9 +48,9 @@ export interface PlanSweepOptions extends SweepTarget, TaskOptions {
 /** @throws ConfigError with the key and line of every problem with a point */
 export async function planSweep(given: string, options: PlanSweepOptions = {}): Promise<SweepPlan> {
   const { time = true, ...target } = options;
-  const found = locateSweep(given, target);
-  if (found.isBegun && found.file === null) return ofBegun(await Sweep.open(found.folder));
-  const { spec, base } = await checkedSweep(found.file!);
+  const located = locateSweep(given, target);
+  if (located.isBegun && located.file === null) return ofBegun(await Sweep.open(located.folder));
+  const { spec, base } = await checkedSweep(located.file!);
   const { repeats, notes, dataset } = plannedRepeats(spec, base, target);
   const listed = spec.points.map(({ name, values }, number): Point => {
     return { number, name, values, settings: settingsOf(spec.space, values), source: "listed" };
@@ -71,7 +71,7 @@ export async function planSweep(given: string, options: PlanSweepOptions = {}): 
     ...proposals.map((point, k): Point => ({ number: listed.length + k, ...point })),
   ];
   return {
-    ...headOf(spec, found.folder, repeats),
+    ...headOf(spec, located.folder, repeats),
     isBegun: false,
     ...withTrials(spec, points, repeats, () => ({ state: "waiting", objective: null })),
     cost: dataset === null || !time ? null : await costOf(points, { base, repeats, dataset, options }),

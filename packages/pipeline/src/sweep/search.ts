@@ -61,9 +61,9 @@ function checkEnds(
     for (const value of endsOf(dimension)) {
       const given = { ...allowing(space, dimension), [dimension.name]: value };
       const error = errorOf(randomPoint(space, randomOf(seed, 0), given));
-      const own = Object.keys(settingsOf(space, { [dimension.name]: value }));
+      const keys = Object.keys(settingsOf(space, { [dimension.name]: value }));
       if (
-        error?.problems.some(({ key }) => own.some((name) => key === name || key.startsWith(`${name}.`))) ===
+        error?.problems.some(({ key }) => keys.some((name) => key === name || key.startsWith(`${name}.`))) ===
         true
       )
         throw error;
@@ -80,7 +80,7 @@ function endsOf({ domain }: Dimension): readonly JsonValue[] {
 /** Values of other dimensions for which this one takes part. */
 function allowing(space: Space, { when }: Dimension): Values {
   return Object.entries(when).reduce<Values>((values, [name, [value]]) => {
-    const other = space.find((one) => one.name === name);
+    const other = space.find((dimension) => dimension.name === name);
     return { ...(other === undefined ? {} : allowing(space, other)), ...values, [name]: value ?? null };
   }, {});
 }
@@ -91,16 +91,17 @@ function placeIn(space: Space, key: string): string[] {
     ({ name, domain }) =>
       name !== key &&
       domain.kind === "choice" &&
-      [...(domain.settings?.values() ?? [])].some((own) => key in own),
+      [...(domain.settings?.values() ?? [])].some((settings) => key in settings),
   );
   return ["space", holder?.name ?? key];
 }
 
 function refuseOwnKeys({ space, points, locate }: SweepSpec): void {
-  const inSpace = space.flatMap((one) => {
-    const settings = one.domain.kind === "choice" ? [...(one.domain.settings?.values() ?? [])] : [];
-    const keys = settings.length > 0 ? settings.flatMap((own) => Object.keys(own)) : [one.name];
-    return keys.map((key) => ({ key, path: ["space", one.name] }));
+  const inSpace = space.flatMap((dimension) => {
+    const settings =
+      dimension.domain.kind === "choice" ? [...(dimension.domain.settings?.values() ?? [])] : [];
+    const keys = settings.length > 0 ? settings.flatMap((own) => Object.keys(own)) : [dimension.name];
+    return keys.map((key) => ({ key, path: ["space", dimension.name] }));
   });
   const inPoints = points.flatMap(({ name, values }, k) =>
     Object.keys(values).map((key) => ({ key, path: ["points", String(name ?? k), key] })),

@@ -15,8 +15,8 @@ export function sliceDonors(trials: readonly Trial[], method: string): Map<strin
   const first = new Map<string, string>();
   const donors = new Map<string, string>();
   for (const { id, point, seed, fold } of trials) {
-    const own: JsonValue = point.settings["method"] ?? method;
-    if (own === "3d") continue;
+    const methodOfPoint: JsonValue = point.settings["method"] ?? method;
+    if (methodOfPoint === "3d") continue;
     const settings = Object.entries(point.settings).filter(([key]) => !LATER.test(key));
     const key = canonicalJson([Object.fromEntries(settings), seed, fold]);
     const donor = first.get(key) ?? id;

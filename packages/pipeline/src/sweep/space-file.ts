@@ -91,7 +91,7 @@ function domainOf(name: string, written: DimensionFile): Domain {
   }
   if (Array.isArray(written.choice)) return choicesOf(name, written.choice);
   const named = Object.entries(written.choice as Record<string, Values>);
-  return { kind: "choice", values: named.map(([one]) => one), settings: new Map(named) };
+  return { kind: "choice", values: named.map(([value]) => value), settings: new Map(named) };
 }
 
 function choicesOf(name: string, values: readonly JsonValue[]): Choices {
@@ -113,13 +113,13 @@ function inOrder(dimensions: readonly Dimension[]): Space {
   let rest = [...dimensions];
   while (rest.length > 0) {
     const ready = rest.filter(({ when }) =>
-      Object.keys(when).every((name) => order.some((one) => one.name === name)),
+      Object.keys(when).every((name) => order.some((dimension) => dimension.name === name)),
     );
     const [first] = rest;
     if (ready.length === 0)
       throw new SpaceProblem([first!.name, "when"], "depends on itself through other keys");
     order.push(...ready);
-    rest = rest.filter((one) => !ready.includes(one));
+    rest = rest.filter((dimension) => !ready.includes(dimension));
   }
   return order;
 }

@@ -51,12 +51,12 @@ export function importCheckpoint(options: ImportOptions): ImportResult {
   return scope(() => {
     const { tensors, hash, notes: readNotes } = readWeights(checkpoint);
     checkRecorded(checkpoint, hash);
-    const found = recognise(checkpoint, tensors);
-    const settings = settingsOf(checkpoint, found, options);
-    const stages = loadedStages(checkpoint, found, settings);
+    const recognised = recognise(checkpoint, tensors);
+    const settings = settingsOf(checkpoint, recognised, options);
+    const stages = loadedStages(checkpoint, recognised, settings);
     const { config, classes } = settings;
-    const [file, model] = [basename(checkpoint), modelText(found.guess)];
-    const notes = [...readNotes, ...found.notes, ...settings.notes];
+    const [file, model] = [basename(checkpoint), modelText(recognised.guess)];
+    const notes = [...readNotes, ...recognised.notes, ...settings.notes];
     claimFolder(run, "run");
     for (const [stage, state] of stages) {
       makeFolder(runPaths(run).checkpoints(stage));
@@ -67,7 +67,7 @@ export function importCheckpoint(options: ImportOptions): ImportResult {
       command,
       classes: config.task.classNames ?? Array.from({ length: classes }, (_, k) => String(k)),
       from: "checkpoint",
-      imported: { file, sha256: hash, model, classes, votes: found.votes, notes },
+      imported: { file, sha256: hash, model, classes, votes: recognised.votes, notes },
     });
     return { run, model, classes, notes };
   });
@@ -76,7 +76,7 @@ export function importCheckpoint(options: ImportOptions): ImportResult {
 /** The weights of each stage, with the names and types of the models that they were loaded into. */
 function loadedStages(
   file: string,
-  found: Recognised,
+  recognised: Recognised,
   settings: Settings,
 ): Map<StageName, Map<string, Tensor>> {
   const { config, classes } = settings;
@@ -90,14 +90,14 @@ function loadedStages(
   };
   if (config.method === "3d") {
     using model = createVolumeModel(config.network, classes, config.network.size!);
-    load("volume", model, found.volume!);
+    load("volume", model, recognised.volume!);
     return stages;
   }
   using slice = sliceModel(config, classes);
-  load("slice", slice, found.slice!);
+  load("slice", slice, recognised.slice!);
   if (config.method === "2d") return stages;
   using head = createHeadFor(config.head, slice, { slices: config.head.slices ?? 1, classes });
-  load("volume", head, found.volume!);
+  load("volume", head, recognised.volume!);
   return stages;
 }
 

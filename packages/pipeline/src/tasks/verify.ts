@@ -33,14 +33,14 @@ type Options = Pick<TaskOptions, "onProgress" | "signal">;
 export async function verify(folder: string, options: Options = {}): Promise<Verification> {
   const root = resolve(folder);
   const kind = kindOf(root);
-  const found: Verification = { folder: root, kind, checked: [], problems: [], unchecked: [] };
-  checkMark(found, kind);
-  if (kind === "dataset") await verifyDataFolder(found, options);
-  else if (kind === "run") verifyRun(found);
-  else await verifyGroup(found, options);
+  const verification: Verification = { folder: root, kind, checked: [], problems: [], unchecked: [] };
+  checkMark(verification, kind);
+  if (kind === "dataset") await verifyDataFolder(verification, options);
+  else if (kind === "run") verifyRun(verification);
+  else await verifyGroup(verification, options);
   // A file may be checked in two ways.
-  const failed = new Set(found.problems.map(({ file }) => file));
-  return { ...found, checked: [...new Set(found.checked)].filter((file) => !failed.has(file)) };
+  const failed = new Set(verification.problems.map(({ file }) => file));
+  return { ...verification, checked: [...new Set(verification.checked)].filter((file) => !failed.has(file)) };
 }
 
 function kindOf(root: string): Verification["kind"] {
@@ -61,67 +61,73 @@ function kindOf(root: string): Verification["kind"] {
 }
 
 /** Runs one check. A missing file is skipped. */
-function check(found: Verification, file: string, body: () => void): void {
-  if (!existsSync(join(found.folder, file))) return;
+function check(verification: Verification, file: string, body: () => void): void {
+  if (!existsSync(join(verification.folder, file))) return;
   try {
     body();
-    found.checked.push(file);
+    verification.checked.push(file);
   } catch (error) {
-    found.problems.push({ file, message: error instanceof Error ? error.message : String(error) });
+    verification.problems.push({ file, message: error instanceof Error ? error.message : String(error) });
   }
 }
 
-function checkMark(found: Verification, kind: FolderKind): void {
-  check(found, FOLDER_MARK, () => {
-    const file = join(found.folder, FOLDER_MARK);
+function checkMark(verification: Verification, kind: FolderKind): void {
+  check(verification, FOLDER_MARK, () => {
+    const file = join(verification.folder, FOLDER_MARK);
     if (readFileSync(file, "utf8") !== markText(kind))
       throw new Error(`${file}: expected ${markText(kind).trim()}`);
   });
 }
 
 /** @returns whether the file ends with a hash of itself */
-function isSealed(found: Verification, file: string): boolean {
+function isSealed(verification: Verification, file: string): boolean {
   try {
-    return openSealed(readFileSync(join(found.folder, file), "utf8")).isSealed;
+    return openSealed(readFileSync(join(verification.folder, file), "utf8")).isSealed;
   } catch {
     return true; // damaged, and already reported
   }
 }
 
-function noteUnsealed(found: Verification, file: string): void {
-  if (!existsSync(join(found.folder, file)) || isSealed(found, file)) return;
-  found.checked = found.checked.filter((one) => one !== file);
-  found.unchecked.push({ file, reason: "an earlier version wrote it, without a hash" });
+function noteUnsealed(verification: Verification, file: string): void {
+  if (!existsSync(join(verification.folder, file)) || isSealed(verification, file)) return;
+  verification.checked = verification.checked.filter((name) => name !== file);
+  verification.unchecked.push({ file, reason: "an earlier version wrote it, without a hash" });
 }
 
-async function verifyDataFolder(found: Verification, { onProgress, signal }: Options): Promise<void> {
+async function verifyDataFolder(verification: Verification, { onProgress, signal }: Options): Promise<void> {
   let dataset: Dataset | undefined;
   try {
-    dataset = openDataset(found.folder);
-    found.checked.push("dataset.json", "subjects.csv");
+    dataset = openDataset(verification.folder);
+    verification.checked.push("dataset.json", "subjects.csv");
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const file =
       ["dataset.json", "subjects.csv", "slices.npy"].find((name) => message.includes(name)) ?? "dataset.json";
-    found.problems.push({ file, message });
+    verification.problems.push({ file, message });
   }
-  noteUnsealed(found, "dataset.json");
+  noteUnsealed(verification, "dataset.json");
   if (dataset !== undefined) {
     const opened = dataset;
-    check(found, "split.json", () =>
-      readSplits(join(found.folder, "split.json")).forEach((split) => checkSplit(split, opened)),
+    check(verification, "split.json", () =>
+      readSplits(join(verification.folder, "split.json")).forEach((split) => checkSplit(split, opened)),
     );
-    noteUnsealed(found, "split.json");
-    check(found, "shard.json", () => openSealed(readFileSync(join(found.folder, "shard.json"), "utf8")));
-    await verifyVoxels(found, opened, { ...(onProgress && { onProgress }), ...(signal && { signal }) });
+    noteUnsealed(verification, "split.json");
+    check(verification, "shard.json", () =>
+      openSealed(readFileSync(join(verification.folder, "shard.json"), "utf8")),
+    );
+    await verifyVoxels(verification, opened, {
+      ...(onProgress && { onProgress }),
+      ...(signal && { signal }),
+    });
   }
   const known = ["dataset.json", "subjects.csv", "slices.npy", "split.json", "shard.json", FOLDER_MARK];
-  for (const name of readdirSync(found.folder).sort())
-    if (!known.includes(name)) found.unchecked.push({ file: name, reason: "it is not a file of a data set" });
+  for (const name of readdirSync(verification.folder).sort())
+    if (!known.includes(name))
+      verification.unchecked.push({ file: name, reason: "it is not a file of a data set" });
 }
 
 async function verifyVoxels(
-  found: Verification,
+  verification: Verification,
   dataset: Dataset,
   { onProgress, signal }: Options,
 ): Promise<void> {
@@ -135,10 +141,10 @@ async function verifyVoxels(
     const onBytes = (done: number, total: number) =>
       onProgress?.({ stage: "verify", done: mega(done), total: mega(total), unit: "MB" });
     await verifyDataset(dataset, { onBytes, signal });
-    found.checked.push("slices.npy");
+    verification.checked.push("slices.npy");
   } catch (error) {
     signal?.throwIfAborted();
-    found.problems.push({
+    verification.problems.push({
       file: "slices.npy",
       message: error instanceof Error ? error.message : String(error),
     });
@@ -158,48 +164,48 @@ function startOf(file: string, bytes: number): Buffer {
 
 const pointerSchema = z.object({ states: z.array(z.object({ file: z.string(), sha256: z.string() })) });
 
-function verifyRun(found: Verification): void {
-  const { folder } = found;
+function verifyRun(verification: Verification): void {
+  const { folder } = verification;
   const paths = runPaths(folder);
   let hasConfigHash = false;
-  check(found, "run.json", () => (hasConfigHash = readRecord(folder).configSha256 !== undefined));
-  noteUnsealed(found, "run.json");
-  check(found, "config.yaml", () => readRunConfig(folder));
-  if (!hasConfigHash && found.checked.includes("config.yaml")) {
-    found.checked = found.checked.filter((one) => one !== "config.yaml");
-    found.unchecked.push({ file: "config.yaml", reason: "run.json does not contain its hash" });
+  check(verification, "run.json", () => (hasConfigHash = readRecord(folder).configSha256 !== undefined));
+  noteUnsealed(verification, "run.json");
+  check(verification, "config.yaml", () => readRunConfig(folder));
+  if (!hasConfigHash && verification.checked.includes("config.yaml")) {
+    verification.checked = verification.checked.filter((name) => name !== "config.yaml");
+    verification.unchecked.push({ file: "config.yaml", reason: "run.json does not contain its hash" });
   }
-  check(found, "model.json", () => readSpec(folder));
-  check(found, "split.json", () => {
+  check(verification, "model.json", () => readSpec(folder));
+  check(verification, "split.json", () => {
     const [split] = readSplits(paths.split);
     if (split?.hash !== readRecord(folder).splitHash)
       throw new Error(
         `${paths.split}: is not the split that the run was started with. Put the old one back.`,
       );
   });
-  noteUnsealed(found, "split.json");
-  for (const stage of STAGES) verifyStage(found, relative(folder, paths.checkpoints(stage)));
-  verifyChecksums(found);
+  noteUnsealed(verification, "split.json");
+  for (const stage of STAGES) verifyStage(verification, relative(folder, paths.checkpoints(stage)));
+  verifyChecksums(verification);
 }
 
-function verifyStage(found: Verification, stage: string): void {
-  const at = (name: string) => join(found.folder, stage, name);
+function verifyStage(verification: Verification, stage: string): void {
+  const at = (name: string) => join(verification.folder, stage, name);
   const best = `${stage}/best.safetensors`;
   const recorded = recordedHashes(at("best.safetensors"));
-  check(found, best, () => {
+  check(verification, best, () => {
     if (recorded === null) return;
     const hash = fileHashSync(at("best.safetensors"));
     if (recorded.length !== 1 || recorded[0] !== hash)
       throw new Error(
         `${at("best.safetensors")}: has the SHA-256 ${hash}, best.sha256 beside it has ${recorded.join(" or ") || "none"}: one of the two was changed. Copy both again from their source, or train this stage again.`,
       );
-    found.checked.push(`${stage}/best.sha256`);
+    verification.checked.push(`${stage}/best.sha256`);
   });
   if (recorded === null && existsSync(at("best.safetensors"))) {
-    found.checked = found.checked.filter((one) => one !== best);
-    found.unchecked.push({ file: best, reason: "it has no best.sha256 beside it" });
+    verification.checked = verification.checked.filter((name) => name !== best);
+    verification.unchecked.push({ file: best, reason: "it has no best.sha256 beside it" });
   }
-  check(found, `${stage}/last.json`, () => {
+  check(verification, `${stage}/last.json`, () => {
     let states: { file: string; sha256: string }[];
     try {
       ({ states } = pointerSchema.parse(JSON.parse(readFileSync(at("last.json"), "utf8"))));
@@ -207,7 +213,7 @@ function verifyStage(found: Verification, stage: string): void {
       throw new Error(`${at("last.json")}: is damaged. Resuming uses an intact state beside it.`);
     }
     for (const { file, sha256 } of states)
-      check(found, `${stage}/${basename(file)}`, () => {
+      check(verification, `${stage}/${basename(file)}`, () => {
         if (fileHashSync(at(basename(file))) !== sha256)
           throw new Error(
             `${at(basename(file))}: does not have the SHA-256 in last.json beside it: one of the two was changed. Resuming uses the state before it.`,
@@ -219,38 +225,41 @@ function verifyStage(found: Verification, stage: string): void {
   });
 }
 
-function verifyChecksums(found: Verification): void {
-  const { folder } = found;
+function verifyChecksums(verification: Verification): void {
+  const { folder } = verification;
   let recorded: ReturnType<typeof readChecksums> = {};
-  check(found, CHECKSUMS, () => (recorded = readChecksums(folder)));
+  check(verification, CHECKSUMS, () => (recorded = readChecksums(folder)));
   for (const [path, entry] of Object.entries(recorded)) {
     const problem = problemOf(folder, path, entry);
-    if (problem === null) found.checked.push(path);
-    else found.problems.push({ file: path, message: `${join(folder, path)}: ${problem}` });
+    if (problem === null) verification.checked.push(path);
+    else verification.problems.push({ file: path, message: `${join(folder, path)}: ${problem}` });
   }
-  if (found.problems.some(({ file }) => file === CHECKSUMS)) return;
+  if (verification.problems.some(({ file }) => file === CHECKSUMS)) return;
   for (const path of filesBelow(folder))
     if (recorded[path] === undefined)
-      found.unchecked.push({ file: path, reason: "no command has recorded its hash" });
+      verification.unchecked.push({ file: path, reason: "no command has recorded its hash" });
 }
 
-async function verifyGroup(found: Verification, options: Options): Promise<void> {
-  const { folder } = found;
-  check(found, "group.json", () => readGroup(folder));
-  noteUnsealed(found, "group.json");
-  if (found.problems.length > 0) return;
+async function verifyGroup(verification: Verification, options: Options): Promise<void> {
+  const { folder } = verification;
+  check(verification, "group.json", () => readGroup(folder));
+  noteUnsealed(verification, "group.json");
+  if (verification.problems.length > 0) return;
   const record = readGroup(folder);
-  check(found, "config.yaml", () => readGroupConfig(folder, record));
-  check(found, "split.json", () => groupSplits(folder, record));
-  noteUnsealed(found, "split.json");
-  verifyChecksums(found);
+  check(verification, "config.yaml", () => readGroupConfig(folder, record));
+  check(verification, "split.json", () => groupSplits(folder, record));
+  noteUnsealed(verification, "split.json");
+  verifyChecksums(verification);
   for (const member of record.members) {
     const run = groupPaths(folder).member(member);
     if (!existsSync(run)) continue;
     const { checked, problems, unchecked } = await verify(run, options);
-    const named = <T extends { file: string }>(one: T): T => ({ ...one, file: `${member.name}/${one.file}` });
-    found.checked.push(...checked.map((file) => `${member.name}/${file}`));
-    found.problems.push(...problems.map(named));
-    found.unchecked.push(...unchecked.map(named));
+    const named = <T extends { file: string }>(entry: T): T => ({
+      ...entry,
+      file: `${member.name}/${entry.file}`,
+    });
+    verification.checked.push(...checked.map((file) => `${member.name}/${file}`));
+    verification.problems.push(...problems.map(named));
+    verification.unchecked.push(...unchecked.map(named));
   }
 }

@@ -248,11 +248,11 @@ export class Checkpoints {
 
   /** Restores `last.json` from the states beside it that are intact by their own hashes, the newest first. */
   #recovered(file: string, cause: unknown): Pointer {
-    const found = stateFiles.flatMap((name) => {
+    const intact = stateFiles.flatMap((name) => {
       const seal = openSealed(join(this.#folder, name));
       return seal === null ? [] : [{ file: name, ...seal }];
     });
-    const [newest] = found.sort((a, b) => b.totalSteps - a.totalSteps || b.epoch - a.epoch);
+    const [newest] = intact.sort((a, b) => b.totalSteps - a.totalSteps || b.epoch - a.epoch);
     if (newest === undefined) {
       const finished = endOfWeights(this.#run, this.#stage);
       if (finished !== null) return this.#ended(file, finished);
@@ -263,7 +263,7 @@ export class Checkpoints {
         { cause },
       );
     }
-    const pointer = { states: found.map(({ file: name, sha256 }) => ({ file: name, sha256 })) };
+    const pointer = { states: intact.map(({ file: name, sha256 }) => ({ file: name, sha256 })) };
     if (rank() === 0) {
       this.#log(
         `${file} is ${existsSync(file) ? "damaged" : "missing"}; ${newest.file}, the newest intact checkpoint beside it, is used`,

@@ -123,8 +123,8 @@ export function fromFirstRank<T extends Record<keyof T, number>>(numbers: T): T 
 export function meanOverRanks(value: number, weight = 1): number {
   if (worldSize() === 1) return value;
   return scope(() => {
-    const own = weight === 0 ? [0, 0] : [value * weight, weight];
-    const [sum = NaN, total = NaN] = allReduce(tensor(own, { dtype: "float64" })).toArray();
+    const weighted = weight === 0 ? [0, 0] : [value * weight, weight];
+    const [sum = NaN, total = NaN] = allReduce(tensor(weighted, { dtype: "float64" })).toArray();
     return sum / total;
   });
 }

@@ -38,13 +38,13 @@ export class Ema implements StageMemory, Disposable {
   /** Runs `body` with the averaged weights in the model. */
   instead<T>(body: () => T): T {
     return scope(() => {
-      const { map: own } = copies(this.#model);
+      const { map: current } = copies(this.#model);
       noGrad(() => this.#model.loadStateDict(this.#mean));
       try {
         return { value: body() };
       } finally {
-        noGrad(() => this.#model.loadStateDict(own));
-        for (const tensor of own.values()) tensor.dispose();
+        noGrad(() => this.#model.loadStateDict(current));
+        for (const tensor of current.values()) tensor.dispose();
       }
     }).value;
   }

@@ -60,7 +60,7 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
     train.map(({ label }) => label),
     task.classes.count,
   );
-  const seen = (one: TaskVolume) => spreadOver(store.slicesOf(one), config.head.slices);
+  const seen = (volume: TaskVolume) => spreadOver(store.slicesOf(volume), config.head.slices);
 
   const embed = (unit_NCHW: Tensor) => {
     trunk.eval();
@@ -87,8 +87,8 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
       const draws = random.fork(`augment ${epoch} ${step}`);
       const volumes: StackedVolume[] = [];
       let offset = 0;
-      const stacks = batch.map((one, k) => {
-        const chosen = drawn(seen(one), fineTune.slices, draws.fork(`slices ${k}`));
+      const stacks = batch.map((volume, k) => {
+        const chosen = drawn(seen(volume), fineTune.slices, draws.fork(`slices ${k}`));
         volumes.push({ offset, count: chosen.length });
         offset += chosen.length;
         return augmentedStack(store, chosen, transform.augment, draws.fork(k));
@@ -99,8 +99,11 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
     mass: ({ target_B }, { first, count }) => scope(() => objective.mass(target_B.narrow(0, first, count))),
     backward: (input, piece, share) => {
       if (piece.count === 0) return 0; // no layer here waits for other processes, so that none has to run
-      const own = input.volumes.slice(piece.first, piece.first + piece.count);
-      const [from, to] = [own[0]?.offset ?? 0, (own.at(-1)?.offset ?? 0) + (own.at(-1)?.count ?? 0)];
+      const volumesOfPiece = input.volumes.slice(piece.first, piece.first + piece.count);
+      const [from, to] = [
+        volumesOfPiece[0]?.offset ?? 0,
+        (volumesOfPiece.at(-1)?.offset ?? 0) + (volumesOfPiece.at(-1)?.count ?? 0),
+      ];
       const chunks = chunksOf(from, to, fineTune.chunk);
       const parts = noGrad(() =>
         chunks.map(({ first, count }) => scope(() => embed(input.unit_NCHW.narrow(0, first, count)))),

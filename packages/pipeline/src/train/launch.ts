@@ -63,7 +63,7 @@ export async function launchProcesses(
     start(rank, command, args, environment(rank, n, port, options), options),
   );
   const ends: RankEnd[] = [];
-  for (const { end } of ranks) void end.then((found) => ends.push(found));
+  for (const { end } of ranks) void end.then((ended) => ends.push(ended));
 
   const interrupt = () => sendAll(ranks, "SIGINT");
   if (signal?.aborted) interrupt();

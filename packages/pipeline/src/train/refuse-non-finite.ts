@@ -17,11 +17,11 @@ export function refuseNonFinite<T, I>(
     for (const piece of pieces)
       scope(() => noGrad(() => autocast({ device, enabled: bfloat16 }, () => stage.loss(input, piece))));
   };
-  const found = Number.isFinite(what.loss)
+  const problem = Number.isFinite(what.loss)
     ? `the norm of the gradient is ${what.gradient}, first in ${gradientOf(stage.model) ?? "an unknown layer"}`
     : `the loss is ${what.loss}${layerText(outputOf(stage.model, again))}`;
   throw new EngineError(
-    `${stage.name} stage: ${found}, in epoch ${what.epoch + 1}, step ${what.step + 1}; the weights were not changed by this step, ` +
+    `${stage.name} stage: ${problem}, in epoch ${what.epoch + 1}, step ${what.step + 1}; the weights were not changed by this step, ` +
       `and the last checkpoint is intact. ${remedy(stage.name)}`,
   );
 }

@@ -46,7 +46,7 @@ export function writeStoredZip(path: string, members: readonly Member[]): void {
       return facts;
     });
     const start = at;
-    for (const one of placed) write(directoryEntry(one));
+    for (const member of placed) write(directoryEntry(member));
     write(endOfDirectory(placed.length, at - start, start));
     writer.commit();
   } catch (error) {

@@ -56,7 +56,7 @@ export function recordedHashes(file: string): string[] | null {
   const lines = readFileSync(hashFileOf(file), "utf8").split("\n");
   const endings = ["  ", " *"].map((between) => `${between}${basename(file)}`);
   const hashes = lines.map((line) => {
-    const ending = endings.find((one) => line.endsWith(one));
+    const ending = endings.find((ending) => line.endsWith(ending));
     return ending === undefined ? line : line.slice(0, -ending.length);
   });
   return hashes.filter((hash) => /^[0-9a-f]{64}$/.test(hash));

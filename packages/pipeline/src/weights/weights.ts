@@ -71,8 +71,8 @@ function contents(file: WeightsFile, format: WeightsFormat): FoundWeights {
     return { ...withoutPrefixes(stored), metadata };
   }
   const { object, notes } = format === "pth" ? readZipPth(file) : { object: readLegacyPth(file), notes: [] };
-  const found = findWeights(object, (problem, remedy) => file.fault(problem, remedy));
-  return { ...found, notes: [...notes, ...found.notes] };
+  const weights = findWeights(object, (problem, remedy) => file.fault(problem, remedy));
+  return { ...weights, notes: [...notes, ...weights.notes] };
 }
 
 /** The first bytes of files that are often mistaken for weights. */

@@ -68,12 +68,12 @@ export interface Plan {
 /** @throws PrepareError, LabelsError, TableError */
 export async function makePlan(options: PlanOptions): Promise<Plan> {
   const { source, labels } = options;
-  const found = await discover(source, options);
+  const scans = await discover(source, options);
   const table = labels ?? join(source, "labels.csv");
   const labelling =
     labels !== undefined || existsSync(table)
-      ? labelsFromTable(found.volumes, table, options, found.reasons)
-      : labelsFromSource(refuseUnlabelled(found.volumes, source), source, options);
+      ? labelsFromTable(scans.volumes, table, options, scans.reasons)
+      : labelsFromSource(refuseUnlabelled(scans.volumes, source), source, options);
   const { classes } = labelling;
   const ct = isCtSource(source, labelling.volumes);
   const recipe = checkedRecipe(options, ct);
@@ -83,7 +83,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     source: volume.path,
     mask: masks?.get(volume.id) ?? null,
   }));
-  const keepsNames = options.keepIds === true || found.series.size === 0;
+  const keepsNames = options.keepIds === true || scans.series.size === 0;
   const volumes = options.keepIds ? named : withoutIdentity(named, options);
   refuseDuplicateIds(volumes);
   return {
@@ -92,9 +92,9 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     columns: labelling.columns,
     recipe,
     ct,
-    left: [...found.setAside, ...labelling.left],
-    broken: found.broken.map((file) => quarantined(file, keepsNames ? null : pseudonymsOf(options))),
-    roots: [found.root, ...(recipe.mask === null ? [] : [resolve(recipe.mask)])],
+    left: [...scans.setAside, ...labelling.left],
+    broken: scans.broken.map((file) => quarantined(file, keepsNames ? null : pseudonymsOf(options))),
+    roots: [scans.root, ...(recipe.mask === null ? [] : [resolve(recipe.mask)])],
     keepsNames,
     warnings: labelling.warnings,
     key: keyOf(volumes, recipe, classes),
@@ -162,8 +162,8 @@ function keyOf(volumes: readonly PlannedVolume[], recipe: Recipe, classes: reado
     const files = mask === null ? filesOf(input) : [...filesOf(input), mask];
     const stats = files.map((file) => {
       // A file that has vanished since then is quarantined when it is read.
-      const found = statSync(file, { throwIfNoEntry: false });
-      return [basename(file), found?.size, found?.mtimeMs];
+      const stat = statSync(file, { throwIfNoEntry: false });
+      return [basename(file), stat?.size, stat?.mtimeMs];
     });
     hash.update(JSON.stringify([id, subject, label, part, extra, source, stats]));
   }

@@ -62,19 +62,19 @@ export function splitFromTable(
   options: { saltFile?: string } = {},
 ): Split {
   const { columns, rows } = readTable(file);
-  const found = KEYS.flatMap(({ columns: wanted, of }) => {
+  const idColumn = KEYS.flatMap(({ columns: wanted, of }) => {
     const key = columns.find((name) => wanted.test(plain(name)));
     return key === undefined ? [] : [{ key, of }];
   })[0];
   const partColumn = columns.find((name) => PART_COLUMN.test(name));
-  if (found === undefined || partColumn === undefined)
+  if (idColumn === undefined || partColumn === undefined)
     throw new TableError(
       file,
       1,
       `expected the columns id (or subject, PatientID, path, SeriesInstanceUID) and part, found ${listed(columns)}`,
       "Name its columns.",
     );
-  const { key, of } = found;
+  const { key, of } = idColumn;
   const hashed = hasher(options.saltFile);
   const partsByName = new Map<string, Part>();
   for (const { line, values } of rows) {

@@ -124,9 +124,9 @@ function checkSameTest(first: Scored, other: Scored): void {
       `${pair}: the classes are ${a.join(", ")} in one, ${b.join(", ")} in the other`,
     );
   const rowOf = new Map(other.predictions.ids.map((id, i) => [id, i]));
-  const own = new Set(first.predictions.ids);
+  const idsOfFirst = new Set(first.predictions.ids);
   const onlyFirst = first.predictions.ids.filter((id) => !rowOf.has(id));
-  const onlyOther = other.predictions.ids.filter((id) => !own.has(id));
+  const onlyOther = other.predictions.ids.filter((id) => !idsOfFirst.has(id));
   if (onlyFirst.length + onlyOther.length > 0)
     throw new PredictionsError(
       `${pair}: their test sets differ. ${onlyIn(first, onlyFirst)}; ${onlyIn(other, onlyOther)}. ` +

@@ -8,13 +8,13 @@ interface DeclaresUnused {
 
 /** The unused parameters that a model and the models inside it declare. */
 export function unusedParameters(model: Module): Set<Parameter> {
-  const found = new Set<Parameter>();
+  const used = new Set<Parameter>();
   for (const module of model.namedModules().values()) {
     if (!declaresUnused(module)) continue;
     for (const [name, parameter] of module.namedParameters())
-      if (module.unused.some((layer) => name === layer || name.startsWith(`${layer}.`))) found.add(parameter);
+      if (module.unused.some((layer) => name === layer || name.startsWith(`${layer}.`))) used.add(parameter);
   }
-  return found;
+  return used;
 }
 
 function declaresUnused(module: Module): module is Module & DeclaresUnused {

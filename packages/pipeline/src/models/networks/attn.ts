@@ -67,7 +67,7 @@ export const attn = defineNetwork({
   create: ({ outputs, ...shape }) => new Attn({ ...shape, classes: outputs }),
   // It pools over the whole volume, so that the shapes of its weights do not depend on the input size.
   recognise: (shapes) => {
-    const found = fiveBlocks(shapes);
-    return found === null || shapes("se1.fc.0.weight") === undefined ? null : { ...found, model: "attn" };
+    const blocks = fiveBlocks(shapes);
+    return blocks === null || shapes("se1.fc.0.weight") === undefined ? null : { ...blocks, model: "attn" };
   },
 });

@@ -52,9 +52,9 @@ export const simpleModular = defineNetwork({
   published: { dataset: "3d", settings: { method: "3d", network: { model: "simple_modular" } } },
   create: ({ outputs, ...shape }) => new SimpleModular({ ...shape, classes: outputs }),
   recognise: (shapes) => {
-    const found = fiveBlocks(shapes);
-    if (found === null || shapes("se1.fc.0.weight") !== undefined) return null;
+    const blocks = fiveBlocks(shapes);
+    if (blocks === null || shapes("se1.fc.0.weight") !== undefined) return null;
     const cells = quotient(inputs(shapes, "fc1"), outputsOf(shapes, "conv5.conv"));
-    return { ...found, model: "simple_modular", inputSize: publishedSize(cells, 32) };
+    return { ...blocks, model: "simple_modular", inputSize: publishedSize(cells, 32) };
   },
 });

@@ -24,8 +24,8 @@ export const simplebn = defineNetwork({
   camLayers: simple.camLayers!,
   published: { dataset: "3d", settings: { method: "3d", network: { model: "simplebn" } } },
   recognise: (shapes) => {
-    const found = simple.recognise?.(shapes) ?? null;
-    return found === null ? null : { ...found, model: "simplebn" };
+    const recognised = simple.recognise?.(shapes) ?? null;
+    return recognised === null ? null : { ...recognised, model: "simplebn" };
   },
   create: ({ outputs, ...shape }) => new SimpleBn({ ...shape, classes: outputs }),
 });

@@ -106,18 +106,18 @@ export const customResnet = residualTrunk(publishedName, 50, {
   published: { dataset: "2d", settings: { method: "2d", slice: { model: publishedName } } },
   signature: "resnet.conv1.weight, custom_layers.0.weight",
   recognise: (shapes) => {
-    const found = residualLayers(below(shapes, "resnet."));
-    if (found === null || shapes("custom_layers.0.weight") === undefined) return null;
+    const layers = residualLayers(below(shapes, "resnet."));
+    if (layers === null || shapes("custom_layers.0.weight") === undefined) return null;
     const [classes, embedding] = [outputsOf(shapes, "custom_layers.6"), outputsOf(shapes, "custom_layers.3")];
-    return { model: publishedName, ...found, classes, embedding };
+    return { model: publishedName, ...layers, classes, embedding };
   },
 });
 
 const heEtAl = "He et al., CVPR 2016; torchvision's names";
 const torchvisionOf = (depth: ResNetDepth) => (shapes: Shapes) => {
-  const found = residualLayers(shapes);
-  return found?.depth === depth
-    ? { model: torchvisionName(depth), ...found, classes: outputsOf(shapes, "fc") }
+  const layers = residualLayers(shapes);
+  return layers?.depth === depth
+    ? { model: torchvisionName(depth), ...layers, classes: outputsOf(shapes, "fc") }
     : null;
 };
 

@@ -40,20 +40,20 @@ export function addTrials(queue: LeaseQueue, trials: readonly Trial[], options: 
   const jobs = fresh.flatMap((trial): NewJob[] => {
     const donor = donors.get(trial.id) ?? trial.id;
     const isDonor = donor === trial.id;
-    const own = trialJob(trial, isDonor ? null : donor, options);
+    const job = trialJob(trial, isDonor ? null : donor, options);
     if (isDonor) {
-      if (!takers.has(donor)) return [own];
+      if (!takers.has(donor)) return [job];
       there.add(sliceJob(donor));
       const slice = {
-        ...own,
+        ...job,
         key: sliceJob(donor),
         kind: "slice",
         payload: { ...payloadOf(trial.id), stage: "slice" },
       };
-      return [slice, { ...own, after: [{ key: sliceJob(donor) }] }];
+      return [slice, { ...job, after: [{ key: sliceJob(donor) }] }];
     }
     // A donor that was added alone trains all of its stages in one process; the others wait for the end of that process.
-    return [{ ...own, after: [{ key: there.has(sliceJob(donor)) ? sliceJob(donor) : donor }] }];
+    return [{ ...job, after: [{ key: there.has(sliceJob(donor)) ? sliceJob(donor) : donor }] }];
   });
   queue.add(jobs);
   return fresh.length;

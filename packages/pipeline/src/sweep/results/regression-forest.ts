@@ -111,10 +111,10 @@ function bestSplit(
 
 /** Thresholds between neighbouring values, at most twenty; each choice; and whether the key takes part at all. */
 function testsOf({ kind, values }: Feature, rows: readonly number[]): ((value: number) => boolean)[] {
-  const own = rows.map((k) => values[k]!);
-  const distinct = [...new Set(own.filter((value) => !Number.isNaN(value)))].sort((a, b) => a - b);
+  const valuesOfRows = rows.map((k) => values[k]!);
+  const distinct = [...new Set(valuesOfRows.filter((value) => !Number.isNaN(value)))].sort((a, b) => a - b);
   const absent =
-    own.some(Number.isNaN) && distinct.length > 0 ? [(value: number) => Number.isNaN(value)] : [];
+    valuesOfRows.some(Number.isNaN) && distinct.length > 0 ? [(value: number) => Number.isNaN(value)] : [];
   if (kind === "choice") return [...absent, ...distinct.map((one) => (value: number) => value === one)];
   const gaps = distinct.slice(1).map((value, k) => (value + distinct[k]!) / 2);
   const step = Math.max(1, Math.ceil(gaps.length / 20));

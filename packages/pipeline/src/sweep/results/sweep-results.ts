@@ -36,14 +36,14 @@ export async function sweepResults(
     ...target
   }: Pick<SweepTarget, "out"> & { command?: string } = {},
 ): Promise<SweepResults> {
-  const found = locateSweep(given, target);
-  if (!found.isBegun)
+  const located = locateSweep(given, target);
+  if (!located.isBegun)
     throw new SweepError(
-      found.folder,
+      located.folder,
       "no sweep has been started there",
       "Pass the folder of a sweep that has been started.",
     );
-  const sweep = await Sweep.open(found.folder);
+  const sweep = await Sweep.open(located.folder);
   const outcome = outcomeOf(sweep);
   const blocks = resultBlocks(outcome, command);
   const drawn = await sweepFigures(outcome);
