@@ -14,6 +14,8 @@ import { native } from "../../src/native/load.js";
 import { freePort, groupTest, spawnRank, startRank, type Place } from "./ranks.js";
 
 const TIMEOUT = 2;
+/** Where the end of a peer's connection is the error: longer than a busy machine needs to notice it. */
+const LONG_TIMEOUT = 60;
 interface Told {
   first: { name: string; message: string; rank: number; worldSize: number };
   second: { name: string; message: string };
@@ -22,9 +24,10 @@ interface Told {
 
 /** Ranks 0 .. n - 1 in processes of their own; the last does as `detail` says. @returns what the others told, and how the last ended */
 async function lose(detail: string, worldSize: number, act: (pid: number) => void = () => undefined) {
+  const timeoutSeconds = detail === "stop" ? TIMEOUT : LONG_TIMEOUT;
   const port = await freePort();
   const ranks = Array.from({ length: worldSize }, (_, rank) =>
-    spawnRank({ scenario: "peer", rank, worldSize, port, timeoutSeconds: TIMEOUT, detail }),
+    spawnRank({ scenario: "peer", rank, worldSize, port, timeoutSeconds, detail }),
   );
   const victim = ranks.pop();
   await victim?.line("here");
