@@ -122,10 +122,11 @@ async function predicted(field, files) {
     /predicted\.$/.test(globalThis.document.querySelector("#status").textContent),
   );
   return page.locator("article").evaluateAll((cards) =>
-    cards.map(({ dataset, innerText }) => ({
-      id: dataset.id ?? null,
-      probabilities: JSON.parse(dataset.probabilities ?? "null"),
-      text: innerText,
+    cards.map((card) => ({
+      id: card.dataset.id ?? null,
+      probabilities: JSON.parse(card.dataset.probabilities ?? "null"),
+      text: card.innerText,
+      warnings: [...card.querySelectorAll(".warning")].map(({ textContent }) => textContent),
     })),
   );
 }
@@ -139,6 +140,12 @@ function assertSame(card, result) {
   assert.ok(card.text.includes(`\n${result.decision.class}\n`), card.text);
   assert.match(card.text, /Calibrated probabilities/);
   assert.match(card.text, /Slice \d+ of 8, from the feet, weight 0\.\d{3}/);
+  // The graph does not give the embedding, which Node compares as well.
+  const notes = result.warnings.filter(({ code }) => code !== "embedding").map(({ message }) => message);
+  assert.deepEqual(
+    card.warnings,
+    notes.map((message) => `Note: ${message}.`),
+  );
 }
 
 test(

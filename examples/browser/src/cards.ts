@@ -1,6 +1,6 @@
 /** What the page shows of a model and of a result. */
 import { decideVolume, predictionSet } from "@slicestack/stats";
-import type { GraphFacts, OnnxResult } from "@slicestack/volume/onnx";
+import type { GraphFacts, OnnxScanResult } from "@slicestack/volume/onnx";
 import { node } from "./node.js";
 import { sliceView } from "./slice-view.js";
 
@@ -23,7 +23,7 @@ export function modelFacts(
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-export function resultCard(result: OnnxResult, model: GraphFacts): HTMLElement {
+export function resultCard(result: OnnxScanResult, model: GraphFacts): HTMLElement {
   const { probabilities, uncalibrated, warnings, scan, seconds } = result;
   const raw = model.classes.map((name) => uncalibrated[name]!);
   const decision = decideVolume(model.classes, raw, model.thresholds);

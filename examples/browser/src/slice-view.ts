@@ -1,11 +1,11 @@
 /** The slices that the model saw, and how much each of them counted. */
-import type { GraphFacts, OnnxResult } from "@slicestack/volume/onnx";
+import type { GraphFacts, OnnxScanResult } from "@slicestack/volume/onnx";
 import { node } from "./node.js";
 
 /** HU of lung and soft tissue; other values from the smallest to the largest. */
 const CT_WINDOW = [-1000, 400] as const;
 
-export function sliceView({ prepared, slices }: OnnxResult, { input }: GraphFacts): HTMLElement {
+export function sliceView({ prepared, slices }: OnnxScanResult, { input }: GraphFacts): HTMLElement {
   const [count, height, width] = prepared.shape;
   const weights = axialWeights(slices, count);
   const first = weights === null ? Math.floor(count / 2) : weights.indexOf(Math.max(...weights));
@@ -41,7 +41,7 @@ export function sliceView({ prepared, slices }: OnnxResult, { input }: GraphFact
 }
 
 /** One weight for each axial slice, 0 for those that the model did not see; null without weights. */
-function axialWeights(slices: OnnxResult["slices"], count: number): number[] | null {
+function axialWeights(slices: OnnxScanResult["slices"], count: number): number[] | null {
   if (slices.length === 0 || slices.some(({ weight }) => weight === null)) return null;
   const weights = new Array<number>(count).fill(0);
   for (const { slice, weight } of slices) if (slice !== null) weights[slice] = weight!;

@@ -20,15 +20,19 @@ const DOING = { read: "Reading", prepare: "Preparing", predict: "Predicting" };
 async function predict(files: readonly File[]): Promise<void> {
   reply({ kind: "stage", text: `Looking for scans in ${files.length} files …` });
   const setAside: { name: string; reason: string }[] = [];
-  const results = await model!.predict(files, {
+  let scans = 0;
+  const results = model!.predictEach(files, {
     codecUrl: await codecUrl(),
     onStage: (stage, { description, source }) =>
       reply({ kind: "stage", text: `${DOING[stage]} ${description === "" ? source : description} …` }),
     onFailure: ({ source, reason }) => reply({ kind: "failed", source, reason }),
     onSetAside: (file) => setAside.push(file),
   });
-  for (const result of results) reply({ kind: "result", result });
-  reply({ kind: "done", scans: results.length, setAside });
+  for await (const result of results) {
+    scans++;
+    reply({ kind: "result", result });
+  }
+  reply({ kind: "done", scans, setAside });
 }
 
 onmessage = ({ data }: MessageEvent<Request>) => {

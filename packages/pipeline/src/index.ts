@@ -39,6 +39,12 @@ export { evaluate, type EvaluateOptions, type EvaluateResult } from "./tasks/eva
 export type { CostReport } from "./evaluate/cost.js";
 export type { OtherData } from "./evaluate/matched-volumes.js";
 export type { Protocol } from "./evaluate/analysis/protocols.js";
+export {
+  evaluateEnsemble,
+  type EnsembleEvaluation,
+  type EnsembleMetrics,
+  type EvaluateEnsembleOptions,
+} from "./tasks/evaluate-ensemble.js";
 export { evaluateGroup, type EvaluateGroupOptions, type GroupEvaluation } from "./tasks/evaluate-group.js";
 export { explain, type ExplainOptions } from "./tasks/explain.js";
 export { exportModel, type ExportOptions, type ExportResult } from "./tasks/export-model.js";
@@ -102,6 +108,7 @@ export type { Fingerprint } from "./plan/fingerprint.js";
 export { exportBundle, type ExportBundleOptions, type ExportedBundle } from "./export/bundle.js";
 export type { Manifest as BundleManifest } from "./trained/bundle-manifest.js";
 export { holdsBundle } from "./trained/is-bundle.js";
+export { modelsInBundle } from "./trained/open-bundle.js";
 export type { FindTrainedOptions } from "./trained/find-trained.js";
 export { predict, type PredictOptions, type PredictSummary } from "./tasks/predict.js";
 export { prepare, type PrepareOptions, type PrepareResult } from "./tasks/prepare.js";
@@ -139,7 +146,7 @@ export type { PredictedScan, PredictScansOptions } from "./scan/predict-scans.js
 export type { FailedScan, FoundScan, FoundScans } from "./scan/find-scans.js";
 export type { ComputeWishes } from "./scan/scan-job.js";
 export { scanResultSchema, type OperatingPoint, type ScanResult } from "./scan/scan-result.js";
-export type { ScanWarning } from "./scan/warnings.js";
+export type { ScanWarning } from "@slicestack/volume";
 export {
   datasetSource,
   memorySource,

@@ -115,6 +115,14 @@ export {
   preparationDoubts,
   shareableFacts,
 } from "./prepare/facts.js";
+export {
+  familiarityWarnings,
+  type ComparedScan,
+  type FamiliarScans,
+  type ScanWarning,
+} from "./prepare/familiarity.js";
+export { scanGeometry, type ScanGeometry } from "./prepare/scan-geometry.js";
+export { HISTOGRAM_BINS, histogramDistance, valueHistogram } from "./prepare/value-histogram.js";
 export { VALUE_FLAGS, valueFlags, type ValueFlag } from "./prepare/hounsfield-range.js";
 export type { StoreArray, StoreDtype } from "./prepare/store-dtype.js";
 export { UnusableVolumeError } from "./prepare/unusable.js";

@@ -15,6 +15,7 @@ export { graphFacts, type GraphFacts, type GraphSets, type GraphThreshold } from
 export {
   OnnxPredictor,
   type OnnxResult,
+  type OnnxScanResult,
   type PredictChosenOptions,
   type PredictScanOptions,
 } from "./onnx/predictor.js";

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { bytesSource } from "../src/index.js";
-import { findScans, graphFacts, OnnxModelError, onnxMetadata } from "../src/onnx.js";
+import { findScans, graphFacts, OnnxModelError, onnxMetadata, OnnxPredictor } from "../src/onnx.js";
+import type { OnnxRuntime } from "../src/onnx.js";
 import { sliceWeights } from "../src/onnx/slice-weights.js";
 import { bytesOf, caseOf } from "./dicom/cases.js";
 import { fixture } from "./fixtures.js";
@@ -125,4 +126,99 @@ test("scans among files: series, volumes, both of them in a zip; the rest is set
   assert.match(reasons.get("one.png")!, /picture/);
   const { volume, isScan } = await scans[1]!.read({ unit: "HU", allowGaps: false });
   assert.deepEqual([volume.unit, isScan], ["HU", true]);
+});
+
+/** Gives fixed probabilities, and fails at one call as a runtime does that has no memory left. */
+const runtimeFailingAt = (call: number, released: () => void): OnnxRuntime => {
+  let calls = 0;
+  const data = Float32Array.of(0.25, 0.75);
+  const session = {
+    outputNames: ["probabilities"],
+    run: () =>
+      ++calls === call
+        ? Promise.reject(new RangeError("Out of memory"))
+        : Promise.resolve({ probabilities: { data, dims: [1, 2] } }),
+    release: () => Promise.resolve(released()),
+  };
+  const Tensor = class {
+    constructor(
+      readonly type: string,
+      readonly data: unknown,
+      readonly dims: readonly number[],
+    ) {}
+  };
+  return { InferenceSession: { create: () => Promise.resolve(session) }, Tensor };
+};
+
+const familiar = {
+  falseAlarmRate: 0.05,
+  geometry: {
+    spacing: [
+      [90, 100],
+      [90, 100],
+      [90, 100],
+    ],
+    extent: [
+      [1, 1e6],
+      [1, 1e6],
+      [1, 1e6],
+    ],
+    slices: [1, 1000],
+    tilt: [0, 90],
+  },
+  values: { range: [-1000, 400], shares: new Array<number>(64).fill(1 / 64), limit: null },
+  facts: { body_part: ["CHEST"] },
+};
+
+test("scans are predicted one by one: where the runtime fails on one, the others have results; unlike scans have warnings", async () => {
+  const bytes = model({ ...metadata, "slicestack.familiar": JSON.stringify(familiar) });
+  let isReleased = false;
+  const failed: { source: string; reason: string }[] = [];
+  const events: string[] = [];
+  {
+    await using predictor = await OnnxPredictor.open(
+      runtimeFailingAt(2, () => (isReleased = true)),
+      bytes,
+    );
+    const nifti = readFileSync(fixture("int16.nii.gz"));
+    const files = ["a.nii.gz", "b.nii.gz", "c.nii.gz"].map((name) => bytesSource(nifti, name));
+    const options = {
+      onFailure: (one: { source: string; reason: string }) => failed.push(one),
+      onStage: (stage: string, { source }: { source: string }) =>
+        stage === "read" && events.push(`read ${source}`),
+    };
+    for await (const { source, prepared, probabilities, warnings } of predictor.predictEach(files, options)) {
+      events.push(`result ${source}`);
+      assert.deepEqual(prepared.shape, [8, 32, 32]);
+      assert.deepEqual(probabilities, { a: 0.25, b: 0.75 });
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        ["spacing", "spacing", "spacing"],
+      );
+    }
+    const [first] = await predictor.predict(files.slice(0, 1));
+    assert.ok(!("prepared" in first!), "results in a list hold no voxels");
+  }
+  assert.deepEqual(events, [
+    "read a.nii.gz",
+    "result a.nii.gz",
+    "read b.nii.gz",
+    "read c.nii.gz",
+    "result c.nii.gz",
+  ]);
+  assert.equal(failed[0]?.source, "b.nii.gz");
+  assert.match(failed[0]?.reason ?? "", /the runtime failed on its 8 x 32 x 32 voxels \(Out of memory\)/);
+  assert.equal(isReleased, true);
+});
+
+test("what a graph says of familiar scans is checked", () => {
+  const facts = (value: unknown) =>
+    graphFacts(new Map(Object.entries({ ...metadata, "slicestack.familiar": JSON.stringify(value) })));
+  assert.deepEqual(facts(familiar).familiar, familiar);
+  for (const value of [
+    {},
+    { ...familiar, facts: { body_part: "CHEST" } },
+    { ...familiar, values: { range: [0] } },
+  ])
+    assert.throws(() => facts(value), /slicestack\.familiar is not as this version expects it/);
 });

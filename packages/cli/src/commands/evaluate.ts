@@ -1,4 +1,5 @@
 import { basename, extname, join } from "node:path";
+import type { EvaluateEnsembleOptions } from "@slicestack/pipeline";
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { collectOverride } from "../overrides.js";
@@ -32,7 +33,7 @@ export function addEvaluate(program: Command, start: Start): void {
     )
     .argument(
       "[run]",
-      "run or group folder, or file of a bundle, which is imported into --out first and needs --data",
+      "run or group folder, or file of a bundle, which is imported into --out first and needs --data; of several models, their mean is scored",
     )
     .option(
       "--data <folder>",
@@ -95,7 +96,8 @@ async function runEvaluate(
   options: EvaluateOptions,
   session: Session,
 ): Promise<Outcome> {
-  const { evaluate, evaluateGroup, holdsBundle, isGroup } = await import("@slicestack/pipeline");
+  const { evaluate, evaluateGroup, holdsBundle, isGroup, modelsInBundle } =
+    await import("@slicestack/pipeline");
   const isBundle = given !== undefined && (await holdsBundle(given));
   checkOptions(given, isBundle, options);
   session.onFailure(() => "The run is complete; run the same command again afterwards.");
@@ -123,6 +125,8 @@ async function runEvaluate(
     return { code: EXIT.ok, text: `${table}\nReport: ${shownPath(json.report)}`, json };
   }
   const { allowPlugins = false } = options;
+  if (isBundle && (await modelsInBundle(run)) > 1)
+    return evaluateModels(run, options, { ...shared, allowPlugins });
   const into = isBundle ? { out: options.out ?? (await folderOfBundle(run)), allowPlugins } : {};
   const result = await evaluate({ run, protocol, ...into, ...shared });
   const { report, metrics, cost } = result;
@@ -133,11 +137,27 @@ async function runEvaluate(
   };
 }
 
+/** The models of a bundle and their mean. */
+async function evaluateModels(
+  bundle: string,
+  { out, data }: EvaluateOptions,
+  shared: Omit<EvaluateEnsembleOptions, "bundle" | "data" | "out">,
+): Promise<Outcome> {
+  const { evaluateEnsemble } = await import("@slicestack/pipeline");
+  const into = out ?? (await folderOfBundle(bundle));
+  const { table, ...json } = await evaluateEnsemble({ ...shared, bundle, data: data!, out: into });
+  return { code: EXIT.ok, text: `${table}\nReport: ${shownPath(json.report)}`, json };
+}
+
 /** runs/NAME if it is free or was made of the same bundle, else another. */
 async function folderOfBundle(file: string): Promise<string> {
   const { isImportOf } = await import("@slicestack/pipeline");
   const name = basename(file, extname(file));
-  return freeRunFolder(name, isImportOf(join("runs", name), file));
+  const folders = [join("runs", name), join("runs", name, "model0")];
+  return freeRunFolder(
+    name,
+    folders.some((folder) => isImportOf(folder, file)),
+  );
 }
 
 async function firstMember(group: string): Promise<string> {
@@ -148,7 +168,7 @@ async function firstMember(group: string): Promise<string> {
 function checkOptions(
   run: string | undefined,
   isBundle: boolean,
-  { data, part, mapClasses, checkpoint, config, out, set }: EvaluateOptions,
+  { data, part, mapClasses, checkpoint, config, out, set, allowPlugins }: EvaluateOptions,
 ): void {
   if (run === undefined && checkpoint === undefined)
     throw new UsageError("evaluate needs a run folder, or --checkpoint FILE with --data FOLDER");
@@ -160,6 +180,8 @@ function checkOptions(
     throw new UsageError(
       `--config, --out and configuration keys go with --checkpoint; a ${isBundle ? "bundle has its own, apart from --out" : "run has its own"}`,
     );
+  if (allowPlugins === true && !isBundle)
+    throw new UsageError("--allow-plugins goes with a bundle; plug-ins of a run are your own and always run");
   if (data !== undefined) return;
   if (isBundle) throw new UsageError("a bundle has no data set: name a prepared one with --data FOLDER");
   if (checkpoint !== undefined) throw new UsageError("--checkpoint needs --data FOLDER, a prepared data set");

@@ -2,13 +2,13 @@
 import { METRICS } from "@slicestack/stats";
 import type { TaskOptions } from "../engine/task-options.js";
 import { MAIN_MODEL } from "../evaluate/run-predictions.js";
+import { meanPredictions } from "../evaluate/group/ensemble.js";
 import { readPredictions, writePredictions, type Predictions } from "../evaluate/predictions.js";
 import { summarise, type ModelSummary } from "../evaluate/summary.js";
 import { groupPaths } from "../run/group.js";
 import { evaluateGroup } from "../tasks/evaluate-group.js";
 import type { AutoPaths, CandidateName, FinalName } from "./folder.js";
 import type { ModelScores } from "./results.js";
-import { meanOf } from "./select.js";
 
 const BASELINES = ["majority", "shortcut"];
 
@@ -31,7 +31,7 @@ export async function readTestSet(
     all.find((one) => one.model === model && one.part === part)!;
   const predictions = parts.flatMap((part) => {
     const models = joint.map(({ name, all }) => ({ ...found(all, MAIN_MODEL[name], part), model: name }));
-    const mean = final === "ensemble" ? [meanOf(models, final)] : [];
+    const mean = final === "ensemble" ? [meanPredictions(models, final)] : [];
     return [...mean, ...models, ...BASELINES.map((model) => found(joint[0]!.all, model, part))];
   });
   writePredictions(paths.predictions, predictions);

@@ -5,7 +5,7 @@
  */
 import { defaultBins, metricIndex, Scorer, type MetricName } from "@slicestack/stats";
 import { compareModels } from "../evaluate/compare/models.js";
-import { ensembleOf } from "../evaluate/group/ensemble.js";
+import { ensembleOf, meanPredictions } from "../evaluate/group/ensemble.js";
 import type { Predictions } from "../evaluate/predictions.js";
 import { CANDIDATES, type CandidateName, type FinalName } from "./folder.js";
 
@@ -79,7 +79,7 @@ export function select(
   if (validated.length < 2) return { ...choice, metric, ensemble: null, final: choice.chosen };
   const chosen = validated.find(({ name }) => name === choice.chosen)!.folds;
   const ensemble = chosen.map((_, k) =>
-    meanOf(
+    meanPredictions(
       validated.map(({ folds }) => folds[k]!),
       "ensemble",
     ),
@@ -125,15 +125,11 @@ const meanOver = (values: readonly number[]): number =>
 /** The mean probabilities of the candidates for the volumes of all folds, each predicted by models that did not train on it. */
 export function joint(validated: readonly Validated[]): Predictions {
   const model = validated.length === 1 ? validated[0]!.name : "ensemble";
-  return meanOf(
+  return meanPredictions(
     validated.map(({ folds }) => ensembleOf(folds.map((one) => [{ ...one, model }]))[0]!),
     model,
   );
 }
-
-/** The mean probabilities of models for the same volumes. */
-export const meanOf = (predictions: readonly Predictions[], model: string): Predictions =>
-  ensembleOf(predictions.map((one) => [{ ...one, model }]))[0]!;
 
 export function metricOf({ labels, probabilities }: Predictions, metric: MetricName): number {
   const scorer = new Scorer(

@@ -66,8 +66,8 @@ const runKeys = () => ({
   ),
   init_from: key(
     z.string().min(1).nullable().default(null),
-    "a run folder, a bundle, or null",
-    "A run or a bundle to start from: all weights are taken over, except the last layers where the classes differ",
+    "the folder of a run or a group, a bundle, or null",
+    "A trained model to start from: all weights are taken over, except the last layers where the classes differ",
   ),
   plugins: key(
     z.array(z.string().min(1)).default([]),

@@ -38,12 +38,16 @@ const KINDS = {
   run: {
     words: "a run",
     holds:
-      /^(config\.yaml|model\.json|decision\.json|split\.json|run\.json|run\.log|checksums\.json|metrics\.jsonl?|predictions\.csv|slice_votes\.csv|cost\.json|tables\.(md|tex)|model-card\.md|checklist\.md|report\.html|test-reads\.jsonl|events\.out\..*|ablation-(val|test)\.csv|checkpoints|figures|external|paper)$/,
+      /^(config\.yaml|model\.json|decision\.json|split\.json|run\.json|run\.log|checksums\.json|metrics\.jsonl?|predictions\.csv|slice_votes\.csv|cost\.json|tables\.(md|tex)|model-card\.md|checklist\.md|report\.html|test-reads\.jsonl|events\.out\..*|ablation-(val|test)\.csv|checkpoints|figures|external|paper|plugins)$/,
   },
   group: {
     words: "a group of runs",
     holds:
       /^(group\.json|config\.yaml|split\.json|checksums\.json|predictions\.csv|metrics\.json|report\.html|figures|external|(fold\d+)?-?(seed\d+)?)$/,
+  },
+  ensemble: {
+    words: "the scores of a bundle of several models",
+    holds: /^(model\d+|external|checksums\.json)$/,
   },
   study: {
     words: "an ablation or a learning curve",

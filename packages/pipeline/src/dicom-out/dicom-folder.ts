@@ -171,7 +171,7 @@ async function writeImages(
   const written: { name: string; uid: string }[] = [];
   for await (const voxels of readDicomSlices(study.series, signal === undefined ? {} : { signal })) {
     const name = `heat-map-${String(voxels.place + 1).padStart(4, "0")}.dcm`;
-    writeFileAtomic(join(folder, name), encodeDicom(images.dataset(voxels)));
+    writeFileAtomic(join(folder, name), encodeDicom(images.dataset(voxels), { rle: true }));
     written.push({ name, uid: uids.instanceOf(study.slices[voxels.place]!) });
   }
   return written;

@@ -72,7 +72,8 @@ export class HeatMap {
       ConversionType: "WSD",
       SamplesPerPixel: 3,
       PhotometricInterpretation: "RGB",
-      PlanarConfiguration: 0,
+      // The segments of RLE hold one colour each.
+      PlanarConfiguration: 1,
       Rows: rows,
       Columns: columns,
       BitsAllocated: 8,

@@ -8,7 +8,7 @@ import { summarise } from "./summary.js";
 
 export interface EvaluationInput extends Pick<
   AnalysisInput,
-  "protocol" | "predictions" | "priors" | "voters" | "evidence" | "columns"
+  "protocol" | "predictions" | "priors" | "kept" | "voters" | "evidence" | "columns"
 > {
   run: MetricsFile["run"];
 }

@@ -1,11 +1,10 @@
 /** Which scans a model is familiar with: the geometry, values and embeddings of its training set, with limits from validation. */
 import { alarmLimit, familiarityDistance, fitFamiliarity } from "@slicestack/stats";
+import { HISTOGRAM_BINS, histogramDistance, scanGeometry, valueHistogram } from "@slicestack/volume";
 import { spreadOver } from "../data/sampler.js";
 import { readStored, type Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
-import { HISTOGRAM_BINS, histogramDistance, valueHistogram } from "../data/value-histogram.js";
 import type { VolumeRecord } from "../data/volume-record.js";
-import { scanGeometry } from "../data/scan-geometry.js";
 import type { Familiarity } from "../models/decision.js";
 
 /** Expected share of familiar scans that a warning with a limit is raised for. */

@@ -15,6 +15,8 @@ export interface OtherData {
   part: Part | "all";
   /** Its class name → class of the task, "" = leave out; for names that the run does not have. */
   mapClasses: Record<string, string>;
+  /** Ids of the volumes to take, if not all of the part. */
+  only?: readonly string[];
 }
 
 export interface MatchedVolumes {
@@ -39,7 +41,7 @@ export function volumesForSpec(path: string, spec: ModelSpec, other: OtherData):
   );
   const isOfTraining = trainedOn?.dataset.hash === dataset.info.hash;
   const seen = isOfTraining ? seenByModel(dataset, trainedOn.split) : null;
-  const requested = volumesOf(dataset, other.part, classOf);
+  const requested = volumesOf(dataset, other, classOf);
   const remedy = "Choose another part or data set.";
   const { volumes, leftOut } = unseenVolumes(path, dataset, other, {
     requested,
@@ -140,11 +142,17 @@ export function matchedClasses(
   return ({ label }) => targets[label] ?? null;
 }
 
-export function volumesOf(dataset: Dataset, part: OtherData["part"], classOf: ClassOf): TaskVolume[] {
-  const ids = part === "all" ? null : new Set(splitOf(dataset).parts[part]);
+export function volumesOf(
+  dataset: Dataset,
+  { part, only }: Pick<OtherData, "part" | "only">,
+  classOf: ClassOf,
+): TaskVolume[] {
+  const ofPart = part === "all" ? null : new Set(splitOf(dataset).parts[part]);
+  const chosen = only === undefined ? null : new Set(only);
   return dataset.volumes.flatMap((volume) => {
+    const isLeftOut = [ofPart, chosen].some((ids) => ids?.has(volume.id) === false);
     const label = classOf(volume);
-    return label === null || ids?.has(volume.id) === false ? [] : [{ ...volume, label }];
+    return label === null || isLeftOut ? [] : [{ ...volume, label }];
   });
 }
 

@@ -45,6 +45,8 @@ const MODEL_NAMES: Record<string, string> = {
   "2.5d": "2.5D",
   "2.5d_frozen": "2.5D, trunk frozen",
   "3d": "3D",
+  ensemble: "mean of the models",
+  ensemble_calibrated: "mean of the calibrated models",
 };
 
 /** "2d_vote" → "2D vote"; other names are unchanged. */

@@ -186,7 +186,10 @@ export const metricsSchema = z.object({
       model: z.string(),
       threshold: z.number(),
       rule: z.object({ kind: z.string(), atLeast: z.number().optional() }),
-      onVal: z.object({ positives: z.int(), negatives: z.int(), sensitivity: number, specificity: number }),
+      // null: chosen by an earlier evaluation.
+      onVal: z
+        .object({ positives: z.int(), negatives: z.int(), sensitivity: number, specificity: number })
+        .nullable(),
       test: metrics,
     }),
   ),
@@ -285,6 +288,7 @@ const NULLABLE = new Set([
   "nllDifference",
   "baseRate",
   "quantile_C",
+  "onVal",
 ]);
 
 function withNaN(value: unknown, key = ""): unknown {

@@ -1,8 +1,9 @@
 /** The predictions of all models of a run: baselines, votes of slices and volume models. */
-import { sliceEvidence, voteBy, type Voters } from "@slicestack/stats";
+import { countVoteAt, sliceEvidence, voteBy, type Voters } from "@slicestack/stats";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import type { TaskVolume } from "../data/task.js";
+import type { Decision } from "../models/decision.js";
 import type { RunRecord } from "../run/folder.js";
 import type { OpenRun } from "../run/open-run.js";
 import { COUNT_VOTE } from "./analysis/analysis.js";
@@ -82,16 +83,20 @@ export function baselinePredictions(
   return { predictions: byPart.flatMap(({ predictions }) => predictions), notes: byPart.at(-1)!.notes };
 }
 
-/** The slices' vote by the rule of the configuration, and the published count vote beside it. */
+/**
+ * The slices' vote by the rule of the configuration, and the published count vote beside it.
+ * @param keptCount the threshold of the count vote that an earlier evaluation chose, for a model without a validation set
+ */
 export function votePredictions(
   { config, record }: { config: RunConfig; record: Pick<RunRecord, "imported"> },
   slices: readonly SlicePredictions[],
   parts: readonly ScoredPart[],
+  keptCount: Decision["countVote"] = null,
 ): Predictions[] {
   if (config.method === "3d" || slices.length === 0 || record.imported?.votes === false) return [];
   const { vote, voteK: k } = config.slice;
   const val = valVoters(slices);
-  if (val === null && vote === "count")
+  if (val === null && vote === "count" && keptCount === null)
     throw new ConfigError([
       {
         key: "slice.vote",
@@ -107,11 +112,11 @@ export function votePredictions(
     slices.flatMap((partSlices) => {
       const volumes = parts.find(({ part }) => part === partSlices.part)?.volumes;
       if (volumes === undefined) return [];
-      const { probabilities } = voteBy(rule, {
-        val: val ?? { slices: [], labels: [] },
-        volumes: sliceRows(partSlices),
-        k,
-      });
+      const rows = sliceRows(partSlices);
+      const probabilities =
+        rule === "count" && val === null
+          ? rows.map((row) => countVoteAt(keptCount!, row))
+          : voteBy(rule, { val: val ?? { slices: [], labels: [] }, volumes: rows, k }).probabilities;
       return [{ model, part: partSlices.part, ...predictionKeys(volumes), probabilities }];
     }),
   );

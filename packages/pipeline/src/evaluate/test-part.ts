@@ -49,7 +49,7 @@ function externalPart(run: string, other: OtherData): TestPart {
   const classOf = matchedClasses(run, dataset, other.mapClasses, names, (name) =>
     known.includes(name) ? (mapping.get(known.indexOf(name)) ?? null) : undefined,
   );
-  const requested = volumesOf(dataset, other.part, classOf);
+  const requested = volumesOf(dataset, other, classOf);
   const { volumes, leftOut } = unseenVolumes(run, dataset, other, {
     requested,
     isSeen: seenInTraining(opened),
@@ -109,7 +109,7 @@ function importedPart(run: string, other: OtherData): TestPart {
   const classOf = matchedClasses(run, dataset, other.mapClasses, names, (name) =>
     byLabel === null ? undefined : (byLabel.mapping.get(all.indexOf(name)) ?? null),
   );
-  const volumes = volumesOf(dataset, other.part, classOf);
+  const volumes = volumesOf(dataset, other, classOf);
   if (volumes.length === 0)
     throw new RunError(
       run,

@@ -5,22 +5,19 @@ import type { RunConfig } from "../config/types.js";
 import { openDataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
 import { datasetSource } from "../input/source.js";
-import { openModel, type OpenModel } from "../predict/open-model.js";
+import { openModel, type LoadStage } from "../predict/open-model.js";
+import { Owned } from "../predict/owned-resources.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { loaderOf } from "../trained/member-weights.js";
 import type { TrainedMember } from "../trained/trained-model.js";
+import { explainByModels, type ExplainedModel } from "./ensemble.js";
 import { functionOfModel } from "./function-of-model.js";
-import {
-  explainVolume,
-  OTHER_STEPS,
-  type MapKind,
-  type StoredMaps,
-  type SubjectExplained,
-} from "./subject.js";
+import { OTHER_STEPS, type MapKind, type StoredMaps, type SubjectExplained } from "./subject.js";
 import type { BaselineKind } from "./volume-function.js";
 
 export interface ExplainJob {
-  model: TrainedMember;
+  /** One, or several whose maps are averaged. */
+  models: TrainedMember[];
   /** Folder of the data set with the volumes. */
   data: string;
   compute: Pick<RunConfig, "device" | "threads" | "precision">;
@@ -54,24 +51,45 @@ const OTHER_SEED = 0x5eed;
 
 export function job(input: ExplainJob, context: JobContext): ExplainOutcome {
   const { seed } = input;
-  const { spec } = input.model;
   const compute = planCompute(input.compute);
   startCompute(compute, seed);
-  const source = datasetSource(openDataset(input.data));
-  const functionOf = (model: OpenModel) => functionOfModel(model, source, compute.device);
-  using trained = openModel(spec, loaderOf(input.model), compute.device);
-  using explaining = functionOf(trained);
-  const model = explaining.function;
-  const layer = model.layer(input.layer);
-  manualSeed(OTHER_SEED);
-  using untrained = input.check === null ? null : openModel(spec, null, compute.device);
-  using other = untrained === null ? null : functionOf(untrained);
-  const check =
-    other === null || input.check === null
-      ? null
-      : { ...input.check, other: { model: other.function, layer: other.function.layer(input.layer) } };
+  const owned = new Owned();
+  try {
+    const models = input.models.map((member) => openExplained(member, input, compute.device, owned));
+    explainAll(models, input, context);
+    return outcomeOf(models);
+  } finally {
+    owned.end();
+  }
+}
 
-  const total = input.volumes.length * partsOf(input);
+/** The function of a model, and for the checks that of the same model with random weights. */
+function openExplained(
+  member: TrainedMember,
+  { data, layer, check }: ExplainJob,
+  device: string,
+  owned: Owned,
+): ExplainedModel {
+  const { spec } = member;
+  const functionOf = (load: LoadStage | null) => {
+    const model = owned.use(openModel(spec, load, device));
+    return owned.use(functionOfModel(model, datasetSource(openDataset(data)), device)).function;
+  };
+  const trained = functionOf(loaderOf(member));
+  const target = trained.layer(layer);
+  if (check === null) return { function: trained, layer: target, check };
+  manualSeed(OTHER_SEED);
+  const other = functionOf(null);
+  return {
+    function: trained,
+    layer: target,
+    check: { ...check, other: { model: other, layer: other.layer(layer) } },
+  };
+}
+
+function explainAll(models: readonly ExplainedModel[], input: ExplainJob, context: JobContext): void {
+  const each = models.length * partsOf(input);
+  const total = input.volumes.length * each;
   let done = 0;
   input.volumes.forEach((volume, k) => {
     const { id } = volume;
@@ -79,18 +97,24 @@ export function job(input: ExplainJob, context: JobContext): ExplainOutcome {
       stopIfAsked(context);
       context.report({
         stage: "explain",
-        done: Math.min(++done, (k + 1) * partsOf(input)),
+        done: Math.min(++done, (k + 1) * each),
         total,
         unit: "passes",
         message: id,
       });
     };
-    const options = { ...input, layer, check, seed, onPart };
-    const { explained, maps } = explainVolume(model, volume, options);
-    done = (k + 1) * partsOf(input);
+    const { explained, maps } = explainByModels(models, volume, { ...input, onPart });
+    done = (k + 1) * each;
     context.event({ volume, explained, maps } satisfies ExplainEvent);
   });
-  return { explained: model.explained, layer: layer.name };
+}
+
+function outcomeOf(models: readonly ExplainedModel[]): ExplainOutcome {
+  const list = (texts: readonly string[]) => [...new Set(texts)].join("; ");
+  const explained = list(models.map((model) => model.function.explained));
+  const layer = list(models.map((model) => model.layer.name));
+  if (models.length === 1) return { explained, layer };
+  return { explained: `the mean of ${models.length} models, each by its map (${explained})`, layer };
 }
 
 /** The approximate number of passes through the model per volume. */

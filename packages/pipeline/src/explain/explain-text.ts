@@ -38,7 +38,8 @@ export function explainText(result: ExplainResult): string {
 }
 
 /** The three slices whose absence lowers the log-odds of the class most, counted from 1. */
-function strongest({ slices }: SubjectExplained): string {
+function strongest({ slices, models }: SubjectExplained): string {
+  if (models !== undefined && slices.length === 0) return "the models see different slices";
   const axial = slices.flatMap(({ place, leftOut, air }) =>
     place === null ? [] : [{ place, value: leftOut ?? air }],
   );

@@ -45,9 +45,11 @@ export interface SubjectExplained {
   /** Log-odds of the target. */
   score: number;
   slices: SliceShare[];
-  /** Null if integrated gradients were not requested. */
+  /** Null if integrated gradients were not requested; of several models, each has one. */
   completeness: Omit<Integrated, "attribution"> | null;
   checks: Partial<Record<MapKind, MapCheck>>;
+  /** Of each model, where several are explained together: `slices` are then their mean, and `checks` are empty. */
+  models?: SubjectExplained[];
 }
 
 /** One map on the grid of the stored volume, S x H x W. */

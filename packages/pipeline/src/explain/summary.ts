@@ -47,7 +47,9 @@ const ALIKE = 0.5;
 /** Fraction of the difference from baseline to input that integrated gradients may miss. */
 const INCOMPLETE = 0.05;
 
-export function summarise(all: readonly SubjectExplained[], seed: number): Summary {
+/** Of several models, the checks are those of each model's own maps, which count together as one volume. */
+export function summarise(explained: readonly SubjectExplained[], seed: number): Summary {
+  const all = explained.flatMap((one) => one.models ?? [one]);
   const maps = MAP_KINDS.flatMap((kind) => {
     const checked = all.filter(({ checks }) => checks[kind] !== undefined);
     return checked.length === 0 ? [] : [summaryOf(kind, checked, seed)];
@@ -74,7 +76,7 @@ function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number
   const curve = (of: (check: (typeof checks)[number]) => number[]) => meanCurve(checks.map(of));
   return {
     kind,
-    volumes: all.length,
+    volumes: new Set(all.map(({ id }) => id)).size,
     subjects: new Set(subjects).size,
     deletion,
     insertion,
@@ -150,15 +152,18 @@ function emptyWarnings(all: readonly SubjectExplained[]): string[] {
   const none = all.filter(({ slices }) => slices.length > 0 && slices.every(({ gradcam }) => gradcam === 0));
   if (none.length === 0) return [];
   return [
-    `Grad-CAM: empty for ${none.length} of ${all.length} volumes (${idsText(none)}): its layer has no evidence for the class.`,
+    `Grad-CAM: empty for ${none.length} of ${all.length} ${mapsText(all)} (${idsText(none)}): its layer has no evidence for the class.`,
   ];
 }
 
-const idsText = (some: readonly SubjectExplained[]): string =>
-  `${some
-    .slice(0, 3)
-    .map(({ id }) => id)
-    .join(", ")}${some.length > 3 ? ", …" : ""}`;
+/** Several models have a map of each volume. */
+const mapsText = (all: readonly SubjectExplained[]): string =>
+  new Set(all.map(({ id }) => id)).size < all.length ? "maps" : "volumes";
+
+function idsText(some: readonly SubjectExplained[]): string {
+  const ids = [...new Set(some.map(({ id }) => id))];
+  return `${ids.slice(0, 3).join(", ")}${ids.length > 3 ? ", …" : ""}`;
+}
 
 function incompleteWarnings(all: readonly SubjectExplained[]): string[] {
   const off = all.filter(({ completeness }) => {
@@ -168,7 +173,7 @@ function incompleteWarnings(all: readonly SubjectExplained[]): string[] {
   });
   if (off.length === 0) return [];
   return [
-    `integrated gradients: the attributions of ${off.length} of ${all.length} volumes miss their sum by more than ${INCOMPLETE * 100} % (${idsText(off)}). Raise --steps.`,
+    `integrated gradients: the attributions of ${off.length} of ${all.length} ${mapsText(all)} miss their sum by more than ${INCOMPLETE * 100} % (${idsText(off)}). Raise --steps.`,
   ];
 }
 

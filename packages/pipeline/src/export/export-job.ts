@@ -42,6 +42,7 @@ export function job({ models, run, to, ...options }: ExportJob): ExportOutcome {
     const metadata = {
       "slicestack.model_sha256": togetherHash(hashes),
       ...decisionMetadata(opened.length === 1 ? first : null),
+      ...familiarMetadata(first),
     };
     const members = opened.map(({ model, decision }) => ({
       model,
@@ -85,6 +86,14 @@ function decisionMetadata(decision: Decision | null): Record<string, string> {
   if (decision === null) return {};
   const { thresholds, sets } = decision;
   return { "slicestack.thresholds": JSON.stringify(thresholds), "slicestack.sets": JSON.stringify(sets) };
+}
+
+/** What scans are compared with, as by `predict`: of a group, with those of its first model. */
+function familiarMetadata(decision: Decision | null): Record<string, string> {
+  const familiarity = decision?.familiarity ?? null;
+  if (familiarity === null) return {};
+  const { embedding: _, ...familiar } = familiarity;
+  return { "slicestack.familiar": JSON.stringify(familiar) };
 }
 
 /** Rounds the weights. @throws ExportError if a decision on the validation set would change */

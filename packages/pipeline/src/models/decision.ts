@@ -4,6 +4,7 @@
  * K classes, E dimensions of the trunk's embedding.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { correctPriors, TemperatureScaling } from "@slicestack/stats/internal/applied";
 import { z } from "zod";
 import { writeFileAtomic } from "../data/atomic.js";
 import { openSealed, sealedJson } from "../data/sealed-json.js";
@@ -96,6 +97,17 @@ export type Familiarity = z.output<typeof familiaritySchema>;
 /** The decision, if it was fitted for this model: values that were fitted on other weights do not apply. */
 export const decisionFor = (decision: Decision | null, model: string): Decision | null =>
   decision?.model === model ? decision : null;
+
+/** The calibrated probabilities of a volume; as given where no calibration was fitted. */
+export function calibratedBy(
+  decision: Pick<Decision, "calibration"> | null,
+  probabilities: readonly number[],
+): number[] {
+  if (decision === null) return [...probabilities];
+  const { priors, temperature } = decision.calibration;
+  const corrected = priors === null ? [[...probabilities]] : correctPriors([[...probabilities]], priors);
+  return TemperatureScaling.fromJSON(temperature).apply(corrected)[0]!;
+}
 
 export function writeDecision(file: string, decision: Decision): void {
   writeFileAtomic(file, sealedJson(decision));

@@ -8,6 +8,7 @@ import { sliceEvidence, countVoteAt, voteBy } from "@slicestack/stats/internal/a
 import type { JobContext } from "../engine/job.js";
 import type { StoreArray, StoreDtype } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
+import { meanMaps } from "../explain/ensemble.js";
 import { ExplainError } from "../explain/errors.js";
 import { explainVolume, type MapKind, type StoredMaps } from "../explain/subject.js";
 import { functionOfModel } from "../explain/function-of-model.js";
@@ -19,7 +20,7 @@ import type { Predicted } from "../predict/prediction.js";
 import { predictorOf } from "../predict/predictor.js";
 import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
 import { PredictError } from "./errors.js";
-import { meanOf } from "./mean-of.js";
+import { meanOf } from "../explain/mean-of.js";
 import { loaderOf } from "../trained/member-weights.js";
 import type { TrainedMember, TrainedModel } from "../trained/trained-model.js";
 
@@ -254,14 +255,4 @@ function explainedVolume(scan: ScanVoxels, label: number): TaskVolume {
   const place = { ...volumesOf([scan])[0]!, unit, geometry, original, crop };
   const unknown = { part: null, source: "", sha256: "", voxelSha256: "", meanLungHu: null, extra: {} };
   return { ...place, ...unknown, subject: id, label };
-}
-
-function meanMaps(kinds: readonly MapKind[], maps: readonly StoredMaps[]): StoredMaps {
-  return Object.fromEntries(
-    kinds.map((kind) => {
-      const sum = Float32Array.from(maps[0]![kind]!);
-      for (const other of maps.slice(1)) other[kind]!.forEach((value, k) => (sum[k]! += value));
-      return [kind, sum.map((value) => value / maps.length)];
-    }),
-  );
 }

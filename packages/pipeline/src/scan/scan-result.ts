@@ -1,14 +1,8 @@
 /** The result for one scan; its schema is docs/reference/prediction.schema.json. */
-import {
-  correctPriors,
-  decideVolume,
-  predictionSet,
-  TemperatureScaling,
-  type OperatingPoint,
-} from "@slicestack/stats/internal/applied";
+import { decideVolume, predictionSet, type OperatingPoint } from "@slicestack/stats/internal/applied";
 import { z } from "zod";
-import type { Decision } from "../models/decision.js";
-import { meanOf } from "./mean-of.js";
+import { meanOf } from "../explain/mean-of.js";
+import { calibratedBy, type Decision } from "../models/decision.js";
 import type { MemberOutcome } from "./scan-job.js";
 
 export const RESULT_FORMAT = "slicestack prediction";
@@ -112,13 +106,6 @@ export function decide(
     decision: decideVolume(classes, uncalibrated, single?.thresholds ?? [], point ?? undefined),
     set: predictionSet(classes, uncalibrated, single?.sets ?? null),
   };
-}
-
-function calibratedBy(decision: Decision | null, probabilities: readonly number[]): number[] {
-  if (decision === null) return [...probabilities];
-  const { priors, temperature } = decision.calibration;
-  const corrected = priors === null ? [[...probabilities]] : correctPriors([[...probabilities]], priors);
-  return TemperatureScaling.fromJSON(temperature).apply(corrected)[0]!;
 }
 
 const named = (classes: readonly string[], values: readonly number[]): Record<string, number> =>

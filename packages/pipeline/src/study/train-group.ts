@@ -36,7 +36,7 @@ import type { Training } from "../sweep/local/training-record.js";
 import { ofGroup, movedOr } from "../train/moved-error.js";
 import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace-folder.js";
 import { storedConfig } from "../run/stored-config.js";
-import { checkInitFrom, initModelOf } from "../train/init-from.js";
+import { checkInitFrom, initModelsOf } from "../train/init-from.js";
 import {
   checkedTask,
   checkStage,
@@ -288,7 +288,7 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
   const dataset = openDataset(data);
   const splits = splitsOfGroup(dataset, options);
   const members = membersOf(splits, options);
-  const initFrom = await initModelOf(config);
+  const initFrom = await initModelsOf(config);
   checkInitFrom(config, initFrom);
   const tasks = splits.map((split) => checkedTask(out, config, dataset, split, world.worldSize));
   const trainsSlices = options.sliceFrom === undefined;

@@ -1,6 +1,5 @@
 /** Scores a group of runs: each member, mean and SD over the members, and their joint predictions. */
-
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import { type MetricName, metricSpread, type RunSpread } from "@slicestack/stats";
 import { makeFolder } from "../data/make-folder.js";
 import { pathWord } from "../command-line.js";
@@ -12,7 +11,6 @@ import { writeFileAtomic } from "../data/atomic.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { refuseUnwritable } from "../engine/system-errors.js";
 import type { TaskVolume } from "../data/task.js";
-import { svgToPng } from "../page/drawing.js";
 import { addChecksums, dropChecksums, evaluationFiles } from "../run/checksums.js";
 import { RunError, runPaths } from "../run/folder.js";
 import {
@@ -33,12 +31,9 @@ import { withoutDefaultWindow } from "../run/default-window.js";
 import { analyse } from "../evaluate/analysis/analysis.js";
 import { compareModels, type ModelDifference } from "../evaluate/compare/models.js";
 import { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate.js";
-import { precisionRecallFigure, rocFigure } from "../report/figures/curves.js";
 import { flowFigure } from "../report/figures/flow.js";
-import { subgroupFigure } from "../report/figures/subgroups.js";
 import type { Figure } from "../report/figures/figure.js";
-import { differenceFigure, forestFigure } from "../report/figures/forest.js";
-import { confusionFigure, reliabilityFigure } from "../report/figures/model.js";
+import { drawGroupFigures, writeFigures } from "../report/figures/group.js";
 import { MAIN_MODEL } from "../evaluate/run-predictions.js";
 import { externalFolder } from "../evaluate/output-folder.js";
 import { byMetric, type SummaryOptions } from "../evaluate/summary-options.js";
@@ -133,7 +128,7 @@ async function evaluateGroupInSession(given: EvaluateGroupOptions): Promise<Grou
   const { root } = groupPaths(group);
   const paths = groupPaths(external === undefined ? root : externalFolder(root, external.info, other!));
   dropChecksums(root, evaluationFiles(relative(root, paths.root)));
-  makeFolder(paths.figures);
+  makeFolder(paths.root);
   writePredictions(paths.predictions, all);
   writeFileAtomic(paths.summary, groupMetricsText(metrics));
   const splits = splitsOf(members);
@@ -143,12 +138,9 @@ async function evaluateGroupInSession(given: EvaluateGroupOptions): Promise<Grou
       : { dataset: external, volumes: members[0]!.scored, table: readSubjectTable(external.directory) };
   const figures = [
     flowFigure(flowOf(splits, otherCohort)),
-    ...(await drawFigures(metrics, MAIN_MODEL[config.method])),
+    ...(await drawGroupFigures(metrics, MAIN_MODEL[config.method])),
   ];
-  for (const { name, svg } of figures) {
-    writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
-    writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
-  }
+  await writeFigures(paths.figures, figures);
   const command = options.command ?? record.command;
   const notes = subgroups.notes;
   const participants = cohortTable(splits, otherCohort);
@@ -186,6 +178,7 @@ function metricsOf(
       summaries: { val, test },
       mainModel: facts.mainModel,
       priors: null,
+      kept: null,
       voters: null,
       evidence: [],
       columns,
@@ -237,24 +230,6 @@ function comparisons(
   const main = test.find(({ model }) => model === mainModel)!;
   const others = test.filter(({ model }) => model !== mainModel && model !== "majority");
   return others.map((other) => compareModels(main, other, options));
-}
-
-/** Training curves and slices are in the report of each member. */
-function drawFigures(
-  { test, differences, curves, subgroups }: GroupMetrics,
-  mainModel: string,
-): Promise<Figure[]> {
-  const main = test.filter(({ model }) => model === mainModel);
-  const informed = test.filter(({ model }) => model !== "majority");
-  return Promise.all([
-    forestFigure(test),
-    ...(differences.length === 0 ? [] : [differenceFigure(differences)]),
-    ...main.map(confusionFigure),
-    rocFigure(informed, curves),
-    ...(curves.length === 0 ? [] : [precisionRecallFigure(curves)]),
-    reliabilityFigure(main),
-    ...subgroups.map(subgroupFigure),
-  ]);
 }
 
 function otherData({ data, part = "all", mapClasses = {} }: EvaluateGroupOptions): OtherData | null {

@@ -1,5 +1,6 @@
 /** Scores a run on its test set (or on another data set, or on val as published) and writes predictions, metrics, tables and the report. */
 import { makeFolder } from "../data/make-folder.js";
+import { decisionFor, readDecision } from "../models/decision.js";
 import { usePluginsOf } from "../models/spec-file.js";
 
 import { join, resolve } from "node:path";
@@ -57,6 +58,8 @@ export interface EvaluateOptions extends TaskOptions {
   part?: OtherData["part"];
   /** Class names of the other data set → classes of the task, if the names differ; "" excludes a class. */
   mapClasses?: Record<string, string>;
+  /** Ids of the other data set's volumes to score, if not all of the part. */
+  only?: readonly string[];
   /** clean (default): chosen on val, scored on test. paper: chosen and scored on val, as published; test is not read. */
   protocol?: Protocol;
   /** Columns of subjects.csv whose groups are scored separately; default: those named site, scanner, sex, age and similar. */
@@ -93,6 +96,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     data,
     part: otherPart = "all",
     mapClasses = {},
+    only,
     onProgress,
     signal,
     protocol = "clean",
@@ -103,7 +107,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   // It is the data set of the run that was moved, not another one.
   const isOwn = data !== undefined && otherPart === "all" && takeMovedData(run, data);
   const other =
-    data === undefined || isOwn ? null : { directory: resolve(data), part: otherPart, mapClasses };
+    data === undefined || isOwn
+      ? null
+      : { directory: resolve(data), part: otherPart, mapClasses, ...(only === undefined ? {} : { only }) };
   const found = openTestPart(run, other);
   const { opened } = found;
   const external = other === null ? null : found.dataset;
@@ -140,9 +146,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const ledger = isOwnTest ? await noteTestRead(run, stagesOf(opened.config), command) : readLedger(run);
 
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
+  // A model of a bundle decides as its evaluation did; its validation set is not here.
+  const isWithoutVal = opened.task.parts.val.length === 0;
+  const kept = isWithoutVal ? decisionFor(readDecision(runPaths(run).decision), outcome.model) : null;
   const predictions = [
     ...baselines.predictions,
-    ...votePredictions(opened, outcome.slices, parts),
+    ...votePredictions(opened, outcome.slices, parts, kept?.countVote),
     ...outcome.predictions,
   ];
   const facts = runFacts(opened, external);
@@ -155,6 +164,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
       run: facts,
       predictions,
       priors: priorsOf(opened),
+      kept,
       voters,
       evidence,
       columns: subgroups.columns,

@@ -23,7 +23,7 @@ import type { ExplainResult } from "../explain/explain-result.js";
 import { openExplained, type ExplainedData } from "./explained-data.js";
 
 export interface ExplainOptions extends TaskOptions {
-  /** Run folder, or file of a bundle, which needs `data`. */
+  /** Folder of a run or a group, or file of a bundle, which needs `data`. Of several models, the maps are averaged. */
   run: string;
   /** Another prepared data set; a bundle and an imported checkpoint need one. */
   data?: string;
@@ -91,13 +91,13 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   const summary = summarise(subjects, opened.seed);
   if (summary.maps.length > 0) await writer.figure(summary);
   const { baseline, steps } = job;
-  const { dataset, split, member, classes } = opened;
+  const { dataset, split, models, classes } = opened;
   const result = { out: resolve(out), classes, ...outcome, baseline, steps, subjects, summary };
   const record = {
     version: 1,
     command,
     run: resolve(run),
-    method: member.spec.method,
+    method: models[0]!.spec.method,
     dataset: dataset.info.hash,
     split,
     ...result,
@@ -114,13 +114,13 @@ function jobOf(opened: ExplainedData, options: ExplainOptions): ExplainJob {
     layer = null,
     check = true,
   } = options;
-  const { classes, member, dataset, compute, seed } = opened;
+  const { classes, models, dataset, compute, seed } = opened;
   const target = options.target === undefined ? null : classes.indexOf(options.target);
   if (target === -1)
     throw new ExplainError(`class: the run has no ${options.target}`, `It has ${classes.join(", ")}.`);
   const volumes = [...chosenVolumes(opened, options)];
   return {
-    model: member,
+    models,
     data: dataset.directory,
     compute,
     seed,
@@ -249,8 +249,8 @@ function titleOf(
 /** The window of the model, beyond which it does not see any values. */
 function windowText(opened: ExplainedData, unit: TaskVolume["unit"]): string {
   const [low, high] = windowOf(opened);
-  const first = opened.member.spec.input.windows.length === 1 ? "" : "first ";
+  const first = opened.models[0]!.spec.input.windows.length === 1 ? "" : "first ";
   return `the model's ${first}window, ${String(low).replace("-", "−")} to ${String(high).replace("-", "−")}${unit === "HU" ? " HU" : ""}`;
 }
 
-const windowOf = ({ member }: ExplainedData): [number, number] => member.spec.input.windows[0]!;
+const windowOf = ({ models }: ExplainedData): [number, number] => models[0]!.spec.input.windows[0]!;

@@ -9,14 +9,15 @@ import { volumesForSpec, type OtherData } from "../evaluate/matched-volumes.js";
 import { openTestPart } from "../evaluate/test-part.js";
 import { specOfRun, usePluginsOf } from "../models/spec-file.js";
 import { readRunConfig, RunError } from "../run/folder.js";
-import { isGroup } from "../run/group.js";
+import { groupPaths, isGroup, readGroup } from "../run/group.js";
 import { checkTrained, openRun, takeMovedData, type OpenRun } from "../run/open-run.js";
-import { findTrained, memberOfRun, oneMember } from "../trained/find-trained.js";
+import { findTrained, memberOfRun } from "../trained/find-trained.js";
 import { holdsBundle } from "../trained/is-bundle.js";
 import type { TrainedMember } from "../trained/trained-model.js";
 
 export interface ExplainedData {
-  member: TrainedMember;
+  /** Their maps are averaged if there are several. */
+  models: TrainedMember[];
   classes: readonly string[];
   dataset: Dataset;
   /** Volumes of the task by the part of the run's split; of another data set, all that were asked for are under `all`. */
@@ -33,15 +34,15 @@ export interface ExplainedOptions {
   part?: OtherData["part"];
   mapClasses?: Record<string, string>;
   allowPlugins?: boolean;
+  ids?: readonly string[];
 }
 
 /** @throws RunError, BundleError, DatasetError, SplitError, CheckpointError, PluginError */
 export async function openExplained(options: ExplainedOptions): Promise<ExplainedData> {
   const { run, data, part, mapClasses = {} } = options;
-  if (isGroup(run))
-    throw new RunError(run, "is a group of runs", "Explain one of its members, whose folders lie in it.");
   const other = data === undefined ? null : { directory: resolve(data), part: part ?? "all", mapClasses };
   if (await holdsBundle(run)) return ofBundle(run, other, options);
+  if (isGroup(run)) return ofGroup(run, other, options);
   await usePluginsOf(run);
   // It is the data set of the run that was moved, not another one.
   const isOwn = data !== undefined && takeMovedData(run, data);
@@ -64,7 +65,7 @@ function ofRun(run: string, opened: OpenRun) {
   checkTrained(opened, run);
   const { device, threads, precision, seed } = readRunConfig(run);
   return {
-    member: memberOfRun(run, () => specOfRun(run, opened)),
+    models: [memberOfRun(run, () => specOfRun(run, opened))],
     classes: opened.task.classes.names,
     compute: { device, threads, precision },
     seed,
@@ -78,18 +79,47 @@ async function ofBundle(
 ): Promise<ExplainedData> {
   if (other === null)
     throw new RunError(path, "is a bundle, which has no data set", "Name a prepared one: --data DATA.");
-  const remedy = "Import one of them: slicestack import BUNDLE RUN --member 0.";
-  const member = oneMember(await findTrained(path, options), undefined, remedy);
-  await loadPlugins(member.spec.plugins);
+  const { members } = await findTrained(path, options);
+  for (const { spec } of members) await loadPlugins(spec.plugins);
+  const [{ spec, precision }] = members as [TrainedMember, ...TrainedMember[]];
   // What it was trained on may be explained, too.
-  const { dataset, volumes } = volumesForSpec(path, { ...member.spec, trainedOn: null }, other);
+  const { dataset, volumes } = volumesForSpec(path, { ...spec, trainedOn: null }, other);
   return {
-    member,
-    classes: member.spec.classes.names,
+    models: members,
+    classes: spec.classes.names,
     dataset,
     parts: { all: volumes },
     split: null,
-    compute: { device: "auto", threads: "auto", precision: member.precision },
+    compute: { device: "auto", threads: "auto", precision },
     seed: 0,
   };
 }
+
+/** The members of a group, on the data that all of them share: a volume is in the test part if it is in that of each. */
+async function ofGroup(
+  group: string,
+  other: OtherData | null,
+  options: ExplainedOptions,
+): Promise<ExplainedData> {
+  const runs = readGroup(group).members.map((member) => groupPaths(group).member(member));
+  const each: ExplainedData[] = [];
+  for (const run of runs) each.push(await openExplained({ ...options, run }));
+  const [first] = each as [ExplainedData, ...ExplainedData[]];
+  const models = each.flatMap((one) => one.models);
+  if (other !== null) return { ...first, models, split: null };
+  const parts: Partial<Record<Part, TaskVolume[]>> = { train: [], val: [], test: [] };
+  for (const volume of Object.values(first.parts).flat()) {
+    const common = (["val", "test"] as const).find((part) => each.every((one) => isIn(one, part, volume)));
+    parts[common ?? "train"]!.push(volume);
+  }
+  if (parts.test!.length === 0 && options.ids === undefined && (options.part ?? "test") === "test")
+    throw new RunError(
+      group,
+      "has no test volume that all its members share: each fold tests others",
+      "Name volumes, or explain one of its members, whose folders lie in it.",
+    );
+  return { ...first, models, parts };
+}
+
+const isIn = ({ parts }: ExplainedData, part: Part, { id }: TaskVolume): boolean =>
+  parts[part]?.some((volume) => volume.id === id) === true;

@@ -1,9 +1,10 @@
 /** Turns a bundle into a run folder, which can be evaluated and explained, and from whose weights a training can start. */
 import { existsSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { makeFolder } from "../data/make-folder.js";
 import { loadPlugins } from "../config/plugins.js";
 import { fileHashSync } from "../data/hash.js";
+import { FolderLock } from "../data/lock.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import { configOfSpec } from "../models/config-of-spec.js";
 import { writeDecision } from "../models/decision.js";
@@ -13,6 +14,8 @@ import { readRecord, RunError, runPaths } from "../run/folder.js";
 import { writeImportedRun } from "../run/imported-run.js";
 import { findTrained, oneMember } from "../trained/find-trained.js";
 import { hashOfWeights } from "../trained/member-weights.js";
+import { copyPlugins } from "../trained/plugin-place.js";
+import type { TrainedMember } from "../trained/trained-model.js";
 import { copyRecorded } from "../weights/recorded-hash.js";
 import type { ImportResult } from "./import-checkpoint.js";
 
@@ -35,19 +38,36 @@ export interface ImportBundleOptions {
  */
 export async function importBundle(options: ImportBundleOptions): Promise<ImportResult> {
   const { bundle, out, command = "importBundle() of @slicestack/pipeline" } = options;
-  const run = resolve(out);
-  if (existsSync(runPaths(run).record))
-    throw new RunError(run, "already holds a run", "Choose another folder.");
-  refuseForeign(run, "run");
+  refuseTaken(resolve(out));
   const model = await findTrained(bundle, options);
   const remedy = "A run has one model: choose one with --member 0, 1, ….";
   const member = oneMember(model, options.member, remedy);
-  const { spec, decision, precision, stages, weights } = member;
-  await loadPlugins(spec.plugins);
+  return importMember({ member, bundle, out, command });
+}
+
+/** Makes a run of one model of an open bundle. @throws the errors of importBundle, and LockedError */
+export async function importMember({
+  member,
+  bundle,
+  out,
+  command,
+}: {
+  member: TrainedMember;
+  bundle: string;
+  out: string;
+  command: string;
+}): Promise<ImportResult> {
+  const run = resolve(out);
+  refuseTaken(run);
+  const { decision, precision, stages, weights } = member;
+  await loadPlugins(member.spec.plugins);
   const hashes = stages.map((stage) => [stage, hashOfWeights(member, stage)] as const);
   const [file, sha256] = [basename(bundle), fileHashSync(bundle)];
-  const notes = notesOf(spec, decision !== null);
+  const notes = notesOf(member.spec, decision !== null);
   claimFolder(run, "run");
+  using _lock = FolderLock.take(run);
+  refuseTaken(run); // by now another process may have made it
+  const spec = { ...member.spec, plugins: copyPlugins(member.spec.plugins, join(run, "plugins")) };
   for (const [stage, hash] of hashes) {
     makeFolder(runPaths(run).checkpoints(stage));
     copyRecorded(weights[stage]!.file, runPaths(run).best(stage), hash);
@@ -63,6 +83,12 @@ export async function importBundle(options: ImportBundleOptions): Promise<Import
     imported: { file, sha256, model: described, classes: spec.classes.names.length, votes: true, notes },
   });
   return { run, model: described, classes: spec.classes.names.length, notes };
+}
+
+function refuseTaken(run: string): void {
+  if (existsSync(runPaths(run).record))
+    throw new RunError(run, "already holds a run", "Choose another folder.");
+  refuseForeign(run, "run");
 }
 
 /** Whether a folder is a run that was made from exactly this file. */

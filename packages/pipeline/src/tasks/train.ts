@@ -36,7 +36,7 @@ import { storedConfig } from "../run/stored-config.js";
 import { isBegun, isFinished } from "../train/checkpoint.js";
 import type { StartCheck } from "../train/check-start.js";
 import { classWarnings } from "../train/class-warnings.js";
-import { checkInitFrom, initModelOf, type InitModel } from "../train/init-from.js";
+import { checkInitFrom, initModelsOf, type InitModel } from "../train/init-from.js";
 import type { EpochRow } from "../train/metrics-log.js";
 import { movedOr } from "../train/moved-error.js";
 import { planSliceStage } from "../train/slice-from.js";
@@ -119,7 +119,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     stage,
     resume,
     pretrained: null,
-    initFrom: resume && isPastStarts(run, config) ? null : await initModelOf(config),
+    initFrom: resume && isPastStarts(run, config) ? null : await initModelsOf(config),
     world,
     compute: { ...config, threads: config.threads === "auto" ? (maxThreads ?? "auto") : config.threads },
     saveSeconds,
@@ -299,7 +299,7 @@ async function planRun(
   run: string,
   dataset: Dataset,
   options: TrainOptions,
-  { pretrained, initFrom }: { pretrained: string | null; initFrom: InitModel | null },
+  { pretrained, initFrom }: { pretrained: string | null; initFrom: readonly InitModel[] | null },
 ): Promise<() => void> {
   const { command = "train() of @slicestack/pipeline", overwrite = false, world = alone } = options;
   const paths = runPaths(run);

@@ -9,7 +9,7 @@ import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../model
 import { createHead, createModel, createTrunk } from "../models/create-model.js";
 import type { ModelSpec } from "../models/spec.js";
 import type { Module } from "@slicestack/torch/nn";
-import { initSource, type InitModel } from "./init-from.js";
+import { initModelFor, initSource, type InitModel } from "./init-from.js";
 import { computeOf } from "./rank-compute.js";
 import { refuseForeignSplit } from "./run-stages.js";
 import { checkHeadFits } from "./volume-stage.js";
@@ -24,21 +24,22 @@ export interface StartCheck {
   trainsSlices: boolean;
   /** The file of slice.pretrained; null if there is none. */
   pretrained: string | null;
-  /** The model of init_from; null if there is none. */
-  initFrom: InitModel | null;
+  /** The models of init_from; null if there is none. */
+  initFrom: readonly InitModel[] | null;
   world: World;
 }
 
 /** @throws ConfigError, ModelError, CheckpointError, RunError, DatasetError, SplitError */
 export function checkStart(check: StartCheck): void {
   const { config, spec, dataset, split, trainsSlices, pretrained, initFrom, world } = check;
+  const start = initFrom === null ? null : initModelFor(initFrom, config, split.hash);
   computeOf(config, { ...world, localRank: world.localWorldSize - 1 }); // there may be more processes than GPUs
   const given = (model: Module, stage: StageName) => {
     const refuse = (file: string, { metadata }: Loaded) =>
       refuseForeignSplit({ dataset, split }, file, metadata);
     if (config.checkpoint !== null && (stage === "slice" || config.method === "3d"))
       refuse(config.checkpoint, loadWeights(model, config.checkpoint));
-    const source = initFrom === null ? null : initSource(config, initFrom, stage);
+    const source = start === null ? null : initSource(config, start, stage);
     if (source !== null) refuse(source.file, loadForNewClasses(model, source.file, source.prefix));
   };
   scope(() => {

@@ -1,16 +1,21 @@
-/** `init_from`: the weights of another run, of an imported checkpoint or of a bundle from which a stage starts. */
+/** `init_from`: the weights of another run, a group, an imported checkpoint or a bundle, from which a stage starts. */
 import { existsSync } from "node:fs";
 import { pathWord } from "../command-line.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
-import { readRunConfig, RunError, runPaths } from "../run/folder.js";
-import { findTrained, oneMember } from "../trained/find-trained.js";
+import { readRecord, readRunConfig, RunError, runPaths } from "../run/folder.js";
+import { groupPaths, isGroup, readGroup } from "../run/group.js";
+import { findTrained } from "../trained/find-trained.js";
 import { holdsBundle } from "../trained/is-bundle.js";
 import { hashOfWeights } from "../trained/member-weights.js";
 
 /** The model of init_from. Plain values, because they cross threads. */
 export interface InitModel {
   path: string;
+  /** "model 1" of several; null for a single one. */
+  name: string | null;
+  /** Hash of the split that it was trained on; null if it is not known. */
+  split: string | null;
   method: RunConfig["method"];
   /** The trunk; in 3D, the network. */
   model: string;
@@ -29,11 +34,28 @@ export interface Source {
 
 /**
  * Opens what init_from names; the weights of a bundle are unpacked. Its plug-ins do not run: only weights are read.
- * @returns null without init_from   @throws RunError if it is not a run; BundleError, CheckpointError
+ * @returns one, or those of a group or of a bundle of several; null without init_from
+ * @throws RunError if it is not a run; BundleError, CheckpointError
  */
-export async function initModelOf({ initFrom }: RunConfig): Promise<InitModel | null> {
+export async function initModelsOf({ initFrom }: RunConfig): Promise<InitModel[] | null> {
   if (initFrom === null) return null;
-  return (await holdsBundle(initFrom)) ? bundledModel(initFrom) : modelOfRun(initFrom);
+  if (await holdsBundle(initFrom)) return bundledModels(initFrom);
+  if (!isGroup(initFrom)) return [modelOfRun(initFrom)];
+  const { members } = readGroup(initFrom);
+  return members.map((member) => ({
+    ...modelOfRun(groupPaths(initFrom).member(member)),
+    name: member.name,
+  }));
+}
+
+/**
+ * The model to start from. Of several, one that was trained on this very split, so that no weights have seen the test set;
+ * otherwise the first with the same trunk or network.
+ */
+export function initModelFor(models: readonly InitModel[], config: RunConfig, split: string | null): InitModel {
+  const { method, model } = namesOf(config);
+  const alike = models.filter((one) => one.model === model && (one.method === "3d") === (method === "3d"));
+  return alike.find((one) => split !== null && one.split === split) ?? alike[0] ?? models[0]!;
 }
 
 /** The model of a run folder. @throws RunError if the folder is not a run */
@@ -42,27 +64,30 @@ export function modelOfRun(run: string): InitModel {
   const stages = stagesOf(config);
   return {
     path: run,
+    name: null,
+    split: readRecord(run).splitHash,
     ...namesOf(config),
     stages,
     files: Object.fromEntries(stages.map((stage) => [stage, runPaths(run).best(stage)])),
   };
 }
 
-async function bundledModel(path: string): Promise<InitModel> {
-  const trained = await findTrained(path, { allowPlugins: true });
-  const remedy =
-    "Import one of them, slicestack import BUNDLE RUN --member 0, and set init_from to that run.";
-  const member = oneMember(trained, undefined, remedy);
-  const { spec, stages, weights } = member;
-  for (const stage of stages) hashOfWeights(member, stage);
-  return {
-    path,
-    method: spec.method,
-    model: spec.method === "3d" ? spec.network.name : spec.trunk.name,
-    head: spec.method === "2.5d" ? spec.head.name : null,
-    stages,
-    files: Object.fromEntries(stages.map((stage) => [stage, weights[stage]!.file])),
-  };
+async function bundledModels(path: string): Promise<InitModel[]> {
+  const { members } = await findTrained(path, { allowPlugins: true });
+  return members.map((member, k) => {
+    const { spec, stages, weights } = member;
+    for (const stage of stages) hashOfWeights(member, stage);
+    return {
+      path,
+      name: members.length > 1 ? `model ${k}` : null,
+      split: spec.trainedOn?.split ?? null,
+      method: spec.method,
+      model: spec.method === "3d" ? spec.network.name : spec.trunk.name,
+      head: spec.method === "2.5d" ? spec.head.name : null,
+      stages,
+      files: Object.fromEntries(stages.map((stage) => [stage, weights[stage]!.file])),
+    };
+  });
 }
 
 const namesOf = (config: RunConfig) => ({
@@ -98,7 +123,8 @@ export function initSource(config: RunConfig, init: InitModel, stage: StageName)
 }
 
 /** Checks before a run begins what its stages would refuse. @throws RunError, ConfigError */
-export function checkInitFrom(config: RunConfig, init: InitModel | null): void {
-  if (init === null) return;
+export function checkInitFrom(config: RunConfig, models: readonly InitModel[] | null): void {
+  if (models === null) return;
+  const init = initModelFor(models, config, null);
   for (const stage of stagesOf(config)) if (stage !== "fine_tune") initSource(config, init, stage);
 }

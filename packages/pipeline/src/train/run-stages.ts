@@ -263,7 +263,9 @@ function startFrom(training: Training, init: InitModel, stage: StageName, model:
   const key = `init_from (${stage})`;
   if (source === null)
     return note(training, key, "That run does not have this head, which starts from random weights.");
-  recordStart(training, key, source.file, loadForNewClasses(model, source.file, source.prefix));
+  const loaded = loadForNewClasses(model, source.file, source.prefix);
+  const notes = init.name === null ? loaded.notes : [`It is ${init.name} of several.`, ...loaded.notes];
+  recordStart(training, key, source.file, { ...loaded, notes });
 }
 
 /** Records the file that the run started from and how it was read. @throws RunError if it was trained on another split of this data set */

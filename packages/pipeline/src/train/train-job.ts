@@ -12,7 +12,7 @@ import type { StageRun } from "./loop.js";
 import { MetricsLog } from "./metrics-log.js";
 import { runStage } from "./run-stages.js";
 import { checkHeadFits } from "./volume-stage.js";
-import type { InitModel } from "./init-from.js";
+import { initModelFor, type InitModel } from "./init-from.js";
 import { computeOf, type ComputeRequest } from "./rank-compute.js";
 import { codeVersion } from "../run/code-version.js";
 import { joinEnvironments } from "../run/environments.js";
@@ -26,7 +26,7 @@ export interface TrainJob {
   /** The file of slice.pretrained; null if there is none, or where the slice stage is past its start. */
   pretrained: string | null;
   /** The model of init_from; null if there is none, or where every stage is past its start. */
-  initFrom: InitModel | null;
+  initFrom: readonly InitModel[] | null;
   world: World;
   /** Device, threads and precision as configured, which are needed before the run folder exists. */
   compute: ComputeRequest;
@@ -52,9 +52,11 @@ export function job(input: TrainJob, context: JobContext): TrainOutcome {
 }
 
 function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan): TrainOutcome {
-  const { run, data, stage, resume, world, pretrained, initFrom, saveSeconds, keepStates } = input;
+  const { run, data, stage, resume, world, pretrained, saveSeconds, keepStates } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
+  const initFrom =
+    input.initFrom === null ? null : initModelFor(input.initFrom, config, opened.split.hash);
   const spec = specOfRun(run, opened);
   const isTaken = SLICE_STAGE_OF in opened.record.environment;
   const isFirst = world.rank === 0;

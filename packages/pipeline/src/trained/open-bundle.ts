@@ -3,9 +3,8 @@
  * code in the bundle runs only if the user allows it.
  */
 import { createHash } from "node:crypto";
-import { existsSync, statSync, symlinkSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { VolumeFileError, VolumeFormatError, type ZipEntry } from "@slicestack/volume";
 import { openZipFile, type ZipFile } from "@slicestack/volume/node";
 import { makeFolder } from "../data/make-folder.js";
@@ -15,10 +14,10 @@ import { cacheDirectory, homeFolder } from "../engine/cache-location.js";
 import { writableCache } from "../run/cache-folder.js";
 import { decisionSchema } from "../models/decision.js";
 import { modelSpecSchema, type ModelSpec } from "../models/spec.js";
-import { codeOf } from "../data/error-code.js";
 import { modelHash } from "../models/model-hash.js";
 import type { StageName } from "../config/stages.js";
 import { BundleError } from "./bundle-error.js";
+import { installation, linkPackages } from "./plugin-place.js";
 import { MANIFEST, manifestSchema, type Manifest } from "./bundle-manifest.js";
 import { indexOfUnlike, type TrainedMember, type TrainedModel } from "./trained-model.js";
 
@@ -256,7 +255,7 @@ async function unpackPlugins(bundle: Bundle): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const name of Object.keys(bundle.manifest.files).filter((one) => one.startsWith("plugins/"))) {
     // A folder for each installation: a plug-in must find the very copy that opens it.
-    const folder = join(cacheOf("plugins"), sha256Of(here()).slice(0, 16));
+    const folder = join(cacheOf("plugins"), sha256Of(installation()).slice(0, 16));
     linkPackages(folder);
     const target = join(folder, name.slice("plugins/".length));
     writeFileAtomic(target, await text(bundle, name));
@@ -265,27 +264,10 @@ async function unpackPlugins(bundle: Bundle): Promise<Map<string, string>> {
   return files;
 }
 
-/** Links packages above the cache, because a module's imports by package name are resolved in the folders above it. */
-function linkPackages(folder: string): void {
-  for (const name of ["pipeline", "torch", "stats", "volume"]) {
-    const link = join(folder, "node_modules", "@slicestack", name);
-    const target = name === "pipeline" ? here() : packageFolder(`@slicestack/${name}`);
-    makeFolder(dirname(link));
-    try {
-      symlinkSync(target, link, "junction");
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error; // another process was quicker, or an earlier one
-    }
-  }
-}
-
-/** packages/pipeline, from dist/src/trained. */
-const here = (): string => fileURLToPath(new URL("../../..", import.meta.url));
-
-function packageFolder(name: string): string {
-  for (let at = here(); ; at = dirname(at)) {
-    const folder = join(at, "node_modules", name);
-    if (existsSync(folder)) return folder;
-    if (dirname(at) === at) throw new Error(`${name} is not installed next to this package`);
-  }
+/** How many models a bundle holds. @throws BundleError */
+export async function modelsInBundle(path: string): Promise<number> {
+  const file = resolve(path);
+  await using zip = await openZipFile(file, { limits: { entries: MOST_ENTRIES } });
+  const { members } = await manifestOf(new Map(zip.entries.map((entry) => [entry.name, entry])), file);
+  return members.length;
 }

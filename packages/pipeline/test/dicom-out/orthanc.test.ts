@@ -93,7 +93,18 @@ test(
   { skip },
   async () => {
     await using other = await Orthanc.start(join(folder, "other"));
-    const args = ["-R", "-aec", "ORTHANC", "+sd", "+r", "+sp", "*.dcm", "127.0.0.1", String(other.dicomPort)];
+    const args = [
+      "-R",
+      "-xr",
+      "-aec",
+      "ORTHANC",
+      "+sd",
+      "+r",
+      "+sp",
+      "*.dcm",
+      "127.0.0.1",
+      String(other.dicomPort),
+    ];
     const sent = spawnSync("storescu", [...args, join(folder, "objects")], { encoding: "utf8" });
     assert.equal(sent.status, 0, sent.stderr);
     assert.equal((await other.get<string[]>("/instances")).length, 3 * 5);

@@ -68,6 +68,16 @@ print(json.dumps(plain(pydicom.dcmread(sys.argv[1]))))`;
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
+/** The colours of an image as pydicom decodes them: rows x columns x 3. */
+export function pixelsOf(file: string): Uint8Array {
+  const script = `
+import sys, pydicom
+sys.stdout.buffer.write(pydicom.dcmread(sys.argv[1]).pixel_array.tobytes())`;
+  const { stdout, stderr, status } = spawnSync(PYTHON, ["-W", "ignore", "-c", script, file]);
+  assert.equal(status, 0, stderr.toString());
+  return stdout;
+}
+
 /** The files of a scan's folder, in order. */
 export const objectsIn = (folder: string): string[] =>
   readdirSync(folder)

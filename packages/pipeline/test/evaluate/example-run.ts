@@ -83,6 +83,7 @@ export function exampleRun(folder: string, options: ExampleRun): MetricsFile {
       run,
       predictions,
       priors: { trained: counts.map(() => 1 / counts.length), target },
+      kept: null,
       voters: { slices: slices.get("val")!, labels: of("val", "", 0, 0).labels },
       evidence: [],
       columns: [subgroupColumn("site", sites)],

@@ -193,7 +193,16 @@ test("a part with one class alone, or without one of several, still has its numb
       labelsShuffled: true,
     };
     const metrics = evaluationMetrics(
-      { protocol: "clean", run, predictions, priors: null, voters: null, evidence: [], columns: [] },
+      {
+        protocol: "clean",
+        run,
+        predictions,
+        priors: null,
+        kept: null,
+        voters: null,
+        evidence: [],
+        columns: [],
+      },
       { classes, seed: 1, ordinal: run.ordinal, resamples: 40 },
     );
     const absent = tested.some((count) => count === 0);

@@ -102,27 +102,30 @@ test("parts, and weights in half precision, pass the checker too", { skip: witho
   }),
 );
 
-test(
-  "torchvision's ResNet-18 takes the exported weights and gives equal logits",
-  { skip: withoutOracles },
-  () =>
-    inFolder((folder) => {
-      using model = opened(stackSpec("resnet18", { name: "attention" }, { classes: 3 }));
-      const out = join(folder, "weights.safetensors");
-      TARGETS.safetensors.write([{ model, calibration: null }], { out, overwrite: false });
-      assert.ok(!isNetwork(model));
-      const { trunk } = model;
-      scope(() => {
-        manualSeed(2);
-        const x = rand([2, 3, 64, 64]);
-        writeSafetensors(join(folder, "input.safetensors"), new Map([["x", x]]));
-        const logits = noGrad(() => trunk.eval().forward(x)).toArray();
-        near(
-          askOracle<number[]>("torchvision_weights.py", out, join(folder, "input.safetensors")),
-          logits,
-          1e-4,
-          "logits",
-        );
-      });
-    }),
-);
+for (const library of ["torchvision", "timm"])
+  for (const name of ["resnet18", "resnet34", "resnet50"])
+    test(
+      `${library}'s ${name} takes the exported weights, after training, and gives equal logits`,
+      { skip: withoutOracles },
+      () =>
+        inFolder((folder) => {
+          using model = opened(stackSpec(name, { name: "attention" }, { classes: 3 }), 20);
+          assert.ok(!isNetwork(model));
+          const { trunk } = model;
+          scope(() => {
+            manualSeed(2);
+            const x = rand([2, 3, 64, 64]);
+            const out = join(folder, "weights.safetensors");
+            TARGETS.safetensors.write([{ model, calibration: null }], { out, overwrite: false });
+            const input = join(folder, "input.safetensors");
+            writeSafetensors(input, new Map([["x", x]]));
+            const logits = noGrad(() => trunk.eval().forward(x)).toArray();
+            near(
+              askOracle<number[]>("exported_weights.py", library, name, out, input),
+              logits,
+              1e-4,
+              "logits",
+            );
+          });
+        }),
+    );

@@ -148,6 +148,7 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
         trained: counts.map(() => 1 / counts.length),
         target: classPrior(full.labels, counts.length),
       },
+      kept: null,
       voters: exampleVoters(counts),
       evidence,
       columns: [

@@ -133,6 +133,7 @@ test("one difference has one interval, one test and one sign wherever the report
       summaries,
       mainModel: "2.5d",
       priors: null,
+      kept: null,
       voters: null,
       evidence: [],
       columns: [],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { readNifti, writeNifti } from "@slicestack/volume/node";
 import { openDataset } from "../../src/data/store.js";
-import { histogramDistance, valueHistogram } from "../../src/data/value-histogram.js";
+import { histogramDistance, valueHistogram } from "@slicestack/volume";
 import { readDecision, type Decision } from "../../src/models/decision.js";
 import { runPaths } from "../../src/run/folder.js";
 import { Predictor } from "../../src/scan/scan-predictor.js";

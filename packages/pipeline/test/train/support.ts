@@ -196,7 +196,7 @@ export function trainHere(
     stage: "all",
     resume: true,
     pretrained: null,
-    initFrom: compute.initFrom === null ? null : modelOfRun(compute.initFrom),
+    initFrom: compute.initFrom === null ? null : [modelOfRun(compute.initFrom)],
     world: alone,
     compute,
     saveSeconds,

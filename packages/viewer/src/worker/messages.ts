@@ -1,5 +1,5 @@
 /** What the page and the worker that reads and predicts say to each other. */
-import type { OnnxResult, GraphFacts } from "@slicestack/volume/onnx";
+import type { GraphFacts, OnnxResult, OnnxScanResult } from "@slicestack/volume/onnx";
 
 /** A scan among the chosen files, before it is read. */
 export interface FoundScan {
@@ -23,8 +23,8 @@ export interface DrawnScan {
 }
 
 /** The result without the voxels, and where the model's slices are. */
-export interface ShownResult extends Omit<OnnxResult, "prepared"> {
-  prepared: Pick<OnnxResult["prepared"], "shape" | "geometry" | "original" | "crop">;
+export interface ShownResult extends OnnxResult {
+  prepared: Pick<OnnxScanResult["prepared"], "shape" | "geometry" | "original" | "crop">;
 }
 
 export type Stage = "find" | "read" | "prepare" | "predict";

@@ -40,6 +40,8 @@ const BY_UID = new Map(SYNTAXES.map((syntax) => [syntax.uid, syntax]));
 
 export const IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2";
 export const EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1";
+/** Each segment is compressed by PackBits. */
+export const RLE_LOSSLESS = "1.2.840.10008.1.2.5";
 
 /** Undefined for an unsupported syntax. */
 export const syntaxOf = (uid: string): TransferSyntax | undefined => BY_UID.get(uid);

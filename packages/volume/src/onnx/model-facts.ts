@@ -1,4 +1,5 @@
 /** What a graph says of itself: the metadata that docs/reference/onnx.md lists, checked. */
+import type { FamiliarScans } from "../prepare/familiarity.js";
 import type { PreparedInput } from "../prepare/recipe.js";
 import { OnnxModelError } from "./error.js";
 
@@ -31,6 +32,8 @@ export interface GraphFacts {
   thresholds: readonly GraphThreshold[];
   /** null if none was fitted. */
   sets: GraphSets | null;
+  /** What scans are compared with; null without an evaluation, and in graphs of earlier versions. */
+  familiar: FamiliarScans | null;
   /** Hash of the contract and the weights, as in the results of `slicestack predict`. */
   sha256: string;
   licence: string;
@@ -65,6 +68,7 @@ export function graphFacts(metadata: ReadonlyMap<string, string>): GraphFacts {
     slices: metadata.get("slicestack.slices") ?? "any",
     thresholds: thresholdsOf(json(metadata, "slicestack.thresholds")),
     sets: setsOf(json(metadata, "slicestack.sets")),
+    familiar: familiarOf(json(metadata, "slicestack.familiar")),
     sha256: metadata.get("slicestack.model_sha256") ?? "",
     licence: metadata.get("slicestack.licence") ?? "not stated",
     use: metadata.get("slicestack.use") ?? "",
@@ -144,3 +148,29 @@ function setsOf(value: unknown): GraphSets | null {
   });
   return { miss, score, byClass, quantile_C: quantiles, subjects_C };
 }
+
+const isRange = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every(Number.isFinite);
+const isRanges = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 3 && value.every(isRange);
+
+function familiarOf(value: unknown): FamiliarScans | null {
+  if (value === null) return null;
+  const parts = isRecord(value) ? value : {};
+  const { geometry, values, facts, falseAlarmRate } = parts;
+  if (!isRecord(geometry) || !isRecord(values) || !isRecord(facts)) throw another("slicestack.familiar");
+  const isGeometry =
+    isRanges(geometry["spacing"]) &&
+    isRanges(geometry["extent"]) &&
+    isRange(geometry["slices"]) &&
+    isRange(geometry["tilt"]);
+  const { range, shares, limit } = values;
+  const isValues =
+    isRange(range) && Array.isArray(shares) && shares.every(Number.isFinite) && isNumberOrNull(limit);
+  if (!isGeometry || !isValues || !Object.values(facts).every(isTexts) || !isNumber(falseAlarmRate))
+    throw another("slicestack.familiar");
+  return parts as unknown as FamiliarScans;
+}
+
+const isNumber = (value: unknown): value is number => typeof value === "number";
+const isNumberOrNull = (value: unknown): value is number | null => value === null || isNumber(value);

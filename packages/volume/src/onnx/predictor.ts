@@ -2,6 +2,7 @@
 import { DicomSeriesError } from "../dicom/errors.js";
 import { RegionError, VolumeFileError, VolumeFormatError } from "../errors.js";
 import type { ByteSource } from "../bytes/source.js";
+import { familiarityWarnings, type ScanWarning } from "../prepare/familiarity.js";
 import { preparationDoubts, shareableFacts } from "../prepare/facts.js";
 import { prepareVoxels, type PreparedVoxels } from "../prepare/prepare-voxels.js";
 import { misfitOf, otherKindOf, recipeOf } from "../prepare/recipe.js";
@@ -24,7 +25,7 @@ export interface PredictScanOptions {
 }
 
 export interface PredictChosenOptions extends Omit<PredictScanOptions, "mask"> {
-  /** Called for each scan that cannot be predicted; if absent, `predict` throws after the others are done. */
+  /** Called for each scan that cannot be predicted; if absent, an error is thrown after the others are done. */
   onFailure?: (failed: { source: string; reason: string }) => void;
   /** Called for each file that is not a scan, if there are scans beside it. */
   onSetAside?: (file: { name: string; reason: string }) => void;
@@ -42,11 +43,14 @@ export interface OnnxResult {
   calibrated: boolean;
   /** Slices that the model saw, with the weight of each; empty for 3D models. */
   slices: SliceWeight[];
-  /** What should be doubted about the scan or was corrected in it. */
-  warnings: { code: "prepared"; message: string }[];
+  /** What should be doubted about the scan or was corrected in it, and where it is unlike the training scans. */
+  warnings: ScanWarning[];
   scan: { shape: number[]; spacing: number[]; facts: Record<string, string> };
   seconds: { prepare: number; predict: number };
-  /** The voxels that the graph was given. */
+}
+
+/** A result with the voxels that the graph was given, to be drawn. */
+export interface OnnxScanResult extends OnnxResult {
   prepared: PreparedVoxels;
 }
 
@@ -101,29 +105,48 @@ export class OnnxPredictor implements AsyncDisposable {
 
   /**
    * Predicts every scan in these files: those of an `<input type="file">`, of a chosen folder, or zip archives.
+   * @returns the results without voxels
    * @throws OnnxModelError if a scan cannot be predicted and there is no `onFailure`   @throws the signal's reason
    */
   async predict(
     files: Iterable<ChosenFile | ByteSource>,
     options: PredictChosenOptions = {},
   ): Promise<OnnxResult[]> {
+    const results: OnnxResult[] = [];
+    for await (const { prepared: _, ...result } of this.predictEach(files, options)) results.push(result);
+    return results;
+  }
+
+  /**
+   * Predicts one scan after another. Each result comes with its voxels, which are kept no longer than the caller does.
+   *
+   *     for await (const { id, probabilities } of model.predictEach(input.files)) show(id, probabilities);
+   *
+   * @throws as `predict`, after the last result
+   */
+  async *predictEach(
+    files: Iterable<ChosenFile | ByteSource>,
+    options: PredictChosenOptions = {},
+  ): AsyncGenerator<OnnxScanResult, void, undefined> {
     const { onFailure, onSetAside, ...others } = options;
     const { scans, setAside } = await findScans(files, options);
-    const results: OnnxResult[] = [];
     const failed: { source: string; reason: string }[] = [];
     const fail = onFailure ?? ((one) => void failed.push(one));
     if (scans.length === 0) fail(nothingIn(setAside));
     else if (onSetAside !== undefined) setAside.forEach(onSetAside);
     for (const scan of scans) {
+      let result: OnnxScanResult;
       try {
-        results.push(await this.predictScan(scan, others));
+        result = await this.predictScan(scan, others);
       } catch (error) {
         if (!isOfScan(error)) throw error;
         fail({ source: scan.source, reason: error.message });
+        continue;
       }
+      yield result;
     }
     const [first] = failed;
-    if (first === undefined) return results;
+    if (first === undefined) return;
     throw new OnnxModelError(
       `${first.source} cannot be predicted: ${first.reason}`,
       "Leave it out, or pass onFailure to continue without it.",
@@ -134,7 +157,7 @@ export class OnnxPredictor implements AsyncDisposable {
    * Reads and prepares one scan as the training data were prepared, and predicts it.
    * @throws UnusableVolumeError, VolumeFormatError, VolumeFileError, DicomSeriesError, RegionError
    */
-  async predictScan(scan: ChosenScan, options: PredictScanOptions = {}): Promise<OnnxResult> {
+  async predictScan(scan: ChosenScan, options: PredictScanOptions = {}): Promise<OnnxScanResult> {
     const { input } = this.facts;
     const { mask, onStage, signal, codecUrl } = options;
     const recipe = recipeOf(input);
@@ -162,7 +185,7 @@ export class OnnxPredictor implements AsyncDisposable {
       source: scan.source,
       model: { name: this.facts.name, method: this.facts.method, sha256: this.facts.sha256 },
       ...outputs,
-      warnings: preparationDoubts(facts).map((message) => ({ code: "prepared", message })),
+      warnings: this.#warnings(prepared, facts),
       scan: {
         shape: [...prepared.original.shape],
         spacing: [...prepared.original.spacing],
@@ -178,10 +201,22 @@ export class OnnxPredictor implements AsyncDisposable {
     await this.#session.release();
   }
 
+  #warnings({ slices_SHW, original }: PreparedVoxels, facts: Record<string, string>): ScanWarning[] {
+    const { familiar } = this.facts;
+    const doubts = preparationDoubts(facts).map((message) => ({ code: "prepared", message }));
+    return [
+      ...doubts,
+      ...(familiar === null ? [] : familiarityWarnings({ slices_SHW, original, facts }, familiar)),
+    ];
+  }
+
   async #run({ slices_SHW, dtype, shape }: PreparedVoxels) {
     const { classes, seen } = this.facts;
     const voxels = new this.#ort.Tensor(dtype, slices_SHW, [1, ...shape]);
-    const outputs = await this.#session.run({ voxels: voxels as never });
+    const outputs = await this.#session.run({ voxels: voxels as never }).catch((cause: unknown) => {
+      const problem = `the runtime failed on its ${shape.join(" x ")} voxels (${textOf(cause)})`;
+      throw new UnusableVolumeError(problem, { cause });
+    });
     const row = (name: string) => (outputs[name] === undefined ? null : numbers(outputs[name].data));
     const uncalibrated = row("probabilities");
     if (uncalibrated?.length !== classes.length)

@@ -11,6 +11,7 @@ import { shuffleControl, type ShuffleControl } from "./control.js";
 import { classCurves, type ClassCurves } from "./curves.js";
 import { confidentErrors, type Evidence, type Failure } from "./failures.js";
 import { headlines } from "./headlines.js";
+import { keptCalibration, keptSets, keptThresholds, type KeptDecision } from "./kept.js";
 import { compareProtocols, type Protocol, type ProtocolRow } from "./protocols.js";
 import { selectiveReport, type SelectiveReport } from "./selective.js";
 import { conformalSets, type ConformalReport } from "./sets.js";
@@ -26,6 +27,8 @@ export interface AnalysisInput {
   summaries: { val: readonly ModelSummary[]; test: readonly ModelSummary[] };
   mainModel: string;
   priors: Priors | null;
+  /** what an earlier evaluation learned, for a model whose validation set is not here; null otherwise */
+  kept: KeptDecision | null;
   /** slices of val; null if no slice model votes */
   voters: Voters | null;
   /** of the scored part */
@@ -64,7 +67,7 @@ const SUBGROUP_METRICS: readonly MetricName[] = ["balancedAccuracy", "auroc"];
 
 /** @throws the errors of the functions it calls, such as for invalid predictions and for parts that share subjects */
 export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis {
-  const { protocol, predictions, summaries, mainModel, voters, columns, evidence } = input;
+  const { protocol, predictions, summaries, mainModel, voters, columns, evidence, kept } = input;
   const part = protocol === "clean" ? "test" : "val";
   const of = (name: "val" | "test") => predictions.filter((model) => model.part === name);
   const find = (name: "val" | "test", model: string) =>
@@ -90,9 +93,7 @@ export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis
     protocols: isOwnTest ? compareProtocols(chosen, summaries, metrics, options) : null,
     pairs: informed.length < 2 ? null : compareAllPairs(informed, metrics, options),
     votes: voters === null ? null : sweepVotes(voters.slices, voters.labels),
-    thresholds: main && fitted ? freezeThresholds(fitted, main, options) : [],
-    calibration: main && fitted ? calibrate(fitted, main, input.priors, options) : null,
-    sets: main && fitted ? conformalSets(fitted, main, options) : [],
+    ...fittedOn({ main, fitted, kept, priors: input.priors }, options),
     selective: trained
       .filter(({ model }) => model !== COUNT_VOTE)
       .map((scoredModel) => selectiveReport(scoredModel, options)),
@@ -104,6 +105,35 @@ export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis
     subgroups: main ? columns.map((column) => analyseSubgroups(main, column, SUBGROUP_METRICS, options)) : [],
     failures: main ? confidentErrors(main, evidence) : [],
     control: input.labelsShuffled && summary ? shuffleControl(summary) : null,
+  };
+}
+
+/** What is fitted on val, or was fitted there by an earlier evaluation, applied to the scored part. */
+function fittedOn(
+  {
+    main,
+    fitted,
+    kept,
+    priors,
+  }: {
+    main: Predictions | undefined;
+    fitted: Predictions | undefined;
+    kept: KeptDecision | null;
+    priors: Priors | null;
+  },
+  options: SummaryOptions,
+): Pick<Analysis, "thresholds" | "calibration" | "sets"> {
+  if (main !== undefined && fitted !== undefined)
+    return {
+      thresholds: freezeThresholds(fitted, main, options),
+      calibration: calibrate(fitted, main, priors, options),
+      sets: conformalSets(fitted, main, options),
+    };
+  if (main === undefined || kept === null) return { thresholds: [], calibration: null, sets: [] };
+  return {
+    thresholds: keptThresholds(kept, main, options),
+    calibration: keptCalibration(kept, main, options),
+    sets: keptSets(kept, main, options),
   };
 }
 

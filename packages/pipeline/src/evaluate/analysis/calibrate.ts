@@ -66,17 +66,31 @@ export function calibrate(
   priors: Priors | null,
   options: SummaryOptions,
 ): CalibrationReport {
-  const variants: [CalibrationName, number[][]][] = [["as given", test.probabilities]];
-  let scaling = TemperatureScaling.fit(val);
+  const corrected =
+    priors === null ? val : { ...val, probabilities: correctPriors(val.probabilities, priors) };
+  const isotonic: Variant[] =
+    options.classes.length === 2 && val.labels.length >= LEAST_FOR_ISOTONIC
+      ? [["isotonic", IsotonicRegression.fit(val).apply(test.probabilities)]]
+      : [];
+  return scoreCalibration(test, { priors, scaling: TemperatureScaling.fit(corrected) }, options, isotonic);
+}
+
+type Variant = [CalibrationName, number[][]];
+
+/** Scores corrections that are fitted already. @param more further variants of the probabilities */
+export function scoreCalibration(
+  test: Predictions,
+  { priors, scaling }: { priors: Priors | null; scaling: TemperatureScaling },
+  options: SummaryOptions,
+  more: readonly Variant[] = [],
+): CalibrationReport {
+  const variants: Variant[] = [["as given", test.probabilities]];
   if (priors !== null) {
-    const corrected = { ...val, probabilities: correctPriors(val.probabilities, priors) };
     const onTest = correctPriors(test.probabilities, priors);
-    scaling = TemperatureScaling.fit(corrected);
     variants.push(["prior corrected", onTest]);
     variants.push(["prior corrected, temperature", scaling.apply(onTest)]);
   } else variants.push(["temperature", scaling.apply(test.probabilities)]);
-  if (options.classes.length === 2 && val.labels.length >= LEAST_FOR_ISOTONIC)
-    variants.push(["isotonic", IsotonicRegression.fit(val).apply(test.probabilities)]);
+  variants.push(...more);
   const bins = options.bins ?? defaultBins(test.labels.length);
   return {
     model: test.model,

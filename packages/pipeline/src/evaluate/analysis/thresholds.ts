@@ -10,8 +10,10 @@ import type { SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { summarise } from "../summary.js";
 
-export interface ThresholdReport extends FrozenThreshold {
+export interface ThresholdReport extends Omit<FrozenThreshold, "onVal"> {
   model: string;
+  /** null where the threshold was chosen by an earlier evaluation, as that of a bundle was. */
+  onVal: FrozenThreshold["onVal"] | null;
   /** of the decisions on test */
   test: Partial<Record<MetricName, Estimate>>;
 }
@@ -39,10 +41,18 @@ export function freezeThresholds(
 ): ThresholdReport[] {
   if (options.classes.length !== 2 || new Set(val.labels).size < 2) return [];
   return RULES.map((rule) => {
-    const threshold = DecisionThreshold.fit(val, rule);
-    const decided = threshold.apply(test.probabilities).map((decision) => [1 - decision, decision]);
-    const [summary] = summarise([{ ...test, probabilities: decided }], options);
-    const metrics = Object.fromEntries(DECISION_METRICS.map((name) => [name, summary!.metrics[name]]));
-    return { model: val.model, ...threshold.toJSON(), test: metrics };
+    const frozen = DecisionThreshold.fit(val, rule).toJSON();
+    return { model: val.model, ...frozen, test: scoreThreshold(frozen.threshold, test, options) };
   });
+}
+
+/** The scores of the decisions at a threshold that is fixed. */
+export function scoreThreshold(
+  threshold: number,
+  test: Predictions,
+  options: SummaryOptions,
+): ThresholdReport["test"] {
+  const decided = test.probabilities.map((row) => (row[1]! >= threshold ? [0, 1] : [1, 0]));
+  const [summary] = summarise([{ ...test, probabilities: decided }], options);
+  return Object.fromEntries(DECISION_METRICS.map((name) => [name, summary!.metrics[name]]));
 }

@@ -44,6 +44,10 @@ export function ensembleOf(members: readonly (readonly Predictions[])[]): Predic
   });
 }
 
+/** The mean of several models' probabilities for the same volumes, under a name. @throws the errors of ensembleOf */
+export const meanPredictions = (predictions: readonly Predictions[], model: string): Predictions =>
+  ensembleOf(predictions.map((one) => [{ ...one, model }]))[0]!;
+
 /** The combination of one part, from any of its models. @throws the errors of ensembleOf */
 export function combinationOf(
   members: readonly (readonly Predictions[])[],

@@ -26,7 +26,7 @@ function frozen({ analysis, task }: ReportInput): Html {
     name: ruleName(rule),
     cells: [
       threshold > 1 ? "above 1: never positive" : formatNumber(threshold, 3),
-      `${formatNumber(onVal.sensitivity)} / ${formatNumber(onVal.specificity)}`,
+      onVal === null ? "–" : `${formatNumber(onVal.sensitivity)} / ${formatNumber(onVal.specificity)}`,
       ...DECISION_METRICS.map((name) => cell(test[name]!)),
     ],
   }));

@@ -1,7 +1,11 @@
-/** Writes DICOM files (PS3.10): explicit VR, little endian, sequences of defined length. The same input gives the same bytes. */
+/**
+ * Writes DICOM files (PS3.10): explicit VR, little endian, sequences of defined length, pixels as they are or in RLE. The
+ * same input gives the same bytes.
+ */
 import { VolumeArgumentError } from "../../errors.js";
-import { EXPLICIT_LITTLE_ENDIAN } from "../syntaxes.js";
+import { EXPLICIT_LITTLE_ENDIAN, RLE_LOSSLESS } from "../syntaxes.js";
 import { WRITTEN, type WrittenName, type WrittenVr } from "./names.js";
+import { encodeRleFrame } from "./rle.js";
 import { encodeText } from "./text.js";
 
 /** A text, several values of one element, whole numbers (VR US), the items of a sequence, or bytes written as they are. */
@@ -15,6 +19,9 @@ const LONG = new Set<string>(["OB", "SQ", "UT"]);
 /** VRs in the object's character set; all others are ASCII. */
 const LOCALISED = new Set<WrittenVr>(["LO", "LT", "PN", "SH", "ST", "UT"]);
 const ITEM = 0xfffee000;
+const END_OF_SEQUENCE = 0xfffee0dd;
+const PIXEL_DATA = 0x7fe00010;
+const UNDEFINED_LENGTH = 0xffffffff;
 const PREAMBLE_BYTES = 128;
 
 /** Identifies this writer (PS3.7 D.3.3.2): a UID derived from a random UUID, fixed for ever. */
@@ -22,9 +29,10 @@ const IMPLEMENTATION = { uid: "2.25.191955506272735978952517075795468017936", na
 
 /**
  * The bytes of a file. @param set with SOPClassUID, SOPInstanceUID and, unless all text is ASCII, SpecificCharacterSet
- * @throws VolumeArgumentError a value that its VR cannot hold
+ * @param options `rle` compresses PixelData, one frame of 8 bits a sample, pixel after pixel
+ * @throws VolumeArgumentError a value that its VR cannot hold, or pixels that are not as Rows and Columns say
  */
-export function encodeDicom(set: WrittenDataset): Uint8Array {
+export function encodeDicom(set: WrittenDataset, { rle = false }: { rle?: boolean } = {}): Uint8Array {
   const { SOPClassUID, SOPInstanceUID, SpecificCharacterSet = "" } = set;
   // Of several character sets only ASCII is written, which all of them contain.
   const characterSet = typeof SpecificCharacterSet === "string" ? SpecificCharacterSet : "";
@@ -32,7 +40,7 @@ export function encodeDicom(set: WrittenDataset): Uint8Array {
     element(0x00020001, "OB", Uint8Array.of(0, 1)),
     element(0x00020002, "UI", ascii(textOf(SOPClassUID))),
     element(0x00020003, "UI", ascii(textOf(SOPInstanceUID))),
-    element(0x00020010, "UI", ascii(EXPLICIT_LITTLE_ENDIAN)),
+    element(0x00020010, "UI", ascii(rle ? RLE_LOSSLESS : EXPLICIT_LITTLE_ENDIAN)),
     element(0x00020012, "UI", ascii(IMPLEMENTATION.uid)),
     element(0x00020013, "SH", ascii(IMPLEMENTATION.name)),
   ]);
@@ -42,7 +50,26 @@ export function encodeDicom(set: WrittenDataset): Uint8Array {
     ascii("DICM"),
     element(0x00020000, "UL", length),
     meta,
-    encodeDataset(set, characterSet),
+    ...(rle
+      ? [encodeDataset({ ...set, PixelData: undefined }, characterSet), encodeRlePixels(set)]
+      : [encodeDataset(set, characterSet)]),
+  ]);
+}
+
+/** Pixel data are the last element: an empty table of offsets, and one fragment (PS3.5 A.4). */
+function encodeRlePixels(set: WrittenDataset): Uint8Array {
+  const { PixelData, Rows, Columns, SamplesPerPixel, BitsAllocated } = set;
+  const [rows, columns, samples] = [Rows, Columns, SamplesPerPixel].map(Number) as [number, number, number];
+  const isFrame = PixelData instanceof Uint8Array && PixelData.length === rows * columns * samples;
+  if (!isFrame || BitsAllocated !== 8)
+    throw new VolumeArgumentError("PixelData", "rows x columns x samples of 8 bits", typeof PixelData);
+  const frame = encodeRleFrame(PixelData, { rows, columns, samples });
+  return concat([
+    header(PIXEL_DATA, "OB", UNDEFINED_LENGTH),
+    header(ITEM, "", 0),
+    header(ITEM, "", frame.length),
+    frame,
+    header(END_OF_SEQUENCE, "", 0),
   ]);
 }
 
@@ -91,7 +118,7 @@ function element(tag: number, vr: string, value: Uint8Array): Uint8Array {
 
 function header(tag: number, vr: string, length: number): Uint8Array {
   const isShort = vr !== "" && !LONG.has(vr);
-  if (length > (isShort ? 0xfffe : 0xfffffffe))
+  if (length > (isShort ? 0xfffe : UNDEFINED_LENGTH))
     throw new VolumeArgumentError(vr, "a value that fits its length field", `${length} bytes`);
   const bytes = new Uint8Array(isShort || vr === "" ? 8 : 12);
   const view = new DataView(bytes.buffer);

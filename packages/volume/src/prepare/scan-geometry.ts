@@ -1,5 +1,4 @@
-import type { VolumeRecord } from "./volume-record.js";
-
+/** What can be compared of scans before they are prepared. */
 /** What can be said of a scan before it is prepared, turned to LPS: x from right to left, y from front to back, z upwards. */
 export interface ScanGeometry {
   /** Distance of voxel centres, mm. */
@@ -11,9 +10,17 @@ export interface ScanGeometry {
   tilt: number;
 }
 
-export function scanGeometry({ shape, spacing, direction }: VolumeRecord["original"]): ScanGeometry {
+export function scanGeometry({
+  shape,
+  spacing,
+  direction,
+}: {
+  readonly shape: readonly number[];
+  readonly spacing: readonly number[];
+  readonly direction: readonly number[];
+}): ScanGeometry {
   const extent = spacing.map((step, axis) => step * shape[axis]!) as ScanGeometry["extent"];
   const cosines = [0, 4, 8].map((k) => Math.min(1, Math.abs(direction[k] ?? 1)));
   const tilt = (Math.acos(Math.min(...cosines)) * 180) / Math.PI;
-  return { spacing: [...spacing] as ScanGeometry["spacing"], extent, slices: shape[2], tilt };
+  return { spacing: [...spacing] as ScanGeometry["spacing"], extent, slices: shape[2]!, tilt };
 }

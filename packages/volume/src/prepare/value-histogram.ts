@@ -1,5 +1,5 @@
 /** The shares of stored values over a range: how a volume's values are compared with those of others. */
-import type { StoreArray } from "./store.js";
+import type { StoreArray } from "./store-dtype.js";
 
 export const HISTOGRAM_BINS = 64;
 
