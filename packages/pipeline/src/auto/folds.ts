@@ -35,7 +35,13 @@ export function holdTestSet(dataset: Dataset, seed: number): Held {
   const rest = dataset.volumes.filter(({ id }) => !held.has(id));
   const subjects = labels.map((label) => subjectsOf(rest.filter((volume) => volume.label === label)));
   const usable = subjects.filter((count) => count >= 2).length;
-  if (usable < 2 || test.length === 0) {
+  if (test.length === 0)
+    throw new AutoError(
+      dataset.info.name,
+      "expected volumes in the test set, found none: the data came with parts, of which none is the test set",
+      "Name the test volumes in the column part of the labels, or leave the column out.",
+    );
+  if (usable < 2) {
     const counts = listed(labels.map((label, k) => `${dataset.info.classes[label]} ${subjects[k]}`));
     throw new AutoError(
       dataset.info.name,

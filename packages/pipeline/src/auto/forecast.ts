@@ -70,7 +70,10 @@ export function forecast(
     "train 2d": training("2d", plan),
     "train 3d": training("3d", plan),
     choose: { what: `compare ${names.join(", ")} on the validation sets`, seconds: 5 },
-    test: { what: "score the chosen model on the test set, once", seconds: plan.folds * EVALUATION },
+    test: {
+      what: `score the chosen model on the test set, once${plan.candidates.length > 1 ? `; the mean of all takes ${plan.candidates.length} times as long` : ""}`,
+      seconds: plan.folds * EVALUATION,
+    },
     report: { what: "write report.html", seconds: 3 },
     bundle: { what: "write model.slicestack", seconds: 2 },
   };

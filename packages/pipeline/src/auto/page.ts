@@ -61,6 +61,9 @@ function preparationNotes({ journal }: Way): string[] {
   return quarantined === 0 ? warnings : [left, ...warnings];
 }
 
+/** With fewer, the standard error of a mean over folds has too few degrees of freedom to rely on. */
+const FEW_FOLDS = 5;
+
 function blocksOf({ way, dataset, scans, held, planned, selected, test, summaries }: Told): Block[] {
   const { paths, journal, wishes } = way;
   const [final] = summaries;
@@ -82,6 +85,9 @@ function blocksOf({ way, dataset, scans, held, planned, selected, test, summarie
         caption:
           `Each method in ${planned.folds} folds of the subjects outside the test set: trained on the other folds, scored on this one. ` +
           "SE: standard deviation over the folds divided by the root of their number. The simplest method within one SE of the best is chosen (2D before 2.5D before 3D). " +
+          (planned.folds < FEW_FOLDS
+            ? `An SE of ${planned.folds} folds is itself uncertain, so that chance may decide between methods that are close. `
+            : "") +
           "The epoch of each training was chosen on the same validation set, so that these scores are a little too good, for all methods alike.",
         columns: candidateHead!,
         rows: candidates,

@@ -138,21 +138,26 @@ export async function auditStep(way: Way, dataset: Dataset) {
       const found = await audit({ data: paths.data, seed: wishes.seed, ...callbacksOf(way) });
       writeFileAtomic(paths.audit, auditPage(found, dataset));
       const leaks = leaksOf(found);
-      if (leaks.length > 0 && !wishes.allowLeaks)
-        throw new AutoError(
-          paths.audit,
-          `the audit found what would make the scores wrong. ${leaks.join(" ")}`,
-          "Correct the labels or remove a copy and start again with --overwrite, or pass --allow-leaks to go on; the report then says so",
-        );
+      refuseLeaks(leaks, way);
       const warnings = found.findings.flatMap(({ severity, text }) => (severity === "warning" ? [text] : []));
       return { leaks, warnings };
     },
   });
+  refuseLeaks(audited.leaks, way); // an earlier call may have allowed them
   say(
     `audit: ${audited.leaks.length} errors, ${audited.warnings.length} warnings; all findings are in audit.html`,
   );
   for (const text of [...audited.leaks, ...audited.warnings]) say(`  warning: ${text}`);
   return audited;
+}
+
+function refuseLeaks(leaks: readonly string[], { paths, wishes }: Way): void {
+  if (leaks.length === 0 || wishes.allowLeaks) return;
+  throw new AutoError(
+    paths.audit,
+    `the audit found what would make the scores wrong. ${leaks.join(" ")}`,
+    "Correct the labels or remove a copy and start again with --overwrite, or pass --allow-leaks to go on; the report then says so",
+  );
 }
 
 export async function splitStep(way: Way, dataset: Dataset): Promise<Held> {

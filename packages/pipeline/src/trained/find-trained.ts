@@ -49,7 +49,9 @@ export async function findEnsemble(
   if (others.length === 0) return first;
   const members = found.flatMap((one) => one.members);
   checkAlike(first.path, members);
-  return { ...first, members, bundle: null };
+  // The name of one of them would be that of another model.
+  const name = [...new Set(found.map((one) => one.name))].join(" + ");
+  return { ...first, name, members, bundle: null };
 }
 
 const memberOf = (run: string): TrainedMember => memberOfRun(run, (record) => specOf(run, record));
