@@ -102,6 +102,41 @@ test("parts, and weights in half precision, pass the checker too", { skip: witho
   }),
 );
 
+test(
+  "config.pbtxt for Triton is read by protobuf's text format, and says what the graph says",
+  { skip: withoutOracles },
+  () =>
+    inFolder((folder) => {
+      const spec = stackSpec("slice_cnn", { name: "attention" }, { classes: 2 });
+      using model = opened({ ...spec, name: 'a "quoted" \\ name ü' });
+      const out = join(folder, "lung");
+      const options = { out, overwrite: false, weights: "float32" as const };
+      const { graph } = TARGETS.triton.write([{ model, calibration: null }], options);
+      interface TensorConfig {
+        name: string;
+        data_type: string;
+        dims: string[];
+      }
+      const config = askOracle<{
+        name: string;
+        backend: string;
+        max_batch_size: number;
+        input: TensorConfig[];
+        output: TensorConfig[];
+        dynamic_batching: Record<string, string>;
+        parameters: Record<string, { string_value: string }>;
+      }>("triton_config.py", join(out, "config.pbtxt"));
+      assert.deepEqual([config.name, config.backend, config.max_batch_size], ["lung", "onnxruntime", 8]);
+      assert.deepEqual(config.input, [{ name: "voxels", data_type: "TYPE_INT16", dims: ["-1", "32", "40"] }]);
+      assert.deepEqual(
+        config.output.map(({ name }) => name),
+        graph!.outputs.map(({ name }) => name),
+      );
+      assert.equal(config.dynamic_batching["max_queue_delay_microseconds"], "5000");
+      assert.equal(config.parameters["slicestack.name"]!.string_value, 'a "quoted" \\ name ü');
+    }),
+);
+
 for (const library of ["torchvision", "timm"])
   for (const name of ["resnet18", "resnet34", "resnet50"])
     test(
