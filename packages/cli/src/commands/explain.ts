@@ -28,7 +28,10 @@ export function addExplain(program: Command, start: Start): void {
     .description(
       "explain the predictions of a run: maps on the scans, important slices, and tests of the maps",
     )
-    .argument("<run>", "folder of a run or a group, or file of a bundle, which needs --data; the maps of several models are averaged")
+    .argument(
+      "<run>",
+      "folder of a run or a group, or file of a bundle, which needs --data; the maps of several models are averaged",
+    )
     .requiredOption("--out <folder>", "folder for maps, pictures and explain.json")
     .option("--data <folder>", "another prepared data set (default: that of the run)")
     .option(

@@ -24,9 +24,7 @@ export function explainByModels(
   );
   const predicted = probabilities.indexOf(Math.max(...probabilities));
   const target = options.target ?? predicted;
-  const each = models.map((model) =>
-    explainVolume(model.function, volume, { ...options, ...model, target }),
-  );
+  const each = models.map((model) => explainVolume(model.function, volume, { ...options, ...model, target }));
   const { id, subject, label } = volume;
   const p = probabilities[target]!;
   const explained: SubjectExplained = {
@@ -69,7 +67,8 @@ function meanShares(each: readonly (readonly SliceShare[])[]): SliceShare[] {
   const places = (shares: readonly SliceShare[]) => JSON.stringify(shares.map(({ place }) => place));
   if (each.some((shares) => places(shares) !== places(first))) return [];
   return first.map(({ place }, k) => {
-    const mean = (of: (share: SliceShare) => number | null) => meanOrNull(each.map((shares) => of(shares[k]!)));
+    const mean = (of: (share: SliceShare) => number | null) =>
+      meanOrNull(each.map((shares) => of(shares[k]!)));
     return {
       place,
       weight: mean(({ weight }) => weight),

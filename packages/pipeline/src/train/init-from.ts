@@ -52,7 +52,11 @@ export async function initModelsOf({ initFrom }: RunConfig): Promise<InitModel[]
  * The model to start from. Of several, one that was trained on this very split, so that no weights have seen the test set;
  * otherwise the first with the same trunk or network.
  */
-export function initModelFor(models: readonly InitModel[], config: RunConfig, split: string | null): InitModel {
+export function initModelFor(
+  models: readonly InitModel[],
+  config: RunConfig,
+  split: string | null,
+): InitModel {
   const { method, model } = namesOf(config);
   const alike = models.filter((one) => one.model === model && (one.method === "3d") === (method === "3d"));
   return alike.find((one) => split !== null && one.split === split) ?? alike[0] ?? models[0]!;

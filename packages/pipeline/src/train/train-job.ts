@@ -55,8 +55,7 @@ function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan)
   const { run, data, stage, resume, world, pretrained, saveSeconds, keepStates } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
-  const initFrom =
-    input.initFrom === null ? null : initModelFor(input.initFrom, config, opened.split.hash);
+  const initFrom = input.initFrom === null ? null : initModelFor(input.initFrom, config, opened.split.hash);
   const spec = specOfRun(run, opened);
   const isTaken = SLICE_STAGE_OF in opened.record.environment;
   const isFirst = world.rank === 0;
