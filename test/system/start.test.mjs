@@ -64,3 +64,13 @@ test("what only some predictions need is loaded when it is needed: archives, tab
     /@stdlib|zip\.js\/zip\.js|node_modules\/csv-|tinyglobby|dicom-out\/dicom-folder|pipeline\/dist\/src\/explain\//;
   assert.deepEqual(among(loaded, later), []);
 });
+
+test("models loads the components and no readers, statistics, reports or sweeps", () => {
+  const loaded = loadedBy("bin/slicestack.js", "models");
+  assert.ok(
+    among(loaded, /models\/catalogue/).length === 1 && loaded.length < 360,
+    `${loaded.length} modules`,
+  );
+  const others = /(volume|stats)\/dist\/src\/index|pipeline\/dist\/src\/(report|sweep|evaluate|data)\//;
+  assert.deepEqual(among(loaded, others), []);
+});

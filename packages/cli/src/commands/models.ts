@@ -29,7 +29,7 @@ export function addModels(program: Command, start: Start): void {
 }
 
 async function runModels({ size, slices, classes, batch }: ModelsOptions): Promise<Outcome> {
-  const { modelFacts, shortBytes, shortCount } = await import("@slicestack/pipeline/internal");
+  const { modelFacts, shortBytes, shortCount } = await import("@slicestack/pipeline/internal/model-facts");
   const shape = { size, slices, classes, batch };
   const models = modelFacts(shape);
   const cells = ({ name, kind, input, cost, config }: ModelFacts): string[] => [
