@@ -13,6 +13,7 @@ const sources = [
   "packages/viewer/src",
   "packages/viewer/public",
   "packages/viewer/index.html",
+  "packages/viewer/offline-worker.js",
   "packages/viewer/vite.config.mjs",
   "packages/volume/dist/src",
   "packages/stats/dist/src",

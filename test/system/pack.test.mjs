@@ -32,7 +32,7 @@ test("each package holds its readme, the licence and what runs, and nothing else
     for (const file of ["README.md", "LICENSE", "package.json", "dist/src/index.js", "dist/src/index.d.ts"])
       assert.ok(files.includes(file), `${name} lacks ${file}`);
     const allowed =
-      /^(README\.md|LICENSE|package\.json|bin\/.*\.js|dist\/src\/.*(\.js|\.d\.ts)|native\/.*\.(cpp|h)|configs\/.*\.(yaml|json)|dist\/site\/(index\.html|icon\.svg|assets\/[\w.-]+\.(js|css|wasm)))$/;
+      /^(README\.md|LICENSE|package\.json|bin\/.*\.js|dist\/src\/.*(\.js|\.d\.ts)|native\/.*\.(cpp|h)|configs\/.*\.(yaml|json)|dist\/site\/(index\.html|icon\.svg|manifest\.webmanifest|slicestack\.json|sw\.js|assets\/[\w.-]+\.(js|css|wasm)))$/;
     assert.deepEqual(
       files.filter((file) => !allowed.test(file)),
       [],

@@ -46,8 +46,8 @@ export async function openPage(folder = site) {
   return { ...(await openUrl(origin)), server };
 }
 
-/** Opens a page in Chromium, and keeps what it requests and complains of. */
-export async function openUrl(origin) {
+/** Opens a page in Chromium, and keeps what it requests and complains of. @param wait until it is ready for a scan */
+export async function openUrl(origin, { wait = true } = {}) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-GB" });
   const page = await context.newPage();
@@ -57,7 +57,8 @@ export async function openUrl(origin) {
   page.on("pageerror", (error) => complaints.push(error.message));
   context.on("request", (request) => requests.push({ url: request.url(), body: request.postData() }));
   await page.goto(origin);
-  await page.waitForFunction(() => globalThis.document.querySelector(".status")?.textContent === "");
+  if (wait)
+    await page.waitForFunction(() => globalThis.document.querySelector(".status")?.textContent === "");
   return {
     page,
     context,

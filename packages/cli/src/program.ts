@@ -25,6 +25,7 @@ import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
 import { addSweep } from "./commands/sweep/index.js";
 import { addTrain } from "./commands/train.js";
+import { addView } from "./commands/view.js";
 import { addVerify } from "./commands/verify.js";
 import type { Start } from "./session.js";
 import { asStarted } from "./shell.js";
@@ -59,6 +60,7 @@ export function buildProgram(start: Start): Command {
     addImport,
     addPredict,
     addServe,
+    addView,
     addExplain,
     addExport,
     addModels,

@@ -49,6 +49,14 @@ export { evaluateGroup, type EvaluateGroupOptions, type GroupEvaluation } from "
 export { explain, type ExplainOptions } from "./tasks/explain.js";
 export { exportModel, type ExportOptions, type ExportResult } from "./tasks/export-model.js";
 export {
+  exportWeb,
+  prepareView,
+  type ExportedWeb,
+  type ExportWebOptions,
+  type PreparedView,
+  type ViewOptions,
+} from "./tasks/export-web.js";
+export {
   exportEnsemble,
   exportOnnx,
   EXPORT_PARTS,

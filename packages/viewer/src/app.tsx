@@ -3,6 +3,7 @@ import { Header } from "./frame/header.js";
 import { Status } from "./frame/status.js";
 import { DropTarget } from "./open/drop-target.js";
 import { ModelCard } from "./open/model-card.js";
+import { isKept } from "./open/offered.js";
 import { OpenCard } from "./open/open-card.js";
 import { KeyTable } from "./picture/key-table.js";
 import type { Look } from "./picture/look.js";
@@ -15,7 +16,7 @@ import { SliceTable } from "./result/slice-table.js";
 import { words } from "./words/words.js";
 
 export function App({ reading, look }: { reading: Reading; look: Look }) {
-  const { heading, staysHere } = words.value;
+  const { heading, staysHere, kept } = words.value;
   const isOpen = reading.index.value !== null;
   return (
     <>
@@ -23,7 +24,9 @@ export function App({ reading, look }: { reading: Reading; look: Look }) {
       <main id="content" class={isOpen ? "reading" : "start"}>
         <div class="intro">
           <h1>{heading}</h1>
-          <p>{staysHere}</p>
+          <p>
+            {staysHere} {isKept.value && <span class="kept">{kept}</span>}
+          </p>
         </div>
         <Status reading={reading} />
         {isOpen && <Viewing reading={reading} look={look} />}

@@ -6,7 +6,7 @@ import { counted } from "./numbers.js";
 import { shownPath } from "../shell.js";
 
 interface ExportFlags extends CommonOptions {
-  to: ExportOptions["to"] | "bundle";
+  to: ExportOptions["to"] | "bundle" | "web";
   part?: NonNullable<ExportOptions["part"]>;
   weights: "fp32" | "fp16";
   allowPlugins?: boolean;
@@ -18,13 +18,16 @@ export function addExport(program: Command, start: Start): void {
   const command = program
     .command("export")
     .description(
-      "write a trained model as one file: a bundle for Slicestack, an ONNX graph, a Triton model, or its weights",
+      "write a trained model: a bundle for Slicestack, an ONNX graph, a page for a web host, a Triton model, or its weights",
     )
     .argument("<run>", "run or group folder, or file of a bundle")
-    .argument("<out>", "file to write; a folder for triton")
+    .argument("<out>", "file to write; a folder for web and triton")
     .addOption(
-      new Option("--to <format>", "bundle, onnx, triton (ONNX with its configuration) or safetensors")
-        .choices(["bundle", "onnx", "triton", "safetensors"])
+      new Option(
+        "--to <format>",
+        "bundle, onnx, web (the viewer's page with the model), triton (ONNX with its configuration) or safetensors",
+      )
+        .choices(["bundle", "onnx", "web", "triton", "safetensors"])
         .makeOptionMandatory(),
     )
     .addOption(
@@ -57,6 +60,7 @@ export function addExport(program: Command, start: Start): void {
 
 async function runExport(run: string, out: string, flags: ExportFlags, session: Session): Promise<Outcome> {
   if (flags.to === "bundle") return exportAsBundle(run, out, flags);
+  if (flags.to === "web") return exportAsPage(run, out, flags, session);
   const { exportModel } = await import("@slicestack/pipeline");
   const { onProgress, signal } = session;
   const { to, part, licence, overwrite = false } = flags;
@@ -90,6 +94,32 @@ async function exportAsBundle(model: string, out: string, flags: ExportFlags): P
     ...(licence === undefined ? {} : { licence }),
   });
   return { code: EXIT.ok, text: bundleText(result), json: result };
+}
+
+async function exportAsPage(
+  run: string,
+  out: string,
+  flags: ExportFlags,
+  session: Session,
+): Promise<Outcome> {
+  if (flags.part !== undefined)
+    throw new UsageError("a page holds the whole model: omit --part, or export to onnx");
+  const { exportWeb } = await import("@slicestack/pipeline");
+  const { siteFolder } = await import("@slicestack/viewer");
+  const { licence, overwrite = false, allowPlugins = false, weights } = flags;
+  const result = await exportWeb({
+    run,
+    out,
+    site: siteFolder,
+    overwrite,
+    allowPlugins,
+    weights: weights === "fp16" ? "float16" : "float32",
+    ...(licence === undefined ? {} : { licence }),
+    onProgress: session.onProgress,
+    signal: session.signal,
+  });
+  const lines = [`Written: ${shownPath(result.folder)}, to be put on a web host`, ...result.notes];
+  return { code: EXIT.ok, text: lines.join("\n"), json: result };
 }
 
 function bundleText({ file, bytes, manifest }: ExportedBundle): string {

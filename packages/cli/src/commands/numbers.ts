@@ -65,3 +65,8 @@ export function parseShares(text: string): number[] {
 
 /** "1 volume", "2 volumes". */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+export function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65536) return Number(text);
+  throw new InvalidArgumentError("Expected a port from 0 to 65535.");
+}

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { pathWord } from "../shell.js";
 import { addComputeOptions, type ComputeFlags } from "./compute-options.js";
-import { parseCount, parseDuration } from "./numbers.js";
+import { parseCount, parseDuration, parsePort } from "./numbers.js";
 
 interface ServeFlags extends CommonOptions, ComputeFlags {
   data: string;
@@ -149,11 +149,6 @@ async function bytesOf(maxUpload: string): Promise<number> {
   } catch (error) {
     throw new UsageError((error as RangeError).message);
   }
-}
-
-function parsePort(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) < 65536) return Number(text);
-  throw new InvalidArgumentError("Expected a port from 0 to 65535.");
 }
 
 const ofTime = (flags: string, description: string, seconds: number, words: string): Option =>

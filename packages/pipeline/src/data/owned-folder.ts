@@ -75,6 +75,10 @@ const KINDS = {
     holds: /^(predictions\.csv|.+\.json|.+-(gradcam|ig)\.nii\.gz|dicom)$/,
   },
   dicom: { words: "a folder of DICOM reports and heat-maps", holds: /^(report|heat-map-\d+)\.dcm$/ },
+  web: {
+    words: "a page for a web host",
+    holds: /^(index\.html|icon\.svg|manifest\.webmanifest|slicestack\.json|sw\.js|assets|models)$/,
+  },
   triton: { words: "a model of a Triton repository", holds: /^(config\.pbtxt|1)$/ },
   pictures: {
     words: "a folder of pictures and tables",

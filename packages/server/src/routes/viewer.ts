@@ -5,7 +5,7 @@ import { extname, join, relative, sep } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { ServeError } from "../options.js";
 
-interface StaticFile {
+export interface StaticFile {
   path: string;
   type: string;
   bytes: number;
@@ -69,7 +69,7 @@ export function addViewerRoutes(app: FastifyInstance, folder: string | null): vo
   for (const [url, file] of filesOf(folder)) addFile(app, url, file);
 }
 
-function addFile(app: FastifyInstance, url: string, { path, type, bytes, etag }: StaticFile): void {
+export function addFile(app: FastifyInstance, url: string, { path, type, bytes, etag }: StaticFile): void {
   const cache = url.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache";
   app.get(url, { config: { isOpen: true }, schema: { hide: true } }, (request, reply) => {
     void reply.headers({ ...HEADERS, etag, "cache-control": cache });

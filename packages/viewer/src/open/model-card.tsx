@@ -1,6 +1,8 @@
 import type { Reading } from "../reading/reading.js";
 import { words } from "../words/words.js";
 import { FileButton } from "./file-button.js";
+import { offered, openOfferedModel } from "./offered.js";
+import { OfferedChoice } from "./offered-choice.js";
 
 export function ModelCard({ reading }: { reading: Reading }) {
   const { model: text } = words.value;
@@ -16,6 +18,11 @@ export function ModelCard({ reading }: { reading: Reading }) {
         </p>
       )}
       {model.kind === "open" && <Facts reading={reading} />}
+      <OfferedChoice
+        label={text.offered}
+        names={offered.value.models.map(({ name, file }) => [name, file])}
+        onChoice={(file) => void openOfferedModel(reading, file)}
+      />
       <FileButton
         id="model"
         label={model.kind === "open" ? text.other : text.choose}

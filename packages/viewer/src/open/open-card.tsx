@@ -2,6 +2,8 @@
 import type { Reading } from "../reading/reading.js";
 import { words } from "../words/words.js";
 import { FileButton } from "./file-button.js";
+import { offered, openOfferedScan } from "./offered.js";
+import { OfferedChoice } from "./offered-choice.js";
 import { SetAside } from "./set-aside.js";
 
 export function OpenCard({ reading }: { reading: Reading }) {
@@ -11,6 +13,11 @@ export function OpenCard({ reading }: { reading: Reading }) {
     <section class="card" aria-labelledby="open-title">
       <h2 id="open-title">{text.title}</h2>
       <FoundScans reading={reading} />
+      <OfferedChoice
+        label={text.offered}
+        names={offered.value.scans.map(({ name }) => [name, name])}
+        onChoice={(name) => void openOfferedScan(reading, name)}
+      />
       <div class="choices">
         <FileButton id="files" label={text.files} multiple onFiles={onFiles} />
         <FileButton id="folder" label={text.folder} folder onFiles={onFiles} />

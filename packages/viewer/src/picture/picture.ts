@@ -9,8 +9,8 @@ export type Place = readonly [number, number, number];
 /** The axial plane is the large one. Left, top, width and height, as shares of the canvas. */
 const PLANES = [
   { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, 0.62, 1] },
-  { sliceType: SLICE_TYPE.CORONAL, position: [0.62, 0, 0.38, 0.5] },
-  { sliceType: SLICE_TYPE.SAGITTAL, position: [0.62, 0.5, 0.38, 0.5] },
+  { sliceType: SLICE_TYPE.CORONAL, position: [0.625, 0, 0.375, 0.495] },
+  { sliceType: SLICE_TYPE.SAGITTAL, position: [0.625, 0.505, 0.375, 0.495] },
 ] as const;
 
 /** Width of the crosshair in percent of the scan. */

@@ -36,6 +36,7 @@ function Shown({ result, facts }: { result: ShownResult; facts: GraphFacts }) {
   return (
     <div class="result" data-id={result.id} data-probabilities={JSON.stringify(result.probabilities)}>
       <p class="decision">{decision.class}</p>
+      {decision.threshold !== null && <p class="hint">{ruleText(decision, facts.classes, raw)}</p>}
       <Probabilities result={result} decided={decision.class} />
       <SetLine facts={facts} raw={raw} />
       {result.warnings.map(({ message }) => (
@@ -47,8 +48,12 @@ function Shown({ result, facts }: { result: ShownResult; facts: GraphFacts }) {
       <details>
         <summary>{text.details}</summary>
         <dl>
-          <dt>{text.decidedBy}</dt>
-          <dd>{ruleText(decision, facts.classes, raw)}</dd>
+          {decision.threshold === null && (
+            <>
+              <dt>{text.decidedBy}</dt>
+              <dd>{text.largest}</dd>
+            </>
+          )}
           <dt>{text.source}</dt>
           <dd>{result.source}</dd>
           <dt>{text.scan}</dt>
@@ -90,9 +95,8 @@ function ruleText(
   raw: readonly number[],
 ): string {
   const { result: text } = words.value;
-  if (threshold === null) return text.largest;
   const fixed = (value: number) => decimal(value, 3, { fixed: true });
-  return text.threshold(classes[1]!, fixed(raw[1]!), fixed(threshold), rule);
+  return text.threshold(classes[1]!, fixed(raw[1]!), fixed(threshold ?? NaN), rule);
 }
 
 const sentence = (message: string): string =>

@@ -11,6 +11,7 @@ export const english = {
   heading: "See what a model finds in a CT scan",
   staysHere:
     "Your scans stay on this computer: the page reads them and computes the model itself. Nothing is uploaded.",
+  kept: "The page also works without a network.",
 
   model: {
     title: "Model",
@@ -18,6 +19,7 @@ export const english = {
     hint: "A file that slicestack export --to onnx wrote.",
     choose: "Choose a model",
     other: "Another model",
+    offered: "Models of this page",
     loading: "Loading the model …",
     method: "Method",
     classes: "Classes",
@@ -41,6 +43,7 @@ export const english = {
     found: (count: number) => (count === 1 ? "1 scan found" : `${count} scans found`),
     slices: (count: number) => (count === 1 ? "1 slice" : `${count} slices`),
     setAside: (count: number) => (count === 1 ? "1 file is not a scan" : `${count} files are not scans`),
+    offered: "Scans of this page",
     nothing: "None of these files is a scan.",
   },
 
@@ -106,7 +109,7 @@ export const english = {
     decidedBy: "Decided by",
     largest: "the class with the largest probability",
     threshold: (name: string, value: string, threshold: string, rule: string) =>
-      `uncalibrated probability of ${name} ${value}, threshold ${threshold} (${rule})`,
+      `Decided by a threshold: the uncalibrated probability of ${name} is ${value}, the threshold of the validation set ${threshold} (${rule}).`,
     set: "Prediction set",
     emptySet: "empty: unlike every validation scan",
     setMiss: (classes: string, miss: string) =>

@@ -13,6 +13,7 @@ export const german: Words = {
   heading: "Sehen, was ein Modell in einem CT findet",
   staysHere:
     "Ihre Aufnahmen bleiben auf diesem Rechner: Die Seite liest sie und berechnet das Modell selbst. Nichts wird hochgeladen.",
+  kept: "Die Seite funktioniert auch ohne Netz.",
 
   model: {
     title: "Modell",
@@ -20,6 +21,7 @@ export const german: Words = {
     hint: "Eine Datei, die slicestack export --to onnx geschrieben hat.",
     choose: "Modell wählen",
     other: "Anderes Modell",
+    offered: "Modelle dieser Seite",
     loading: "Das Modell wird geladen …",
     method: "Verfahren",
     classes: "Klassen",
@@ -44,6 +46,7 @@ export const german: Words = {
     slices: (count) => (count === 1 ? "1 Schicht" : `${count} Schichten`),
     setAside: (count) =>
       count === 1 ? "1 Datei ist keine Aufnahme" : `${count} Dateien sind keine Aufnahmen`,
+    offered: "Aufnahmen dieser Seite",
     nothing: "Keine dieser Dateien ist eine Aufnahme.",
   },
 
@@ -110,7 +113,7 @@ export const german: Words = {
     decidedBy: "Entschieden durch",
     largest: "die Klasse mit der größten Wahrscheinlichkeit",
     threshold: (name, value, threshold, rule) =>
-      `unkalibrierte Wahrscheinlichkeit von ${name} ${value}, Schwelle ${threshold} (${rule})`,
+      `Durch eine Schwelle entschieden: Die unkalibrierte Wahrscheinlichkeit von ${name} ist ${value}, die Schwelle der Validierungsmenge ${threshold} (${rule}).`,
     set: "Vorhersagemenge",
     emptySet: "leer: anders als alle Validierungsaufnahmen",
     setMiss: (classes, miss) =>
