@@ -84,7 +84,7 @@ test("the page opens its model by itself, and again when its host is gone", { sk
     });
     assert.ok(kept.includes("/") && kept.some((path) => path.startsWith("/models/")), kept.join(" "));
     assert.deepEqual(
-      kept.filter((path) => /nii|dcm|scans/.test(path)),
+      kept.filter((path) => /\.nii|\.dcm|\/scans\//.test(path)),
       [],
     );
   } finally {
