@@ -23,7 +23,7 @@ export function addView(program: Command, start: Start): void {
     )
     .option("--allow-plugins", "run the plug-ins in bundles with your permissions");
   addCommon(command, {
-    example: "slicestack view runs/lung scans/1.nii.gz\nslicestack view lung.slicestack dicom/",
+    example: "slicestack view runs/lung scans/1.nii.gz\nslicestack view dicom/ lung.slicestack",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine],
     notes:
       "The page reads scans and computes models in the browser. It is reachable from this machine alone; Ctrl-C ends it. See docs/how-to/look-at-scans.md. Research use only; not a medical device.",
