@@ -118,7 +118,7 @@ test(
       opened = await openUrl(url, { wait: false });
       assertSame(await shownResult(opened.page));
       assert.deepEqual(opened.foreignRequests(), []);
-      assert.equal((await fetch(`${url}scans/0/../../../etc/passwd`)).status, 404);
+      assert.equal((await globalThis.fetch(`${url}scans/0/../../../etc/passwd`)).status, 404);
     } finally {
       await opened?.close();
       child.kill("SIGTERM");

@@ -1,8 +1,9 @@
 /** Writes trained models as a folder for a web host: the viewer's page, the ONNX graphs, and the list that names them. */
 import { createHash } from "node:crypto";
-import { cpSync, createReadStream, existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { cpSync, createReadStream, existsSync, readdirSync, renameSync, statSync } from "node:fs";
 import { basename, join, relative, resolve, sep } from "node:path";
 import { StagedFolder, writeFileAtomic } from "../data/atomic.js";
+import { makeFolder } from "../data/make-folder.js";
 import { ExportError } from "../export/export-error.js";
 import { isGroup } from "../run/group.js";
 import { runPaths } from "../run/folder.js";
@@ -127,7 +128,7 @@ function refuseUnbuilt(site: string): void {
 }
 
 async function addModel(folder: string, options: Omit<ExportOptions, "to" | "out" | "part">) {
-  mkdirSync(join(folder, "models"), { recursive: true });
+  makeFolder(join(folder, "models"));
   const graph = join(folder, "models", "model.onnx");
   const exported = await exportModel({ ...options, to: "onnx", out: graph });
   const file = `models/${await shortHash(graph)}.onnx`;
