@@ -7,7 +7,7 @@ import { makeFolder } from "../data/make-folder.js";
 import { ExportError } from "../export/export-error.js";
 import { isGroup } from "../run/group.js";
 import { runPaths } from "../run/folder.js";
-import { isBundle } from "../trained/open-bundle.js";
+import { isBundle } from "../trained/is-bundle.js";
 import { exportModel, type ExportOptions, type ExportResult } from "./export-model.js";
 
 export interface ExportWebOptions extends Omit<ExportOptions, "to" | "part"> {
