@@ -3,9 +3,12 @@
  * hashed with a key that stays in the data folder, so that an entry can be matched to a known scan but not reversed.
  */
 import { createHmac, randomBytes } from "node:crypto";
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "@slicestack/pipeline/internal";
+
+/** Beyond this, a new file is begun. */
+const MOST_BYTES = 64 * 2 ** 20;
 
 export interface AuditEntry {
   /** Name of the token; "local" if none is required. */
@@ -33,9 +36,16 @@ export class AuditLog {
   }
 
   write(entry: AuditEntry): void {
+    if ((statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0) > MOST_BYTES) this.#rotate();
     appendFileSync(this.#file, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`, {
       mode: 0o600,
     });
+  }
+
+  /** The full file stays beside the new one, under the time of its end; nothing is ever deleted. */
+  #rotate(): void {
+    const time = new Date().toISOString().replaceAll(":", "-");
+    renameSync(this.#file, this.#file.replace(/\.jsonl$/, `-${time}.jsonl`));
   }
 
   hashed(id: string): string {

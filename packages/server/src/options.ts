@@ -38,6 +38,8 @@ export interface ServeOptions {
   pacs?: string | null;
   /** Milliseconds before a failed transfer is tried again, which doubles with each failure. Default 5000. */
   pacsBackOff?: number;
+  /** Receives objects by C-STORE as well. Default: null. */
+  dimse?: DimseOptions | null;
   /** Folder of the built viewer, which is served at "/". Default null: "/" leads to the description of the API. */
   viewer?: string | null;
   /** Whether plug-ins in bundles may run. Default false. */
@@ -47,6 +49,24 @@ export interface ServeOptions {
   precision?: "auto" | "float32" | "bfloat16";
   /** Receives each line of the log, which is JSON. Default: standard error. */
   log?: (line: string) => void;
+}
+
+/** A receiver of C-STORE: every series that arrives is predicted. */
+export interface DimseOptions {
+  /** 0 chooses a free port. */
+  port: number;
+  /** AE title of the server. Default SLICESTACK. */
+  title?: string;
+  /** AE titles that may send. */
+  from: readonly string[];
+  /** Name of the model; may be omitted if only one is served. */
+  model?: string;
+  /** Archives to which the results are sent. Default: none. */
+  sendTo?: readonly string[];
+  /** Most bytes of an object. Default 512 MiB. */
+  maxObject?: number;
+  /** Milliseconds without an object after which a series is predicted. Default 10 000. */
+  quiet?: number;
 }
 
 export type Settings = Required<Omit<ServeOptions, "device" | "threads" | "precision">> &
@@ -85,6 +105,7 @@ export function settingsOf(options: ServeOptions): Settings {
     rate: 1200,
     pacs: null,
     pacsBackOff: 5000,
+    dimse: null,
     viewer: null,
     allowPlugins: false,
     log: (line) => void process.stderr.write(line),
@@ -103,8 +124,32 @@ export function settingsOf(options: ServeOptions): Settings {
       `${settings.host} can be reached from other machines, and no tokens are required`,
       "Pass --tokens FILE, and put a proxy with TLS in front; or listen on 127.0.0.1.",
     );
+  checkDimse(settings);
   return settings;
 }
+
+function checkDimse({ dimse, models, pacs }: Settings): void {
+  if (dimse === null) return;
+  const { title = "SLICESTACK", from, model, sendTo = [] } = dimse;
+  if (from.length === 0)
+    throw new ServeError(
+      "C-STORE has no passwords, so that the AE titles that may send must be listed",
+      "Pass --dimse-from TITLE,TITLE.",
+    );
+  for (const one of [title, ...from])
+    if (!AE_TITLE.test(one))
+      throw new ServeError(`${JSON.stringify(one)} is not an AE title`, "Expected 1 to 16 characters.");
+  if (model === undefined ? models.size > 1 : !models.has(model))
+    throw new ServeError(
+      "The model that predicts what is received is not named, or not served",
+      `Pass --dimse-model with one of ${[...models.keys()].join(", ")}.`,
+    );
+  if (sendTo.length > 0 && pacs === null)
+    throw new ServeError("Results are to be sent to archives, and none is configured", "Pass --pacs FILE.");
+}
+
+/** PS3.5, 6.2: printable ASCII without a backslash. */
+const AE_TITLE = /^(?! )[\x20-\x5b\x5d-\x7e]{1,16}(?<! )$/;
 
 const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 

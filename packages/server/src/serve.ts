@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { claimFolder, FolderLock, refuseForeign } from "@slicestack/pipeline/internal";
 import { createApp } from "./app.js";
 import { AuditLog } from "./audit-log.js";
+import { startDimse } from "./dimse/start.js";
 import { Dispatcher } from "./jobs/dispatcher.js";
 import { Predictions } from "./jobs/predictions.js";
 import { WorkerPool } from "./jobs/worker-pool.js";
@@ -23,6 +24,8 @@ const EXPIRE_MS = 60_000;
 export interface Server extends AsyncDisposable {
   /** e.g. http://127.0.0.1:8080 */
   readonly url: string;
+  /** Port of the receiver of C-STORE; null where there is none. */
+  readonly dimsePort: number | null;
   readonly models: readonly ServedModel[];
   /** Processes that predict. */
   readonly workers: readonly number[];
@@ -101,6 +104,8 @@ async function started(
     log,
     isStopping: false,
   };
+  const dimse = await startDimse(service, data);
+  if (dimse !== null) closing.add(() => dimse.close());
   const app = await createApp(service);
   closing.add(() => stopApp(app, service));
   const expiring = setInterval(() => expire(service), EXPIRE_MS);
@@ -111,6 +116,7 @@ async function started(
   const close = () => closing.close();
   return {
     url,
+    dimsePort: dimse?.port ?? null,
     get models() {
       return pool.models;
     },

@@ -24,6 +24,11 @@ export class Tokens {
     this.#lines = readTokens(this.file);
   }
 
+  /** Whether a token of this name is still accepted. */
+  has(name: string): boolean {
+    return this.#lines.some((line) => line.name === name);
+  }
+
   /** The name of the token in an Authorization header; null if none is accepted. Takes as long for every token. */
   nameOf(authorization: string | undefined): string | null {
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
@@ -51,6 +56,11 @@ function readTokens(file: string): { name: string; hash: Buffer }[] {
       throw new ServeError(
         `${file}: line ${k + 1} is not a name, a space and 64 hexadecimal digits`,
         'Make one with: printf "%s %s\\n" NAME "$(printf %s TOKEN | sha256sum | cut -d" " -f1)"',
+      );
+    if (name === "local")
+      throw new ServeError(
+        `${file}: line ${k + 1}: "local" names the predictions that were made without tokens`,
+        "Choose another name.",
       );
     return { name, hash: Buffer.from(hex!, "hex") };
   });

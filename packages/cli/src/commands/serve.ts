@@ -23,6 +23,11 @@ interface ServeFlags extends CommonOptions, ComputeFlags {
   allowPlugins?: boolean;
   viewer: boolean;
   pacs?: string;
+  dimse?: number;
+  dimseTitle?: string;
+  dimseFrom?: string;
+  dimseModel?: string;
+  dimseSendTo?: string;
 }
 
 export function addServe(program: Command, start: Start): void {
@@ -63,6 +68,18 @@ export function addServe(program: Command, start: Start): void {
     .addOption(ofTime("--timeout <time>", "how long a prediction may take", 600, "10m"))
     .option("--rate <number>", "most requests of one client a minute", parseCount, 1200)
     .option("--pacs <file>", "YAML file of the archives to fetch studies from and to send results to")
+    .addOption(
+      new Option("--dimse <port>", "receive scans by C-STORE on this port; needs --dimse-from").argParser(
+        parsePort,
+      ),
+    )
+    .option("--dimse-title <title>", "AE title of this server (default: SLICESTACK)")
+    .option("--dimse-from <titles>", "AE titles that may send, separated by commas")
+    .option("--dimse-model <name>", "model that predicts what is received, if several are served")
+    .option(
+      "--dimse-send-to <names>",
+      "archives of --pacs to which those results are sent, separated by commas",
+    )
     .option("--no-viewer", "serve the API alone, without the page that shows scans and results")
     .option("--allow-plugins", "run the plug-ins in bundles with your permissions");
   addComputeOptions(command, { threads: "threads that compute in each process" });
@@ -83,7 +100,8 @@ async function runServe(given: string[], flags: ServeFlags, session: Session): P
   session.onFailure(() => "Predictions that were accepted are kept; start the same command again.");
   await using server = await serve({
     models: namedModels(given),
-    ...rest,
+    ...withoutDimse(rest),
+    dimse: dimseOf(flags),
     maxUpload: await bytesOf(maxUpload),
     keep: keep * 1000,
     timeout: timeout * 1000,
@@ -110,6 +128,30 @@ async function runServe(given: string[], flags: ServeFlags, session: Session): P
     json: undefined,
     note: "Stopped: what was accepted and still waits runs after the next start.",
   };
+}
+
+/** @throws UsageError if a flag of the receiver is given without its port */
+function dimseOf({ dimse, dimseTitle, dimseFrom, dimseModel, dimseSendTo }: ServeFlags) {
+  if (dimse === undefined) {
+    if ([dimseTitle, dimseFrom, dimseModel, dimseSendTo].every((one) => one === undefined)) return null;
+    throw new UsageError("The receiver of C-STORE has no port: pass --dimse PORT");
+  }
+  return {
+    port: dimse,
+    from: listOf(dimseFrom),
+    sendTo: listOf(dimseSendTo),
+    ...(dimseTitle === undefined ? {} : { title: dimseTitle }),
+    ...(dimseModel === undefined ? {} : { model: dimseModel }),
+  };
+}
+
+const listOf = (text: string | undefined): string[] =>
+  (text ?? "").split(",").flatMap((one) => (one.trim() === "" ? [] : [one.trim()]));
+
+function withoutDimse<T extends Partial<ServeFlags>>(flags: T) {
+  const { dimse: _port, dimseTitle: _title, dimseFrom: _from, dimseModel: _model, ...rest } = flags;
+  const { dimseSendTo: _sendTo, ...others } = rest;
+  return others;
 }
 
 /** The folder of the built viewer; null where the package is not installed or not built. */

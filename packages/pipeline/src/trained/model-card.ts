@@ -1,18 +1,19 @@
 /** The model card of a run, a group or a bundle. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { openZipFile } from "@slicestack/volume/node";
 import { isBundle } from "./is-bundle.js";
+import { cardOfBundle } from "./open-bundle.js";
 
-const CARD = "model-card.md";
+/** A card is a page of text; what is far longer is not one. */
+const MOST_BYTES = 2 ** 24;
 
-/** @returns Markdown; null if the model has no card: a run that has not been evaluated   @throws VolumeFormatError */
+/**
+ * @returns Markdown; null if the model has no card: a run that has not been evaluated
+ * @throws BundleError if the card is not the one that the bundle was written with
+ */
 export async function modelCardOf(path: string): Promise<string | null> {
-  if (!isBundle(path)) {
-    const file = join(path, CARD);
-    return existsSync(file) ? readFileSync(file, "utf8") : null;
-  }
-  await using archive = await openZipFile(path);
-  const entry = archive.entries.find(({ name }) => name === CARD);
-  return entry === undefined ? null : Buffer.from(await entry.read()).toString("utf8");
+  if (isBundle(path)) return cardOfBundle(path);
+  const file = join(path, "model-card.md");
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? Infinity;
+  return size <= MOST_BYTES ? readFileSync(file, "utf8") : null;
 }

@@ -24,6 +24,7 @@ import { indexOfUnlike, type TrainedMember, type TrainedModel } from "./trained-
 /** The most bytes of a member that is read into memory; far more than a contract or a decision needs. */
 const MOST_TEXT = 2 ** 26;
 const MOST_ENTRIES = 20_000;
+const CARD = "model-card.md";
 const COPY = "Copy or download it again.";
 
 /**
@@ -36,6 +37,22 @@ export async function openBundle(path: string, { allowPlugins = false } = {}): P
   try {
     await using zip = await openZipFile(file, { limits: { entries: MOST_ENTRIES } });
     return await read(zip, file, allowPlugins);
+  } catch (error) {
+    if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
+    throw new BundleError(file, `cannot be read as a bundle (${error.message})`, COPY, { cause: error });
+  }
+}
+
+/** @returns the model card, checked against its hash; null if it has none   @throws BundleError */
+export async function cardOfBundle(path: string): Promise<string | null> {
+  const file = resolve(path);
+  try {
+    await using zip = await openZipFile(file, { limits: { entries: MOST_ENTRIES } });
+    const entries = new Map(zip.entries.map((entry) => [entry.name, entry]));
+    if (!entries.has(CARD)) return null;
+    const manifest = await manifestOf(entries, file);
+    checkMembers(entries, manifest, file);
+    return await text({ file, manifest, entries }, CARD);
   } catch (error) {
     if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
     throw new BundleError(file, `cannot be read as a bundle (${error.message})`, COPY, { cause: error });

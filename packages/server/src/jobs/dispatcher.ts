@@ -3,7 +3,7 @@ import { LeaseLostError, type Lease, type LeaseQueue } from "@slicestack/pipelin
 import type { Log } from "../log.js";
 import { Problem } from "../problem.js";
 import type { ProblemBody } from "../schema.js";
-import type { StageSeconds } from "../worker/messages.js";
+import { DISK_FULL, type StageSeconds } from "../worker/messages.js";
 import {
   PredictionFailedError,
   WorkerDiedError,
@@ -243,6 +243,12 @@ const tooSlow = (timeout: number) =>
 function problemOfFailure(error: unknown): Problem {
   if (error instanceof PredictionFailedError && error.isOfUpload)
     return new Problem("unusable-upload", error.message);
+  if (error instanceof PredictionFailedError && error.kind === DISK_FULL)
+    return new Problem(
+      "disk-full",
+      "The server has no space for the results",
+      "Try again later; tell its operator.",
+    );
   if (error instanceof WorkerDiedError)
     return new Problem(
       "unavailable",

@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LeaseQueue, makeFolder, QueueFullError, type QueueJob } from "@slicestack/pipeline/internal";
@@ -130,6 +130,16 @@ export class Predictions implements Disposable {
     }
   }
 
+  /** Adds a prediction of files on disk; they stay where they are if it is refused. @throws Problem if the queue is full */
+  addStored(wanted: Omit<NewPrediction, "key">, folder: string, files: string[]): string {
+    const { who, model, options, sendTo = [] } = wanted;
+    this.refuseIfFull();
+    const id = randomUUID();
+    this.#store(id, folder, { who, model, options, sendTo, from: null, files, fingerprint: "" });
+    this.#changed(id, null);
+    return id;
+  }
+
   /**
    * Adds a prediction of a study that is fetched. It waits until `arrived` or `refuse` is called.
    * @throws Problem as `add`
@@ -179,7 +189,7 @@ export class Predictions implements Disposable {
   }
 
   /**
-   * Moves the upload to its place, and adds the job. Nothing stays if either fails.
+   * Moves the upload to its place, and adds the job. If either fails, it is where it was.
    * @param upload null for a study that is yet to be fetched
    */
   #store(id: string, upload: string | null, asked: Asked): void {
@@ -193,6 +203,7 @@ export class Predictions implements Disposable {
         if (upload === null) this.queue.pause([id]);
       });
     } catch (error) {
+      if (upload !== null && existsSync(folder.input)) renameSync(folder.input, upload);
       this.#removeFolder(id);
       throw error instanceof QueueFullError ? this.#full() : error;
     }

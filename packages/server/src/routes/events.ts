@@ -14,7 +14,7 @@ export async function sendEvents(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const { predictions } = service;
+  const { predictions, tokens } = service;
   const closed = new AbortController();
   reply.raw.once("close", () => closed.abort()); // of the answer: a connection may carry thousands
   reply.hijack();
@@ -23,7 +23,8 @@ export async function sendEvents(
   let last = "";
   while (!closed.signal.aborted) {
     const prediction = current(service, id, request.who);
-    if (prediction === null) break;
+    const isRevoked = tokens !== null && !tokens.has(request.who);
+    if (prediction === null || isRevoked) break;
     const text = JSON.stringify(prediction);
     reply.raw.write(text === last ? ": alive\n\n" : `event: ${prediction.state}\ndata: ${text}\n\n`);
     last = text;

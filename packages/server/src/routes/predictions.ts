@@ -169,7 +169,13 @@ async function post(service: Service, request: FastifyRequest, reply: FastifyRep
           metrics.upload(upload.bytes);
           return upload;
         });
-  audit.write({ who, action: "predict", prediction: id, model: model.name, modelSha256: model.sha256 });
+  try {
+    audit.write({ who, action: "predict", prediction: id, model: model.name, modelSha256: model.sha256 });
+  } catch (error) {
+    // Nothing runs that is not in the audit log.
+    await predictions.remove(id, who, (one) => dispatcher.cancel(one));
+    throw error;
+  }
   dispatcher.wake();
   const hasEnded = wait !== null && (await predictions.ended(id, wait * 1000, closedSignal(reply)));
   void reply.status(hasEnded ? 200 : 202).header("location", `/v1/predictions/${id}`);

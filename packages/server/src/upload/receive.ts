@@ -77,10 +77,14 @@ async function* streamsOf(request: FastifyRequest, limits: UploadLimits): AsyncG
   }
 }
 
+/** Of an upload, over the time in which none may be silent. */
+const LEAST_BYTES_PER_S = 100;
+
 class Receiver {
   readonly #hash = createHash("sha256");
   readonly #files: string[] = [];
   #bytes = 0;
+  #window = { since: performance.now(), bytes: 0 };
 
   constructor(
     private readonly folder: string,
@@ -100,6 +104,16 @@ class Receiver {
     this.#files.push(name);
   }
 
+  /** A client that sends a byte now and then would hold its connection for days. */
+  #refuseTrickle(bytes: number): void {
+    const { uploadStall } = this.limits;
+    this.#window.bytes += bytes;
+    const elapsed = performance.now() - this.#window.since;
+    if (elapsed < uploadStall) return;
+    if (this.#window.bytes < (LEAST_BYTES_PER_S * elapsed) / 1000) throw stalled(uploadStall);
+    this.#window = { since: performance.now(), bytes: 0 };
+  }
+
   finish(): Upload {
     const { folder } = this;
     if (this.#files.length === 0)
@@ -116,6 +130,7 @@ class Receiver {
         if (size < BYTES_NEEDED) head.push(piece.subarray(0, BYTES_NEEDED - size));
         size += piece.length;
         this.#bytes += piece.length;
+        this.#refuseTrickle(piece.length);
         if (this.#bytes > this.limits.maxUpload) throw tooManyBytes(this.limits);
         this.#hash.update(piece);
         await file.writeFile(piece);
@@ -179,7 +194,7 @@ const CLOSE = { connection: "close" };
 const stalled = (stall: number) =>
   new Problem(
     "request-timeout",
-    `No byte of the upload arrived for ${stall / 1000} s`,
+    `Hardly a byte of the upload arrived for ${stall / 1000} s`,
     "Send it again, faster.",
     CLOSE,
   );

@@ -14,6 +14,9 @@ export type ToWorker =
   | { type: "predict"; id: string; folder: string }
   | { type: "cancel"; id: string };
 
+/** Kind of a failure: the worker could not write what it computed. */
+export const DISK_FULL = "DiskFull";
+
 export interface StageSeconds {
   prepare: number;
   predict: number;

@@ -7,9 +7,11 @@ import { modelCardOf, predictWith, writeStoredZip } from "@slicestack/pipeline/i
 import { PredictError, Predictor, type ScanResult, type WrittenObjects } from "@slicestack/pipeline";
 import { PredictionFolder, type Asked, type StoredObject } from "../jobs/prediction-folder.js";
 import type { MAP_KINDS, ServedModel } from "../schema.js";
+import { DISK_FULL } from "./messages.js";
 import type { FromWorker, OpenModels, StageSeconds, ToWorker } from "./messages.js";
 
 const models = new Map<string, Predictor>();
+const paths = new Map<string, string>();
 const running = new Map<string, AbortController>();
 
 process.on("message", (message: ToWorker) => void answer(message));
@@ -30,9 +32,21 @@ async function answer(message: ToWorker): Promise<void> {
         rss: process.memoryUsage.rss(),
       });
   } catch (error) {
-    const { name, message: text } = error instanceof Error ? error : new Error(String(error));
-    send({ type: "failed", id, name, message: text, isOfUpload: name === "PredictError" });
+    const failure: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error));
+    const { name, message: text, code } = failure;
+    const kind = code !== undefined && FULL.has(code) ? DISK_FULL : name;
+    const shown = id === null ? text : withoutPaths(text);
+    send({ type: "failed", id, name: kind, message: shown, isOfUpload: name === "PredictError" });
   }
+}
+
+const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** Clients know models by their names, and options by those of the query. */
+function withoutPaths(text: string): string {
+  let shown = text.replaceAll("--operating-point", "operatingPoint");
+  for (const [name, path] of paths) shown = shown.replaceAll(path, name);
+  return shown;
 }
 
 const send = (message: FromWorker): void => void process.send!(message);
@@ -46,6 +60,7 @@ async function openModels({ models: wanted, allowPlugins, compute }: OpenModels)
       onBatch: (scans, slices) => send({ type: "batch", scans, slices }),
     });
     models.set(name, model);
+    paths.set(name, path);
     const { spec, sha256, hashes, isCalibrated: calibrated } = model;
     const card = await modelCardOf(path);
     served.push({
