@@ -1,7 +1,7 @@
 /** Explains one volume by several models at once: by the mean of their probabilities, and the mean of their maps. */
 import { scope } from "@slicestack/torch";
 import type { TaskVolume } from "../data/task.js";
-import { meanOf } from "./mean-of.js";
+import { meanOf } from "../predict/mean-of.js";
 import { MAP_KINDS, explainVolume } from "./subject.js";
 import type { MapKind, SliceShare, StoredMaps, SubjectExplained, SubjectOptions } from "./subject.js";
 import type { VolumeFunction } from "./volume-function.js";

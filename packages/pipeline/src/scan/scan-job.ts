@@ -20,7 +20,7 @@ import type { Predicted } from "../predict/prediction.js";
 import { predictorOf } from "../predict/predictor.js";
 import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
 import { PredictError } from "./errors.js";
-import { meanOf } from "../explain/mean-of.js";
+import { meanOf } from "../predict/mean-of.js";
 import { loaderOf } from "../trained/member-weights.js";
 import type { TrainedMember, TrainedModel } from "../trained/trained-model.js";
 

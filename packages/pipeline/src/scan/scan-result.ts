@@ -1,7 +1,7 @@
 /** The result for one scan; its schema is docs/reference/prediction.schema.json. */
 import { decideVolume, predictionSet, type OperatingPoint } from "@slicestack/stats/internal/applied";
 import { z } from "zod";
-import { meanOf } from "../explain/mean-of.js";
+import { meanOf } from "../predict/mean-of.js";
 import { calibratedBy, type Decision } from "../models/decision.js";
 import type { MemberOutcome } from "./scan-job.js";
 
