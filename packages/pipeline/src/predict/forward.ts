@@ -39,15 +39,13 @@ export function embedInput(
   model.eval();
   return scope(() =>
     cat(
-      unit_NCHW
-        .split(batchSize)
-        .map((unit_BCHW) =>
-          scope(() =>
-            frozen(model, store, unit_BCHW, compute, (x_BCHW) => model.embed(x_BCHW)).to({
-              dtype: "float32",
-            }),
-          ),
+      unit_NCHW.split(batchSize).map((unit_BCHW) =>
+        scope(() =>
+          frozen(model, store, unit_BCHW, compute, (x_BCHW) => model.embed(x_BCHW)).to({
+            dtype: "float32",
+          }),
         ),
+      ),
     ),
   );
 }
