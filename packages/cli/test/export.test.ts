@@ -36,7 +36,7 @@ test("export: an existing file, a part that is not there and a wrong format end 
       2,
       /safetensors contains all weights in float32/,
     ],
-    [["run", "model.h5", "--to", "keras"], 2, /Allowed choices are bundle, onnx, triton, safetensors/],
+    [["run", "model.h5", "--to", "keras"], 2, /Allowed choices are bundle, onnx, web, triton, safetensors/],
     [["data", "other.onnx", "--to", "onnx"], 3, /run\.json: not found/],
   ] as const) {
     const ended = folder.run("export", ...args);
