@@ -101,7 +101,9 @@ for (const [name, compilerOptions] of Object.entries(settings))
       const manifest = JSON.parse(
         readFileSync(join(project, "node_modules", dependency, "package.json"), "utf8"),
       );
-      return Object.keys(manifest.exports).map((entry) => `${dependency}${entry.slice(1)}`);
+      // The built page of the viewer is files for a web host, and nothing to import.
+      const code = Object.keys(manifest.exports).filter((entry) => !entry.endsWith("/*"));
+      return code.map((entry) => `${dependency}${entry.slice(1)}`);
     });
     assert.ok(everything.includes("@slicestack/volume/onnx") && everything.length > 15, everything.join());
     const imports = everything.map((entry, k) => `export * as entry${k} from "${entry}";`).join("\n");
@@ -152,6 +154,8 @@ test("no package holds tests, fixtures, source maps, weights or data, and all of
       [],
       name,
     );
-    assert.ok(unpacked < 4_000_000, `${name}: ${unpacked} bytes`);
+    // The viewer works without a network: it holds the 18 MB of onnxruntime's WebAssembly.
+    const limit = name === "@slicestack/viewer" ? 24_000_000 : 4_000_000;
+    assert.ok(unpacked < limit, `${name}: ${unpacked} bytes`);
   }
 });
