@@ -1,4 +1,5 @@
-/** Loads the WebAssembly of the runtime and of the DICOM codecs once, so that the page then needs no network. */
+/** Loads the readers, and the WebAssembly of the runtime and of the DICOM codecs, once: the page then needs no network. */
+import { loadReaders } from "@slicestack/volume/onnx";
 import codecs from "dcmjs-codecs/build/dcmjs-native-codecs.wasm?url";
 import * as ort from "onnxruntime-web/wasm";
 import runtime from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
@@ -11,7 +12,7 @@ export async function loadAll(): Promise<void> {
   ort.env.wasm.numThreads = 1;
   codecBytes = fetched(codecs).then((response) => response.blob());
   ort.env.wasm.wasmBinary = await (await fetched(runtime)).arrayBuffer();
-  await Promise.all([codecBytes, import("dcmjs-codecs")]);
+  await Promise.all([codecBytes, loadReaders()]);
 }
 
 /** Where compressed DICOM finds its codecs: in memory. */

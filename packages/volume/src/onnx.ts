@@ -10,6 +10,7 @@ export {
   type ChosenScans,
   type ReadScanOptions,
 } from "./onnx/find-scans.js";
+export { loadReaders } from "./onnx/load-readers.js";
 export { onnxMetadata } from "./onnx/metadata.js";
 export { graphFacts, type GraphFacts, type GraphSets, type GraphThreshold } from "./onnx/model-facts.js";
 export {
