@@ -1,29 +1,12 @@
 /** Limits and accidents of a real Slurm under a sweep: a full queue, small arrays, a controller that is killed. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { submissionsIn } from "@slicestack/pipeline/internal";
-import { CommandFolder } from "./command.js";
-import { StandInSweeps } from "./slurm-sweeps.js";
-import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
-import { smallConfig, smallData } from "./small-data.js";
+import { sweepsOnSlurm } from "./slurm-sweeps.js";
+import { noSlurm } from "./slurm.js";
 
-becomeOrdinaryUser();
-let cluster: SlurmCluster | undefined;
-after(() => cluster?.stop()); // before its folder goes, which names the processes
-const work = new CommandFolder();
-const at = (...parts: string[]) => join(work.path, ...parts);
 const skip = noSlurm;
-const sweeps = new StandInSweeps(work);
-
-before(async () => {
-  if (noSlurm !== false) return;
-  await smallData(work.path);
-  writeFileSync(at("small.yaml"), smallConfig);
-  cluster = await SlurmCluster.start(at("cluster"), 2, ["MaxJobCount=3", "MaxArraySize=3", "MinJobAge=2"]);
-  Object.assign(work.options.env, cluster.env);
-});
+const { at, sweeps, cluster } = sweepsOnSlurm(["MaxJobCount=3", "MaxArraySize=3", "MinJobAge=2"]);
 
 test(
   "a queue that takes three jobs and arrays of three: what does not fit waits for the others, and every trial runs once",
@@ -53,11 +36,11 @@ test(
       controller,
       () => sweeps.count("killed", "begin train 0") === 1 && sweeps.count("killed", "end score 1") === 1,
     );
-    await cluster!.saved();
-    await cluster!.killController();
+    await cluster().saved();
+    await cluster().killController();
     sweeps.release("killed");
     await sweeps.until(controller, () => sweeps.count("killed", "end train 0") === 1);
-    await cluster!.startController();
+    await cluster().startController();
     const { code, stdout, stderr } = await controller.ended;
     assert.equal(code, 0, stderr);
     assert.match(stdout, /"status":"finished","trials":2,"finished":2,"failed":0/);

@@ -1,30 +1,14 @@
 /** Searches that learn from results, on a real Slurm: TPE, successive halving, and failed trials that are tried again. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { CommandFolder } from "./command.js";
-import { StandInSweeps } from "./slurm-sweeps.js";
-import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
-import { smallConfig, smallData } from "./small-data.js";
+import { sweepsOnSlurm } from "./slurm-sweeps.js";
+import { noSlurm } from "./slurm.js";
 
-becomeOrdinaryUser();
-let cluster: SlurmCluster | undefined;
-after(() => cluster?.stop()); // before its folder goes, which names the processes
-const work = new CommandFolder();
-const at = (...parts: string[]) => join(work.path, ...parts);
 const skip = noSlurm;
-const sweeps = new StandInSweeps(work);
+const { work, at, sweeps, cluster } = sweepsOnSlurm();
 const slurm = "{poll: 0.5, stop_before: 10, attempts: 2, retry_after: 1, throttle: 2}";
-
-before(async () => {
-  if (noSlurm !== false) return;
-  await smallData(work.path);
-  writeFileSync(at("small.yaml"), smallConfig);
-  cluster = await SlurmCluster.start(at("cluster"), 2);
-  Object.assign(work.options.env, cluster.env);
-});
 
 test(
   "TPE: as many points at once as the throttle allows, none twice, the later ones from results",
@@ -67,7 +51,7 @@ test(
       status: string;
     };
     assert.equal(result.status, "pruned");
-    while (cluster!.run("squeue", "--noheader").trim() !== "") await pause(200); // its process saves first
+    while (cluster().run("squeue", "--noheader").trim() !== "") await pause(200); // its process saves first
     assert.equal(sweeps.count("asha", "saved train 1"), 1);
   },
 );
@@ -88,7 +72,7 @@ test(
     assert.match(first.stdout, /^cancelled train 0$/m);
     const second = await sweeps.control("single").ended;
     assert.match(second.stdout, /"finished":1,"failed":0,"pruned":0,"cancelled":1/, second.stderr);
-    while (cluster!.run("squeue", "--noheader").trim() !== "") await pause(200); // its process saves first
+    while (cluster().run("squeue", "--noheader").trim() !== "") await pause(200); // its process saves first
     assert.deepEqual(
       ["begin train 0", "saved train 0", "begin score 0", "end score 1"].map((event) =>
         sweeps.count("single", event),

@@ -1,33 +1,17 @@
 /** Sweeps on a real Slurm that the test starts on this machine, as an ordinary user. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { SlurmSweepStatus } from "@slicestack/pipeline/internal";
 import { prepare } from "@slicestack/pipeline";
-import { CommandFolder } from "./command.js";
 import { smallPublished, trialOutcomes } from "./published-sweep.js";
-import { StandInSweeps } from "./slurm-sweeps.js";
-import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
-import { smallConfig, smallData } from "./small-data.js";
+import { sweepsOnSlurm } from "./slurm-sweeps.js";
+import { noSlurm } from "./slurm.js";
 
-becomeOrdinaryUser();
-let cluster: SlurmCluster | undefined;
-after(() => cluster?.stop()); // before its folder goes, which names the processes
-const work = new CommandFolder();
-const at = (...parts: string[]) => join(work.path, ...parts);
 const skip = noSlurm;
-const sweeps = new StandInSweeps(work);
+const { work, at, sweeps, cluster } = sweepsOnSlurm();
 const count = (sweep: string, event: string) => sweeps.count(sweep, event);
-
-before(async () => {
-  if (noSlurm !== false) return;
-  await smallData(work.path);
-  writeFileSync(at("small.yaml"), smallConfig);
-  cluster = await SlurmCluster.start(at("cluster"), 2);
-  Object.assign(work.options.env, cluster.env);
-});
 
 /** The greatest number of trials that were in a stage at a time. */
 function together(sweep: string, stage: string): number {
@@ -104,11 +88,11 @@ test(
       first,
       () => count("waiting", "begin train 0") === 1 && count("waiting", "end score 1") === 1,
     );
-    const [id] = cluster!
+    const [id] = cluster()
       .run("squeue", "--noheader", "--array", "--states=running", "--format=%i")
       .trim()
       .split("\n");
-    cluster!.run("scancel", "--batch", "--signal=USR1", id!);
+    cluster().run("scancel", "--batch", "--signal=USR1", id!);
     await sweeps.until(first, () => count("waiting", "begin train 0") === 2);
     assert.deepEqual(
       ["saved train 0", "begin train 1", "begin slice 0"].map((line) => count("waiting", line)),
@@ -118,7 +102,7 @@ test(
     const { status, stdout, stderr } = await work.start(["sweep", "cancel", "waiting", "--on", "slurm"]);
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^\d+ jobs? (was|were) cancelled\. To continue the sweep: /);
-    assert.equal(cluster!.run("squeue", "--noheader").trim(), "");
+    assert.equal(cluster().run("squeue", "--noheader").trim(), "");
     const ended = await first.ended;
     assert.match(ended.stdout, /"status":"cancelled"/);
 

@@ -3,10 +3,34 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { CommandFolder } from "./command.js";
+import { CommandFolder } from "./command.js";
+import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
+import { smallConfig, smallData } from "./small-data.js";
 
 const controllerFile = join(import.meta.dirname, "slurm-controller.js");
+
+/**
+ * A folder with small data and a configuration, and a cluster of two nodes that is started before the tests of a file. Call
+ * it before anything else, because the process becomes an ordinary user.
+ * @param settings lines of slurm.conf in place of those with the same key
+ */
+export function sweepsOnSlurm(settings: readonly string[] = []) {
+  becomeOrdinaryUser();
+  let started: SlurmCluster | undefined;
+  after(() => started?.stop()); // before its folder goes, which names the processes
+  const work = new CommandFolder();
+  const at = (...parts: string[]) => join(work.path, ...parts);
+  before(async () => {
+    if (noSlurm !== false) return;
+    await smallData(work.path);
+    writeFileSync(at("small.yaml"), smallConfig);
+    started = await SlurmCluster.start(at("cluster"), 2, settings);
+    Object.assign(work.options.env, started.env);
+  });
+  return { work, at, sweeps: new StandInSweeps(work), cluster: () => started! };
+}
 
 export interface Controlling {
   child: ChildProcess;

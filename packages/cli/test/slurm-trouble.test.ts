@@ -1,22 +1,11 @@
 /** What a cluster does to a sweep: preemption, a lost node, a memory limit, a controller that restarts; on a real Slurm. */
 import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { submissionsIn, type TaskOutcome } from "@slicestack/pipeline/internal";
-import { CommandFolder } from "./command.js";
-import { StandInSweeps } from "./slurm-sweeps.js";
-import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
-import { smallConfig, smallData } from "./small-data.js";
-
-becomeOrdinaryUser();
-let cluster: SlurmCluster | undefined;
-after(() => cluster?.stop()); // before its folder goes, which names the processes
-const work = new CommandFolder();
-const at = (...parts: string[]) => join(work.path, ...parts);
-const skip = noSlurm;
-const sweeps = new StandInSweeps(work);
+import { sweepsOnSlurm } from "./slurm-sweeps.js";
+import { noSlurm } from "./slurm.js";
 
 /** An urgent job cancels those of the partition main, and a job that uses more memory than it asked for is ended. */
 const settings = [
@@ -31,19 +20,14 @@ const settings = [
   "PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=9",
 ];
 
-before(async () => {
-  if (noSlurm !== false) return;
-  await smallData(work.path);
-  writeFileSync(at("small.yaml"), smallConfig);
-  cluster = await SlurmCluster.start(at("cluster"), 2, settings);
-  Object.assign(work.options.env, cluster.env);
-});
+const skip = noSlurm;
+const { at, sweeps, cluster } = sweepsOnSlurm(settings);
 
 /** The outcome of each element of each submission, in order. */
 const outcomes = (sweep: string): (TaskOutcome | null)[] =>
   submissionsIn(at(sweep, "slurm")).flatMap((one) => one.read()!.tasks.map((_, k) => one.outcome(k)));
 const runningJobs = () =>
-  cluster!.run("squeue", "--noheader", "--array", "--states=running", "--format=%i %N").trim().split("\n");
+  cluster().run("squeue", "--noheader", "--array", "--states=running", "--format=%i %N").trim().split("\n");
 
 test(
   "an urgent job cancels those of a sweep: they are submitted again, and no trial is lost",
@@ -57,7 +41,7 @@ test(
     );
     const urgent = ["--partition=urgent", "--exclusive", "--nodes=2", `--output=${at("urgent.out")}`];
     const script = `touch ${at("urgent")}; while [ ! -e ${at("over")} ]; do sleep 0.2; done`;
-    cluster!.run("sbatch", ...urgent, `--wrap=${script}`);
+    cluster().run("sbatch", ...urgent, `--wrap=${script}`);
     await sweeps.until(controller, () => existsSync(at("urgent")));
     writeFileSync(at("over"), "");
     await sweeps.until(controller, () => sweeps.count("preempted", "begin train 0") === 2);
@@ -79,7 +63,7 @@ test("a node that is lost: its trial runs again elsewhere, and only that one", {
   const have = (...events: string[]) => events.every((event) => sweeps.count("lost", event) === 1);
   await sweeps.until(controller, () => have("begin train 0", "end score 1"));
   const [, node] = runningJobs()[0]!.split(" ");
-  cluster!.killNode(node!);
+  cluster().killNode(node!);
   await sweeps.until(controller, () => sweeps.count("lost", "begin train 0") === 2);
   assert.notEqual(runningJobs()[0]!.split(" ")[1], node);
   sweeps.release("lost");
@@ -92,7 +76,7 @@ test("a node that is lost: its trial runs again elsewhere, and only that one", {
     1,
     "one element was requeued, the others were not",
   );
-  await cluster!.startNode(node!);
+  await cluster().startNode(node!);
 });
 
 test(
@@ -102,11 +86,11 @@ test(
     sweeps.write("restart", { waits: "mean", other: "max", last: "attention" });
     const controller = sweeps.control("restart.yaml");
     await sweeps.until(controller, () => sweeps.count("restart", "begin train 0") === 1);
-    await cluster!.stopController();
+    await cluster().stopController();
     sweeps.release("restart"); // ends while nobody is told
     await sweeps.until(controller, () => sweeps.count("restart", "end train 0") === 1);
     await pause(1000);
-    await cluster!.startController();
+    await cluster().startController();
     const { code, stdout, stderr } = await controller.ended;
     assert.equal(code, 0, stderr);
     assert.match(stdout, /"status":"finished","trials":3,"finished":3/);

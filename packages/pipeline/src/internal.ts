@@ -9,6 +9,7 @@ export { auditText } from "./audit/audit-text.js";
 export { demoConfig } from "./config/demo.js";
 export { configKeys } from "./config/keys.js";
 export { configToFile } from "./config/to-yaml.js";
+export { fileHashSync } from "./data/hash.js";
 export { makeFolder } from "./data/make-folder.js";
 export { writeFileAtomic } from "./data/atomic.js";
 export { FolderLock } from "./data/lock.js";

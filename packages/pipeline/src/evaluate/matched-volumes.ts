@@ -22,6 +22,8 @@ export interface OtherData {
 export interface MatchedVolumes {
   dataset: Dataset;
   volumes: TaskVolume[];
+  /** Number of requested volumes that the model was trained on or chosen by. */
+  leftOut: number;
   /** Notes for the reader of the report. */
   notes: string[];
 }
@@ -49,9 +51,6 @@ export function volumesForSpec(path: string, spec: ModelSpec, other: OtherData):
     remedy,
   });
   const notes = [
-    ...(leftOut > 0
-      ? [`${leftOut} volumes were left out: the model was trained on, or chosen by, them.`]
-      : []),
     ...(isOfTraining && seen === null
       ? [
           "It was trained on volumes of this data set, whose split.json is not the one of the training: volumes that it was trained on make these numbers too optimistic.",
@@ -61,7 +60,7 @@ export function volumesForSpec(path: string, spec: ModelSpec, other: OtherData):
     ...absentClasses(names, volumes),
     ...preparationNotes(prepared.recipe, dataset),
   ];
-  return { dataset, volumes, notes };
+  return { dataset, volumes, leftOut, notes };
 }
 
 /** The requested volumes without those that the model has seen. @throws RunError with the remedy if none is left */

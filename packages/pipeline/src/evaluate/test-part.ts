@@ -70,14 +70,16 @@ function externalPart(run: string, other: OtherData): TestPart {
 function bundledPart(run: string, spec: ModelSpec, other: OtherData): TestPart {
   const [record, config] = [readRecord(run), readRunConfig(run)];
   const imported = importedFrom(run, record);
-  const { dataset, volumes, notes } = volumesForSpec(run, spec, other);
+  const { dataset, volumes, leftOut, notes } = volumesForSpec(run, spec, other);
   const opened = openImported(
     run,
     { config, record, imported },
     { dataset, names: spec.classes.names, test: volumes },
   );
   const first = `Model of the bundle ${imported.file}, ${imported.model}, scored on ${partText(other.part)} of data set ${dataset.info.name}, ${volumes.length} volumes.`;
-  return { opened, dataset, volumes, notes: [first, ...imported.notes, ...notes] };
+  const seen =
+    leftOut > 0 ? [`${leftOut} volumes were left out: the model was trained on, or chosen by, them.`] : [];
+  return { opened, dataset, volumes, notes: [first, ...imported.notes, ...seen, ...notes] };
 }
 
 function importedFrom(run: string, { imported }: RunRecord): ImportedFrom {

@@ -10,7 +10,7 @@ import { makeFolder } from "../data/make-folder.js";
 import type { Dataset } from "../data/store.js";
 import { inOneSession } from "../engine/session.js";
 import type { TaskOptions } from "../engine/task-options.js";
-import { analyse, type Analysis } from "../evaluate/analysis/analysis.js";
+import { analyseJoint, type Analysis } from "../evaluate/analysis/analysis.js";
 import { compareModels, type ModelDifference } from "../evaluate/compare/models.js";
 import { meanPredictions } from "../evaluate/group/ensemble.js";
 import { volumesForSpec, type MatchedVolumes, type OtherData } from "../evaluate/matched-volumes.js";
@@ -90,7 +90,7 @@ async function evaluateInSession(options: EvaluateEnsembleOptions): Promise<Ense
   using _lock = FolderLock.take(out);
   const scored: ScoredModel[] = [];
   for (const [k, member] of trained.members.entries())
-    scored.push(await scoreModel(member, k, { ...options, out }, { other, matched }));
+    scored.push(await scoreModel(member, k, { ...options, out, command }, { other, matched }));
   signal?.throwIfAborted();
 
   const { info } = matched.dataset;
@@ -119,8 +119,10 @@ async function evaluateInSession(options: EvaluateEnsembleOptions): Promise<Ense
   return { out, table: table.join("\n"), report: paths.report, metrics };
 }
 
+type Unseen = Omit<MatchedVolumes, "leftOut">;
+
 /** The volumes that none of the models has seen. @throws RunError if there are none */
-function unseenByAll({ path, members }: TrainedModel, other: OtherData): MatchedVolumes {
+function unseenByAll({ path, members }: TrainedModel, other: OtherData): Unseen {
   const found = members.map(({ spec }) => volumesForSpec(path, spec, other));
   const [first] = found as [MatchedVolumes, ...MatchedVolumes[]];
   const ids = found.map(({ volumes }) => new Set(volumes.map(({ id }) => id)));
@@ -132,8 +134,7 @@ function unseenByAll({ path, members }: TrainedModel, other: OtherData): Matched
       "Choose another data set. Folds without a shared test set are scored as a group: slicestack evaluate GROUP.",
     );
   const leftOut = new Set(found.flatMap((one) => one.volumes.map(({ id }) => id))).size - volumes.length;
-  const isOfOne = /^\d+ volumes were left out/;
-  const notes = [...new Set(found.flatMap((one) => one.notes))].filter((note) => !isOfOne.test(note));
+  const notes = [...new Set(found.flatMap((one) => one.notes))];
   const total = first.dataset.volumes.length;
   const note = `Scored on ${volumes.length} volumes of ${total} in data set ${first.dataset.info.name}, which none of the ${members.length} models was trained on or chosen by, as far as is known.`;
   return { ...first, volumes, notes: leftOut > 0 || volumes.length < total ? [note, ...notes] : notes };
@@ -149,10 +150,10 @@ interface ScoredModel {
 async function scoreModel(
   member: TrainedMember,
   k: number,
-  options: EvaluateEnsembleOptions,
-  { other, matched }: { other: OtherData; matched: MatchedVolumes },
+  options: EvaluateEnsembleOptions & { command: string },
+  { other, matched }: { other: OtherData; matched: Unseen },
 ): Promise<ScoredModel> {
-  const { bundle, out, data, onProgress, command = "evaluateEnsemble()" } = options;
+  const { bundle, out, data, onProgress, command } = options;
   const name = `model${k}`;
   const run = join(out, name);
   if (!isImportOf(run, bundle) || !existsSync(runPaths(run).model))
@@ -206,20 +207,8 @@ function metricsOf(
   const options = { classes: names, ordinal, seed: 0, ...(resamples === undefined ? {} : { resamples }) };
   const test = summarise(predictions, options);
   const scored = predictions.filter(({ model }) => model !== CALIBRATED);
-  const { pairs, curves, subgroups } = analyse(
-    {
-      protocol: "clean",
-      ownTest: false,
-      predictions: scored,
-      summaries: { val: [], test },
-      mainModel: ENSEMBLE,
-      priors: null,
-      kept: null,
-      voters: null,
-      evidence: [],
-      columns,
-      labelsShuffled: false,
-    },
+  const { pairs, curves, subgroups } = analyseJoint(
+    { predictions: scored, summaries: { val: [], test }, mainModel: ENSEMBLE, columns },
     options,
   );
   const [ensemble, ...each] = scored as [Predictions, ...Predictions[]];

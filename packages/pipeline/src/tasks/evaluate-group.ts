@@ -28,7 +28,7 @@ import {
 import { openRun, takeMovedData, type OpenRun } from "../run/open-run.js";
 import { isMoved, locationOf } from "../run/dataset-location.js";
 import { withoutDefaultWindow } from "../run/default-window.js";
-import { analyse } from "../evaluate/analysis/analysis.js";
+import { analyseJoint } from "../evaluate/analysis/analysis.js";
 import { compareModels, type ModelDifference } from "../evaluate/compare/models.js";
 import { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate.js";
 import { flowFigure } from "../report/figures/flow.js";
@@ -170,20 +170,8 @@ function metricsOf(
   };
   const of = (part: "val" | "test") => all.filter((one) => one.part === part);
   const [test, val] = [summarise(of("test"), options), summarise(of("val"), options)];
-  const { pairs, curves, subgroups } = analyse(
-    {
-      protocol: "clean",
-      ownTest: false,
-      predictions: of("test"),
-      summaries: { val, test },
-      mainModel: facts.mainModel,
-      priors: null,
-      kept: null,
-      voters: null,
-      evidence: [],
-      columns,
-      labelsShuffled: false,
-    },
+  const { pairs, curves, subgroups } = analyseJoint(
+    { predictions: of("test"), summaries: { val, test }, mainModel: facts.mainModel, columns },
     options,
   );
   return {

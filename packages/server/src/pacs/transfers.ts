@@ -22,7 +22,7 @@ const MOST_PULLS = 8;
 const MOST_REFUSALS = 6;
 const MOST_SENDS = 100_000;
 /** Another attempt would end in the same way. */
-const FINAL = new Set<DicomWebError["fault"]>([
+const FINAL: ReadonlySet<string> = new Set<DicomWebError["fault"]>([
   "address",
   "not-found",
   "refused",
@@ -152,7 +152,8 @@ export class Transfers {
 
   async #run(lease: Lease, target: Target): Promise<void> {
     const { key, token } = lease;
-    const [what, id] = key.split(" ") as ["pull" | "push", string];
+    const what = key.startsWith("pull") ? "pull" : "push";
+    const id = predictionOf(key);
     const controller = new AbortController();
     this.#running.set(key, { token, controller });
     try {
@@ -224,20 +225,16 @@ export class Transfers {
       error instanceof DicomWebError ? error.fault : error instanceof RefusedError ? "refused" : "unexpected";
     log("warn", `a ${what === "pull" ? "fetch" : "delivery"} failed`, {
       prediction: id,
-      pacs: lease.kind.slice(5),
+      pacs: archiveOf(lease.kind),
       fault,
     });
-    const isFinal = what === "pull" ? this.#isFinalPull(fault) : this.#isFinalRefusal(lease, fault);
+    const isFinal = what === "pull" ? FINAL.has(fault) : this.#isFinalRefusal(lease, fault);
     const state = this.#queue.fail(lease.token, whyOf(error), { isFinal });
     if (state === "failed" && what === "pull") {
       predictions.refuse(id, pullProblem(error));
       this.parts.onArrival();
     }
     this.#changed(id);
-  }
-
-  #isFinalPull(fault: string): boolean {
-    return (FINAL as ReadonlySet<string>).has(fault);
   }
 
   #isFinalRefusal(lease: Lease, fault: string): boolean {
@@ -262,20 +259,24 @@ export class Transfers {
       if (state === "done") this.#sendAll(id);
       else if (from !== undefined && from !== null) this.pull(id, from.pacs);
     }
-    const gone = this.#queue.list().filter(({ key }) => !predictions.isThere(key.split(" ")[1]!));
-    this.#queue.cancel(gone.map(({ key }) => key));
-    this.#queue.forget(gone.map(({ key }) => key));
+    const gone = this.#queue
+      .list()
+      .flatMap(({ key }) => (predictions.isThere(predictionOf(key)) ? [] : [key]));
+    this.#queue.cancel(gone);
+    this.#queue.forget(gone);
   }
 
   #forget(id: string): void {
-    const keys = this.#queue.list().flatMap(({ key }) => (key.split(" ")[1] === id ? [key] : []));
-    for (const key of keys) this.#running.get(key)?.controller.abort();
-    const open = this.#queue.list({ states: ["queued", "failed"] }).filter(({ key }) => keys.includes(key));
-    for (const { kind } of open.filter(({ key }) => key.startsWith("push")))
-      this.parts.log("warn", "results were removed before they were delivered", {
-        prediction: id,
-        pacs: kind.slice(5),
-      });
+    const jobs = this.#queue.list().filter(({ key }) => predictionOf(key) === id);
+    for (const { key, kind, state } of jobs) {
+      this.#running.get(key)?.controller.abort();
+      if (key.startsWith("push") && (state === "queued" || state === "failed"))
+        this.parts.log("warn", "results were removed before they were delivered", {
+          prediction: id,
+          pacs: archiveOf(kind),
+        });
+    }
+    const keys = jobs.map(({ key }) => key);
     this.#queue.cancel(keys);
     this.#queue.forget(keys);
   }
@@ -312,6 +313,10 @@ class RefusedError extends Error {
 }
 
 const keyOf = (id: string, to: string): string => `push ${id} ${to}`;
+/** Of the key of a job, "pull ID" or "push ID NAME". */
+const predictionOf = (key: string): string => key.split(" ")[1]!;
+/** Of the kind of a job, "pull NAME" or "push NAME". */
+const archiveOf = (kind: string): string => kind.slice("pull ".length);
 
 /** For clients: an error that nobody foresaw may name files of the server. */
 const whyOf = (error: unknown): string =>

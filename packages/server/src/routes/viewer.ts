@@ -1,7 +1,7 @@
 /** The files of the viewer, at the root of the server. They are listed at the start, so that no path of a client reaches the disk. */
-import { createHash } from "node:crypto";
-import { createReadStream, readFileSync, readdirSync, statSync } from "node:fs";
+import { createReadStream, readdirSync, statSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
+import { fileHashSync } from "@slicestack/pipeline/internal";
 import type { FastifyInstance } from "fastify";
 import { ServeError } from "../options.js";
 
@@ -85,7 +85,7 @@ function filesOf(folder: string): Map<string, StaticFile> {
     const url = name === "index.html" ? "/" : `/${name}`;
     if (RESERVED.has(url.split("/")[1]!))
       throw new ServeError(`${path} would hide a part of the API`, "Rename it, or build the viewer again.");
-    const etag = `"${createHash("sha256").update(readFileSync(path)).digest("hex").slice(0, 32)}"`;
+    const etag = `"${fileHashSync(path).slice(0, 32)}"`;
     const type = TYPES[extname(path).toLowerCase()] ?? "application/octet-stream";
     files.set(url, { path, type, bytes: statSync(path).size, etag });
   }

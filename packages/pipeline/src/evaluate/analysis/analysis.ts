@@ -142,3 +142,24 @@ function mainFirst(models: readonly Predictions[], mainModel: string): Predictio
   const rank = ({ model }: Predictions) => (model === mainModel ? 0 : BASELINES.includes(model) ? 2 : 1);
   return [...models].sort((a, b) => rank(a) - rank(b));
 }
+
+/** The analyses of the joint predictions of several models, of which none is chosen or calibrated here. */
+export function analyseJoint(
+  input: Pick<AnalysisInput, "predictions" | "summaries" | "mainModel" | "columns">,
+  options: SummaryOptions,
+): Pick<Analysis, "pairs" | "curves" | "subgroups"> {
+  const { pairs, curves, subgroups } = analyse(
+    {
+      ...input,
+      protocol: "clean",
+      ownTest: false,
+      priors: null,
+      kept: null,
+      voters: null,
+      evidence: [],
+      labelsShuffled: false,
+    },
+    options,
+  );
+  return { pairs, curves, subgroups };
+}

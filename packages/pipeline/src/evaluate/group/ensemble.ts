@@ -1,5 +1,6 @@
 /** Combines the predictions of the members of a group for each volume. */
 import { PredictionsError } from "@slicestack/stats";
+import { meanOf } from "../../predict/mean-of.js";
 import type { Predictions } from "../predictions.js";
 
 /** How the predictions of a part were combined. */
@@ -39,7 +40,7 @@ export function ensembleOf(members: readonly (readonly Predictions[])[]): Predic
       ids: kept.map(([id]) => id),
       subjects: kept.map(([, { subject }]) => subject),
       labels: kept.map(([, { label }]) => label),
-      probabilities: kept.map(([, { probabilities: said }]) => meanRow(said)),
+      probabilities: kept.map(([, { probabilities: said }]) => meanOf(said)),
     };
   });
 }
@@ -93,8 +94,4 @@ function rowsOf(
         "members are missing, or do not belong to one cross-validation",
     );
   return rows;
-}
-
-function meanRow(rows: readonly (readonly number[])[]): number[] {
-  return rows[0]!.map((_, c) => rows.reduce((sum, row) => sum + row[c]!, 0) / rows.length);
 }
