@@ -26,7 +26,6 @@ export function explainByModels(
   const target = options.target ?? predicted;
   const each = models.map((model) => explainVolume(model.function, volume, { ...options, ...model, target }));
   const { id, subject, label } = volume;
-  const p = probabilities[target]!;
   const explained: SubjectExplained = {
     id,
     subject,
@@ -34,7 +33,7 @@ export function explainByModels(
     predicted,
     target,
     probabilities,
-    score: Math.log(p) - Math.log1p(-p),
+    score: logOdds(probabilities, target),
     slices: meanShares(each.map((one) => one.explained.slices)),
     completeness: null,
     checks: {},
@@ -47,6 +46,13 @@ export function explainByModels(
       each.map(({ maps }) => maps),
     ),
   };
+}
+
+/** Finite also where float32 has rounded a probability to 0 or 1: the others are summed, not taken from 1. */
+export function logOdds(probabilities: readonly number[], target: number): number {
+  const others = probabilities.reduce((sum, value, k) => (k === target ? sum : sum + value), 0);
+  const log = (value: number) => Math.log(Math.max(Number.MIN_VALUE, value));
+  return log(probabilities[target]!) - log(others);
 }
 
 /** The mean of maps on the grid of the stored volume. */

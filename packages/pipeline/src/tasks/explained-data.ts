@@ -95,7 +95,10 @@ async function ofBundle(
   };
 }
 
-/** The members of a group, on the data that all of them share: a volume is in the test part if it is in that of each. */
+/**
+ * The members of a group, on the data that all of them share: a volume is in the test part if it is in that of each. Of
+ * another data set, those that none of them has seen.
+ */
 async function ofGroup(
   group: string,
   other: OtherData | null,
@@ -106,7 +109,8 @@ async function ofGroup(
   for (const run of runs) each.push(await openExplained({ ...options, run }));
   const [first] = each as [ExplainedData, ...ExplainedData[]];
   const models = each.flatMap((one) => one.models);
-  if (other !== null) return { ...first, models, split: null };
+  if (other !== null && first.split === null)
+    return { ...first, models, parts: { all: unseenByAll(group, each, other) } };
   const parts: Partial<Record<Part, TaskVolume[]>> = { train: [], val: [], test: [] };
   for (const volume of Object.values(first.parts).flat()) {
     const common = (["val", "test"] as const).find((part) => each.every((one) => isIn(one, part, volume)));
@@ -121,5 +125,17 @@ async function ofGroup(
   return { ...first, models, parts };
 }
 
-const isIn = ({ parts }: ExplainedData, part: Part, { id }: TaskVolume): boolean =>
+/** The volumes of another data set that no member has seen. @throws RunError if there are none */
+function unseenByAll(group: string, each: readonly ExplainedData[], { directory }: OtherData): TaskVolume[] {
+  const [first] = each as [ExplainedData, ...ExplainedData[]];
+  const volumes = first.parts.all!.filter((volume) => each.every((one) => isIn(one, "all", volume)));
+  if (volumes.length > 0) return volumes;
+  throw new RunError(
+    group,
+    `each volume of ${directory} was seen in the training of one of its ${each.length} members`,
+    "Choose another data set, or explain one of its members, whose folders lie in it.",
+  );
+}
+
+const isIn = ({ parts }: ExplainedData, part: Part | "all", { id }: TaskVolume): boolean =>
   parts[part]?.some((volume) => volume.id === id) === true;

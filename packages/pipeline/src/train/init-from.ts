@@ -50,15 +50,17 @@ export async function initModelsOf({ initFrom }: RunConfig): Promise<InitModel[]
 
 /**
  * The model to start from. Of several, one that was trained on this very split, so that no weights have seen the test set;
- * otherwise the first with the same trunk or network.
+ * otherwise one with the same trunk or network. Among these, one with the same head comes first.
  */
 export function initModelFor(
   models: readonly InitModel[],
   config: RunConfig,
   split: string | null,
 ): InitModel {
-  const { method, model } = namesOf(config);
-  const alike = models.filter((one) => one.model === model && (one.method === "3d") === (method === "3d"));
+  const { method, model, head } = namesOf(config);
+  const alike = models
+    .filter((one) => one.model === model && (one.method === "3d") === (method === "3d"))
+    .toSorted((a, b) => Number(b.head === head) - Number(a.head === head));
   return alike.find((one) => split !== null && one.split === split) ?? alike[0] ?? models[0]!;
 }
 

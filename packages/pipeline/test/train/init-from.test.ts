@@ -10,6 +10,7 @@ import { readSafetensors } from "../../src/weights/safetensors.js";
 import { importCheckpoint } from "../../src/tasks/import-checkpoint.js";
 import { readRecord, runPaths, type StageName } from "../../src/run/folder.js";
 import { train } from "../../src/tasks/train.js";
+import { initModelFor, type InitModel } from "../../src/train/init-from.js";
 import { digest } from "../models/support.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 
@@ -107,4 +108,21 @@ test("an invalid start is refused before a run begins: no run, another model, an
     train({ config: smallConfig(two), data, out, split }),
     /was trained on split .*may have been trained on volumes/,
   );
+});
+
+test("of several models, the split decides before the head, and the head before the order", () => {
+  const of = (name: string, head: string | null, split: string): InitModel => {
+    const method = head === null ? "2d" : "2.5d";
+    return { path: "b", name, split, method, model: "slice_cnn", head, stages: [], files: {} };
+  };
+  const models = [of("a", null, "1"), of("b", null, "2"), of("c", "mean", "2"), of("d", "attention", "2")];
+  const chosen = (split: string | null, overrides: Record<string, string> = { "head.model": "attention" }) =>
+    initModelFor(models, smallConfig(overrides), split).name;
+  assert.equal(chosen("2"), "d");
+  assert.equal(chosen("2", { "head.model": "mean" }), "c");
+  assert.equal(chosen("1"), "a");
+  assert.equal(chosen("3"), "d");
+  assert.equal(chosen(null), "d");
+  assert.equal(chosen("2", { method: "2d" }), "b");
+  assert.equal(chosen("2", { "head.model": "flatten" }), "b");
 });
