@@ -6,7 +6,7 @@ import type { Slurm } from "../../slurm/client.js";
 import { SlurmFullError } from "../../slurm/client.js";
 import { sliceDonors } from "../slice-stages.js";
 import type { Sweep } from "../sweep.js";
-import { errorOf, readFailure } from "../trial-failure.js";
+import { errorOf, readFailure, shortageIn } from "../trial-failure.js";
 import { readResult, writeResult, type TrialResult } from "../trial-result.js";
 import type { Trial, TrialReport, TrialState } from "../trial.js";
 import { arraysOf, throttled, type PlannedArray, type PlannedTask, type ThrottledArray } from "./arrays.js";
@@ -211,9 +211,11 @@ export class SlurmController {
 
   private judgeFailure(trial: Trial, stage: Stage, how: string, isFinal: boolean): void {
     const { sweep, options } = this.given;
-    const failure = readFailure(sweep.paths.trial(trial.id).folder);
-    // All other trials would fail in the same way; the next call does not count this attempt.
-    if (failure?.shortage !== undefined) throw explained(shortageError(failure.shortage));
+    const { folder } = sweep.paths.trial(trial.id);
+    const failure = readFailure(folder);
+    // All other trials would fail in the same way; the next call does not count an attempt whose record says so.
+    const shortage = failure === null ? shortageIn(folder) : (failure.shortage ?? null);
+    if (shortage !== null) throw explained(shortageError({ ...shortage, path: shortage.path ?? folder }));
     const reason = failure?.message ?? how;
     const isUsedUp = isFinal || this.judgement.failures(trial.id, stage) >= options.attempts;
     if (isUsedUp && !this.judgement.canShrink(trial.id, stage)) this.giveUp(trial, stage, reason);
@@ -305,7 +307,10 @@ export class SlurmController {
   private async submit(): Promise<void> {
     for (let isFull = false; ; isFull = true) {
       try {
-        for (const stage of STAGES) await this.submitStage(stage);
+        for (const stage of STAGES) {
+          await this.submitStage(stage);
+          this.endCancelled(); // Their later stages would wait for jobs that are cancelled.
+        }
         if (!isFull) this.room = this.room < this.maxArraySize ? 2 * this.room : Infinity;
         return;
       } catch (error) {
@@ -406,8 +411,12 @@ export class SlurmController {
     });
     this.attempts.add(folder);
     // Who cancels or pauses may have looked into the queue before the job was there.
-    if (this.isCancelled) await slurm.cancel([String(job)]);
-    else if (isPaused(sweep.folder)) await slurm.hold([String(job)]);
+    const gone = new Set(stage === "slice" ? [] : cancelledTrials(sweep.folder));
+    const late = tasks.flatMap(({ trial }, k) => (gone.has(trial) ? [`${job}_${elements[k]}`] : []));
+    const isOver = this.isCancelled || late.length === tasks.length;
+    if (isOver) await slurm.cancel([String(job)]);
+    else if (late.length > 0) await slurm.cancel(late);
+    if (!isOver && isPaused(sweep.folder)) await slurm.hold([String(job)]);
     onLog?.(`Submitted Slurm job ${job}: ${stage} of ${tasks.length} trial${tasks.length === 1 ? "" : "s"}`);
     return job;
   }

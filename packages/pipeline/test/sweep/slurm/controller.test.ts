@@ -1,5 +1,6 @@
 /** Kills and cancels at awkward moments, with commands of Slurm that a script plays. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { before, test } from "node:test";
@@ -7,6 +8,7 @@ import { Slurm } from "../../../src/slurm/client.js";
 import { beginSweep } from "../../../src/sweep/begin.js";
 import { SweepError } from "../../../src/sweep/errors.js";
 import { Attempts } from "../../../src/sweep/slurm/attempts.js";
+import { sweepPaths } from "../../../src/sweep/sweep-folder.js";
 import { SlurmController } from "../../../src/sweep/slurm/controller.js";
 import { cancelMark, slurmFolder } from "../../../src/sweep/slurm/marks.js";
 import { scratch, tinyDataset } from "../../train/support.js";
@@ -122,4 +124,29 @@ test("a controller that is cancelled while it submits cancels that job, and subm
   const { controller, asked } = await killed("cancelled", "RUNNING", { onSubmit: `touch ${mark}` });
   assert.equal(await controller.run(), "cancelled");
   assert.deepEqual([asked("sbatch").length, asked("scancel")], [1, ["scancel 8"]]);
+});
+
+test("a trial that is cancelled by its number while its job is submitted is cancelled in Slurm, and not submitted again", async () => {
+  const marks = join(slurmFolder(join(folder, "single")), "cancelled-trials");
+  const onSubmit = `mkdir ${marks}\ntouch ${marks}/000000`;
+  const { controller, asked } = await killed("single", "RUNNING", { onSubmit });
+  assert.equal(await controller.run(), "finished");
+  assert.equal(controller.counts().cancelled, 1);
+  assert.deepEqual([asked("sbatch").length, asked("scancel")], [1, ["scancel 8"]]);
+});
+
+test("a job that failed on a full disk, where its reason did not fit either, ends the call and not the trial", async (t) => {
+  const trial = join(folder, "full/trials/000000");
+  const { out, controller, asked } = await killed("full", "FAILED");
+  mkdirSync(trial, { recursive: true });
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", trial], { stdio: "ignore" });
+  } catch {
+    return t.skip("mounting a small disk needs root");
+  }
+  t.after(() => execFileSync("umount", ["--lazy", trial]));
+  await assert.rejects(controller.run(), { name: "SystemError", code: "ENOSPC" });
+  assert.equal(trial, sweepPaths(out).trial("000000").folder);
+  assert.ok(!existsSync(sweepPaths(out).trial("000000").result));
+  assert.deepEqual(asked("sbatch"), []);
 });
