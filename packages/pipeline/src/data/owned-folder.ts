@@ -173,9 +173,12 @@ export function claimFolder(folder: string, kind: FolderKind, isKnown = false): 
   markFolder(folder, kind);
 }
 
+/** An empty mark is what a full disk left of an earlier one, and is written again. */
 export function markFolder(folder: string, kind: FolderKind): void {
+  const file = join(folder, FOLDER_MARK);
+  const isEmpty = statSync(file, { throwIfNoEntry: false })?.size === 0;
   try {
-    writeFileSync(join(folder, FOLDER_MARK), markText(kind), { flag: "wx" });
+    writeFileSync(file, markText(kind), { flag: isEmpty ? "w" : "wx" });
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
   }

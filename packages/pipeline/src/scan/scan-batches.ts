@@ -86,7 +86,9 @@ export class ScanBatches {
       batch.forEach(({ resolve }, k) => resolve(outcomes[k]!));
     } catch (error) {
       if (batch.length === 1) return batch[0]!.reject(error);
-      for (const one of batch) await this.#compute([one]);
+      for (const one of batch)
+        if (one.signal?.aborted === true) one.reject(one.signal.reason);
+        else await this.#compute([one]);
     } finally {
       for (const { signal } of batch) signal?.removeEventListener("abort", leave);
     }

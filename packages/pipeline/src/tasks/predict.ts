@@ -55,12 +55,21 @@ export interface PredictSummary {
  * @throws PredictError, RunError, FolderError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
 export async function predict(options: PredictOptions): Promise<PredictSummary> {
-  if (options.out !== undefined) refuseForeign(resolve(options.out), "predictions");
-  if (options.dicom !== undefined)
-    (await import("../dicom-out/dicom-folder.js")).DicomFolder.refuse(options.dicom);
+  try {
+    await refuseFolders(options);
+  } catch (error) {
+    await options.session?.terminate();
+    throw error;
+  }
   await using model = await Predictor.opening(options.model, options);
-  if (options.out !== undefined) await model.ready(); // A model that cannot be opened leaves no folder behind.
+  // A model that cannot be opened leaves no folder behind.
+  if (options.out !== undefined || options.dicom !== undefined) await model.ready();
   return await predictWith(model, options); // the model is closed when this returns
+}
+
+async function refuseFolders({ out, dicom }: Pick<PredictOptions, "out" | "dicom">): Promise<void> {
+  if (out !== undefined) refuseForeign(resolve(out), "predictions");
+  if (dicom !== undefined) (await import("../dicom-out/dicom-folder.js")).DicomFolder.refuse(dicom);
 }
 
 /** As `predict`, with a model that is open and stays open. */
@@ -131,12 +140,14 @@ async function written(
 ): Promise<ScanResult> {
   const files: string[] = [];
   const drawn = Object.entries(maps);
-  const { mapInSource } = await import("../explain/source-map.js");
-  const { writeNifti } = await import("@slicestack/volume/node");
-  for (const [kind, map] of drawn) {
-    const file = `${name}-${kind}.nii.gz`;
-    await writeNifti(join(out, file), mapInSource(map, place, place.size));
-    files.push(file);
+  if (drawn.length > 0) {
+    const { mapInSource } = await import("../explain/source-map.js");
+    const { writeNifti } = await import("@slicestack/volume/node");
+    for (const [kind, map] of drawn) {
+      const file = `${name}-${kind}.nii.gz`;
+      await writeNifti(join(out, file), mapInSource(map, place, place.size));
+      files.push(file);
+    }
   }
   const whole = { ...result, maps: files };
   writeFileAtomic(join(out, `${name}.json`), `${JSON.stringify(whole, null, 2)}\n`);

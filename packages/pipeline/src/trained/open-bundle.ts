@@ -38,8 +38,7 @@ export async function openBundle(path: string, { allowPlugins = false } = {}): P
     await using zip = await openZipFile(file, { limits: { entries: MOST_ENTRIES } });
     return await read(zip, file, allowPlugins);
   } catch (error) {
-    if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
-    throw new BundleError(file, `cannot be read as a bundle (${error.message})`, COPY, { cause: error });
+    throwUnreadable(file, error);
   }
 }
 
@@ -54,9 +53,14 @@ export async function cardOfBundle(path: string): Promise<string | null> {
     checkMembers(entries, manifest, file);
     return await text({ file, manifest, entries }, CARD);
   } catch (error) {
-    if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
-    throw new BundleError(file, `cannot be read as a bundle (${error.message})`, COPY, { cause: error });
+    throwUnreadable(file, error);
   }
+}
+
+/** Throws an error of the zip as one of the bundle, and any other as it is. */
+function throwUnreadable(file: string, error: unknown): never {
+  if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
+  throw new BundleError(file, `cannot be read as a bundle (${error.message})`, COPY, { cause: error });
 }
 
 async function read(zip: ZipFile, file: string, allowPlugins: boolean): Promise<TrainedModel> {
@@ -284,7 +288,11 @@ async function unpackPlugins(bundle: Bundle): Promise<Map<string, string>> {
 /** How many models a bundle holds. @throws BundleError */
 export async function modelsInBundle(path: string): Promise<number> {
   const file = resolve(path);
-  await using zip = await openZipFile(file, { limits: { entries: MOST_ENTRIES } });
-  const { members } = await manifestOf(new Map(zip.entries.map((entry) => [entry.name, entry])), file);
-  return members.length;
+  try {
+    await using zip = await openZipFile(file, { limits: { entries: MOST_ENTRIES } });
+    const { members } = await manifestOf(new Map(zip.entries.map((entry) => [entry.name, entry])), file);
+    return members.length;
+  } catch (error) {
+    throwUnreadable(file, error);
+  }
 }

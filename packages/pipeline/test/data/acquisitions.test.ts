@@ -52,6 +52,12 @@ test("predict and inspect name both acquisitions of a series", async (t) => {
     scans.map(({ id }) => id),
     ["2.25.55-acquisition-1", "2.25.55-acquisition-2"],
   );
+  const named = await findScans([source], { series: "2.25.55-acquisition-2" });
+  assert.deepEqual(
+    named.scans.map(({ id }) => id),
+    ["2.25.55-acquisition-2"],
+    "by the name that is shown",
+  );
   const { look } = await inspect({ path: source });
   assert.ok(look.kind === "source");
   assert.deepEqual(

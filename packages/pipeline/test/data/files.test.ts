@@ -8,9 +8,12 @@ import { formatTable, parseTable, readTable, writeTable } from "../../src/data/c
 import { TableError } from "../../src/data/errors.js";
 import {
   claimFolder,
+  FOLDER_MARK,
   FolderError,
   markFolder,
+  markText,
   refuseExistingFile,
+  refuseForeign,
   refuseOccupied,
 } from "../../src/data/owned-folder.js";
 import { makeFolder } from "../../src/data/make-folder.js";
@@ -211,4 +214,15 @@ test("with overwrite, neither a device nor a file of a run or of a data set is r
     );
   symlinkSync("/dev/null", join(folder, "link.onnx"));
   assert.throws(() => refuseExistingFile(join(folder, "link.onnx"), true), /found a device/);
+});
+
+test("an empty mark, as a full disk leaves it, is written again; a whole one stays", (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, FOLDER_MARK), "");
+  claimFolder(folder, "web");
+  writeFileSync(join(folder, "index.html"), "");
+  assert.equal(readFileSync(join(folder, FOLDER_MARK), "utf8"), markText("web"));
+  refuseForeign(folder, "web");
+  assert.throws(() => claimFolder(folder, "dicom"), /is a page for a web host/);
+  assert.equal(readFileSync(join(folder, FOLDER_MARK), "utf8"), markText("web"));
 });

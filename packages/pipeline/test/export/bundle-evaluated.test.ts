@@ -1,6 +1,6 @@
 /** Evaluation of bundles: they carry thresholds, temperature and sets; several models are scored as they predict. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { readNifti } from "@slicestack/volume/node";
@@ -21,6 +21,7 @@ import { explain } from "../../src/tasks/explain.js";
 import { evaluateGroup } from "../../src/tasks/evaluate-group.js";
 import { importBundle } from "../../src/tasks/import-bundle.js";
 import { train } from "../../src/tasks/train.js";
+import { BundleError } from "../../src/trained/bundle-error.js";
 import { modelsInBundle } from "../../src/trained/open-bundle.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/tasks/prepare.js";
@@ -204,4 +205,17 @@ test("a run is made of a bundle by one process at a time", async () => {
     await assert.rejects(second, (error) => error instanceof LockedError);
   }
   await importBundle({ bundle: join(folder, "mean.slicestack"), out });
+});
+
+test("a damaged bundle is not counted, and the error says what to do", async () => {
+  const damaged = join(folder, "damaged.slicestack");
+  writeFileSync(damaged, "PK\u0003\u0004 and no more");
+  await assert.rejects(modelsInBundle(damaged), (error) => {
+    assert.ok(error instanceof BundleError);
+    assert.match(
+      error.message,
+      /damaged\.slicestack.*cannot be read as a bundle .*Copy or download it again/,
+    );
+    return true;
+  });
 });

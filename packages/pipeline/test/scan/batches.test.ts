@@ -132,3 +132,29 @@ test("scans of other sizes and scans with maps are computed apart; one that fail
     "scan 5",
   ]);
 });
+
+test("scans that failed together and whose callers have left are not computed again", async () => {
+  const sizes: number[] = [];
+  const leaving = new AbortController();
+  const run = (_module: URL, input: unknown): Promise<unknown> => {
+    const { scans } = input as ScanJob & { step: "scans" };
+    sizes.push(scans.length);
+    if (scans.length > 1) leaving.abort(new Error("left"));
+    return scans.length > 1
+      ? Promise.reject(new Error("together"))
+      : Promise.resolve(scans.map(({ scan }) => ({ id: scan.id })));
+  };
+  const queue = new ScanBatches({ run } as JobRunner, "key");
+  const first = queue.predict(scanOf(1, 4)); // taken at once
+  const ends = Promise.allSettled([
+    queue.predict(scanOf(2, 4), leaving.signal),
+    queue.predict(scanOf(3, 4)),
+    queue.predict(scanOf(4, 4), leaving.signal),
+  ]);
+  await first;
+  assert.deepEqual(
+    (await ends).map(({ status }) => status),
+    ["rejected", "fulfilled", "rejected"],
+  );
+  assert.deepEqual(sizes, [1, 3, 1]);
+});

@@ -15,10 +15,12 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { readNifti } from "@slicestack/volume/node";
 import { readTable } from "../../src/data/csv.js";
+import { FolderError } from "../../src/data/owned-folder.js";
 import { openDataset } from "../../src/data/store.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readDecision } from "../../src/models/decision.js";
 import { RunError, runPaths } from "../../src/run/folder.js";
+import { SCAN_JOB, startScanSession } from "../../src/scan/scan-session.js";
 import { Predictor } from "../../src/scan/scan-predictor.js";
 import { scanResultSchema, type ScanResult } from "../../src/scan/scan-result.js";
 import { evaluate } from "../../src/tasks/evaluate.js";
@@ -153,6 +155,14 @@ test("a count vote without its threshold, an untrained stage and a folder that i
   await assert.rejects(Predictor.open(run), /slice stage is not trained.*--resume/);
   renameSync(`${best("slice")}.away`, best("slice"));
   await assert.rejects(Predictor.open(join(folder, "scans")), RunError);
+});
+
+test("a folder that is refused before anything is computed closes the session that was given", async () => {
+  const session = startScanSession();
+  const out = join(folder, "scans");
+  const asked = predict({ model: join(folder, "none"), inputs: [], out, session });
+  await assert.rejects(asked, (error) => error instanceof FolderError);
+  await assert.rejects(session.run(SCAN_JOB, { step: "close", key: "none" }), { name: "SessionError" });
 });
 
 test("a folder of results: a JSON and the maps of each scan, a row each, failures with their reason, no scan stops the others", async () => {

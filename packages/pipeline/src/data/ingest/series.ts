@@ -58,8 +58,12 @@ const IN_ORDER = new Intl.Collator("en", { numeric: true });
  */
 export function rankSeries(volumes: readonly SourceVolume[], rule: string): SourceVolume[] {
   const pattern = patternOf(rule);
-  const fits = ({ series }: SourceVolume) =>
-    series !== null && (rule === "thinnest" || series.uid === rule || pattern.test(series.description));
+  const fits = ({ series, input }: SourceVolume) => {
+    const names = [series?.uid, input.kind === "dicom" ? input.series : null];
+    return (
+      series !== null && (rule === "thinnest" || names.includes(rule) || pattern.test(series.description))
+    );
+  };
   return volumes.filter(fits).sort((a, b) => {
     const [x, y] = [a.series!, b.series!];
     return (
