@@ -114,7 +114,7 @@ test(
       });
       const { url, models, scans } = JSON.parse(line);
       assert.deepEqual([models, scans], [["small"], ["CT"]]);
-      assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/$/);
+      assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/$/);
       opened = await openUrl(url, { wait: false });
       assertSame(await shownResult(opened.page));
       assert.deepEqual(opened.foreignRequests(), []);

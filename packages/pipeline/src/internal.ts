@@ -11,7 +11,7 @@ export { configKeys } from "./config/keys.js";
 export { configToFile } from "./config/to-yaml.js";
 export { fileHashSync } from "./data/hash.js";
 export { makeFolder } from "./data/make-folder.js";
-export { writeFileAtomic } from "./data/atomic.js";
+export { syncFolder, writeFileAtomic } from "./data/atomic.js";
 export { FolderLock } from "./data/lock.js";
 export { claimFolder, refuseExistingFile, refuseForeign } from "./data/owned-folder.js";
 export { foldName } from "./data/split/split.js";

@@ -50,9 +50,9 @@ function sender({ tokens }: Service, request: FastifyRequest, failed: FailedLogi
 
 /**
  * Without tokens, a page of any web site that is open in a browser on this machine could send requests. Its Origin, or
- * the name that it made point here, gives it away.
+ * the name that it made point here, gives it away. @throws Problem
  */
-function refuseForeignPages({ headers }: FastifyRequest): void {
+export function refuseForeignPages({ headers }: Pick<FastifyRequest, "headers">): void {
   if (FORWARDED.some((name) => headers[name] !== undefined))
     throw new Problem(
       "forbidden",

@@ -9,11 +9,12 @@ import { Dispatcher } from "./jobs/dispatcher.js";
 import { Predictions } from "./jobs/predictions.js";
 import { WorkerPool } from "./jobs/worker-pool.js";
 import type { BatchListener } from "./worker/model-worker.js";
+import { listen } from "./listen.js";
 import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { Targets } from "./pacs/targets.js";
 import { Transfers } from "./pacs/transfers.js";
-import { ServeError, settingsOf, type ServeOptions, type Settings } from "./options.js";
+import { settingsOf, type ServeOptions, type Settings } from "./options.js";
 import type { ServedModel } from "./schema.js";
 import type { Service } from "./service.js";
 import { Tokens } from "./tokens.js";
@@ -201,23 +202,6 @@ async function stopApp(
   const late = setTimeout(() => app.server.closeAllConnections(), ANSWER_MS);
   await closed;
   clearTimeout(late);
-}
-
-async function listen(app: Awaited<ReturnType<typeof createApp>>, { host, port }: Settings): Promise<string> {
-  try {
-    return await app.listen({ host, port });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EADDRINUSE")
-      throw new ServeError(`Port ${port} of ${host} is in use`, "Choose another: --port 0 takes a free one.");
-    if (code === "EACCES") throw new ServeError(`Port ${port} needs a permission`, "Choose one above 1023.");
-    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
-      throw new ServeError(
-        `${host} is no address of this machine`,
-        "Choose one of its addresses, or 127.0.0.1.",
-      );
-    throw error;
-  }
 }
 
 function expire({ predictions, audit, log }: Service): void {

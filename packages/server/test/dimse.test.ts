@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -11,6 +11,7 @@ import { Predictor } from "@slicestack/pipeline";
 import { PduGuard } from "../src/dimse/pdu-guard.js";
 import { serve, type Prediction, type Server } from "../src/index.js";
 import { writeCt } from "./archive.js";
+import { associationPdu, fragmentPdu, storePdus } from "./dimse-pdus.js";
 import { scratch, started, trainedModel, type Client, type Trained } from "./support.js";
 
 const skip =
@@ -120,6 +121,45 @@ test("a connection that is cut leaves nothing; noise and endless PDUs end it", {
   await ended(Buffer.from([1, 0, 0xff, 0xff, 0xff, 0xff, 0, 1]));
   assert.equal((await send(files.slice(0, 1))).status, 0, "it goes on");
 });
+
+test(
+  "what follows a refused association is not stored; a sender that does not wait ends its connection alone",
+  { skip },
+  async () => {
+    const [command, dataSet] = storePdus(readFileSync(files[3]!));
+    const listed = associationPdu("SCANNER", "SLICESTACK");
+    const endless = new Array<Buffer>(5).fill(fragmentPdu(Buffer.alloc(2 ** 20 - 100), 0));
+    for (const [what, ...pdus] of [
+      ["a stranger", associationPdu("STRANGER", "SLICESTACK"), command, dataSet],
+      ["no association", command, dataSet],
+      ["more data than the last fragment", listed, command, dataSet, dataSet],
+      ["more than is collected in memory", listed, ...endless],
+    ] as const)
+      assert.equal(isStored(await answersOf(Buffer.concat(pdus))), false, what);
+    const echo = await run("echoscu", [...TITLES, "127.0.0.1", String(server.dimsePort)]);
+    assert.equal(echo.status, 0, "it goes on");
+    const answer = await answersOf(Buffer.concat([listed, command, dataSet]), 5000);
+    assert.ok(isStored(answer), "the same from a sender that is listed");
+    assert.deepEqual(readdirSync(join(data, "incoming", "objects")), []);
+  },
+);
+
+const TITLES = ["-aet", "SCANNER", "-aec", "SLICESTACK"];
+
+/** Whether an answer holds the status of success (0000,0900). */
+const isStored = (answer: Buffer): boolean => answer.includes(Buffer.from([0, 0, 0, 9, 2, 0, 0, 0, 0, 0]));
+
+/** What the server answers until it closes the connection, or for so many milliseconds. */
+async function answersOf(bytes: Buffer, patience?: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  const socket = connect(server.dimsePort!, "127.0.0.1", () => socket.write(bytes));
+  socket.on("data", (piece: Buffer) => pieces.push(piece)).on("error", () => undefined);
+  const closed = new Promise((resolve) => void socket.once("close", resolve));
+  await (patience === undefined ? closed : wait(patience));
+  socket.destroy();
+  await closed;
+  return Buffer.concat(pieces);
+}
 
 test("a receiver needs the titles that may send, and a model", async () => {
   const options = { models: new Map([["small", "run"]]), data: "nowhere" };

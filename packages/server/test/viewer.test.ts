@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { get, type RequestOptions } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import type { Prediction } from "../src/index.js";
+import { hostPage, type Prediction } from "../src/index.js";
 import { problemIn, scratch, started, trainedModel, type Client, type Trained } from "./support.js";
 
 let trained: Trained;
@@ -119,3 +120,25 @@ function raw(url: string, bytes: string): Promise<string> {
     socket.on("error", reject);
   });
 }
+
+test("a page without the API has a secret address, and tells pages of other sites nothing", async () => {
+  const files = new Map([["/scans/0/IM1", join(page, "sw.js")]]);
+  const hosted = await hostPage({ folder: page, files, port: 0 });
+  const statusOf = (url: string, headers: RequestOptions["headers"] = {}) =>
+    new Promise<number>((resolve, reject) => {
+      get(url, { headers }, (response) => resolve(response.resume().statusCode!)).on("error", reject);
+    });
+  try {
+    const { port } = new URL(hosted.url);
+    assert.match(hosted.url, /^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/$/);
+    for (const name of ["", "assets/main-1a2b.js", "scans/0/IM1"]) {
+      assert.equal(await statusOf(hosted.url + name), 200);
+      assert.equal(await statusOf(`http://127.0.0.1:${port}/${name}`), 404);
+      assert.equal(await statusOf(hosted.url + name, { host: `rebound.example:${port}` }), 403);
+      assert.equal(await statusOf(hosted.url + name, { origin: "https://site.example" }), 403);
+    }
+    await assert.rejects(hostPage({ folder: page, port: Number(port) }), /in use/);
+  } finally {
+    await hosted[Symbol.asyncDispose]();
+  }
+});

@@ -39,6 +39,8 @@ type StoreResponse = InstanceType<typeof responses.CStoreResponse>;
 const MOST_CONNECTIONS = 20;
 /** The library proposes less; a longer one is an attack or a fault. */
 const MOST_PDU_BYTES = 2 ** 20;
+/** Of what is collected in memory: everything but the data sets of objects. */
+const MOST_LOOSE_BYTES = 4 * 2 ** 20;
 const STORAGE = "1.2.840.10008.5.1.4.1.1.";
 /** Those that the readers of this package take. */
 const SYNTAXES = [
@@ -67,12 +69,13 @@ export async function receiveObjects(options: ReceiverOptions): Promise<{ port: 
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     const guard = new PduGuard(MOST_PDU_BYTES);
-    socket.on("data", (piece: Buffer) => {
-      if (!guard.accepts(piece)) socket.destroy();
-    });
     const { patience } = options;
     const times = { connectTimeout: patience, associationTimeout: patience, pduTimeout: patience };
-    new Receiver(socket, options, times).on("networkError", () => socket.destroy());
+    socket.on("data", (piece: Buffer) => {
+      if (!guard.accepts(piece) || !receiver.hasRoomFor(piece.length)) socket.destroy();
+    });
+    const receiver = new Receiver(socket, options, times);
+    receiver.on("networkError", () => socket.destroy());
   });
   server.maxConnections = MOST_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
@@ -89,6 +92,9 @@ export async function receiveObjects(options: ReceiverOptions): Promise<{ port: 
 
 class Receiver extends Scp {
   #file: ReceivedFile | null = null;
+  /** Whether an association was accepted: the library goes on reading after a rejection or a release. */
+  #isOpen = false;
+  #looseBytes = 0;
 
   constructor(
     private readonly connection: Socket,
@@ -96,7 +102,15 @@ class Receiver extends Scp {
     times: object,
   ) {
     super(connection, times);
+    // The library sets this when a client connects; without it, its timeouts do nothing.
+    Object.assign(this, { connected: true, connectedTime: Date.now() });
     connection.once("close", () => this.#file?.remove()); // in the middle of an object
+  }
+
+  /** @returns false once too much was received that is not the data set of an object */
+  hasRoomFor(bytes: number): boolean {
+    if (this.#file === null) this.#looseBytes += bytes;
+    return this.#looseBytes <= MOST_LOOSE_BYTES;
   }
 
   override associationRequested(asked: Association): void {
@@ -104,15 +118,19 @@ class Receiver extends Scp {
     const { RejectResult, RejectSource, RejectReason } = constants as unknown as Reasons;
     const refuse = (reason: number) => {
       log("warn", "an association was refused", { reason });
+      this.#isOpen = false;
       this.sendAssociationReject(RejectResult.Permanent, RejectSource.ServiceUser, reason);
+      this.connection.destroySoon();
     };
     if (asked.getCalledAeTitle().trim() !== title) return refuse(RejectReason.CalledAeNotRecognized);
     if (!from.includes(asked.getCallingAeTitle().trim())) return refuse(RejectReason.CallingAeNotRecognized);
     for (const { id } of asked.getPresentationContexts()) accept(asked.getPresentationContext(id));
+    this.#isOpen = true;
     this.sendAssociationAccept();
   }
 
   override associationReleaseRequested(): void {
+    this.#isOpen = false;
     this.sendAssociationReleaseResponse();
   }
 
@@ -124,19 +142,26 @@ class Receiver extends Scp {
     request: Parameters<InstanceType<typeof Scp>["cEchoRequest"]>[0],
     callback: Parameters<InstanceType<typeof Scp>["cEchoRequest"]>[1],
   ): void {
+    if (!this.#isOpen) return void this.connection.destroy();
+    this.#looseBytes = 0;
     const response = responses.CEchoResponse.fromRequest(request);
     response.setStatus(constants.Status.Success);
     callback(response);
   }
 
+  /** @throws Error outside an association and for a context that was not accepted, which ends the connection */
   override createStoreWritableStream(context: Context, request: StoreRequest): Writable {
+    if (!this.#isOpen || context.getResult() !== constants.PresentationContextResult.Accept)
+      throw new Error("An object was sent without an association that accepts it");
     this.#file?.remove();
+    this.#looseBytes = 0;
     this.#file = new ReceivedFile(this.options, {
       sopClass: request.getAffectedSopClassUid(),
       sopInstance: request.getAffectedSopInstanceUid(),
       transferSyntax: context.getAcceptedTransferSyntaxUid() ?? SYNTAXES[1]!,
     });
-    return this.#file.stream;
+    // A sender that does not wait for the answer writes to a stream that has ended.
+    return this.#file.stream.on("error", () => this.connection.destroy());
   }
 
   /** The data set stays on disk: only its file is passed on. */
@@ -145,19 +170,29 @@ class Receiver extends Scp {
     _context: Context,
     callback: (dataset: InstanceType<typeof dimse.Dataset>) => void,
   ): void {
-    const done = () => callback(new dimse.Dataset({}));
+    const done = () => {
+      try {
+        callback(new dimse.Dataset({}));
+      } catch {
+        this.connection.destroy(); // another command has taken the place of this one in the meantime
+      }
+    };
     if (stream.writableFinished) done();
     else stream.once("finish", done);
   }
 
   override cStoreRequest(request: StoreRequest, callback: (response: StoreResponse) => void): void {
+    if (!this.#isOpen) return void this.connection.destroy();
     const file = this.#file;
     this.#file = null;
-    void this.#stored(file, request.getAffectedSopInstanceUid()).then((status) => {
-      const response = responses.CStoreResponse.fromRequest(request);
-      response.setStatus(status);
-      callback(response);
-    });
+    this.#looseBytes = 0;
+    this.#stored(file, request.getAffectedSopInstanceUid())
+      .then((status) => {
+        const response = responses.CStoreResponse.fromRequest(request);
+        response.setStatus(status);
+        callback(response);
+      })
+      .catch(() => this.connection.destroy());
   }
 
   /** @returns the status of the answer */
@@ -209,6 +244,7 @@ class ReceivedFile {
   #failure: Error | null = null;
 
   constructor({ incoming, maxObject }: ReceiverOptions, meta: Parameters<typeof fileMeta>[0]) {
+    const head = fileMeta(meta); // before the file is opened: the names may be missing
     this.path = join(incoming.temporary, randomUUID());
     this.#descriptor = openSync(this.path, "wx", 0o600);
     let bytes = 0;
@@ -224,7 +260,7 @@ class ReceivedFile {
         this.#failure = error as Error;
       }
     };
-    write(fileMeta(meta));
+    write(head);
     this.stream = new Writable({
       highWaterMark: 2 * MOST_PDU_BYTES,
       write: (piece: Buffer, _encoding, done) => {

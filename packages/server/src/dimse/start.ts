@@ -1,7 +1,8 @@
 /** Predicts what is received by C-STORE. */
+import { randomUUID } from "node:crypto";
 import { ServeError } from "../options.js";
 import type { Service } from "../service.js";
-import { Incoming, type ReceivedSeries } from "./incoming.js";
+import { hasIncoming, Incoming, type ReceivedSeries } from "./incoming.js";
 import { receiveObjects } from "./receiver.js";
 
 const MOST_OBJECT_BYTES = 512 * 2 ** 20;
@@ -14,12 +15,16 @@ export async function startDimse(
 ): Promise<{ port: number; close: () => void } | null> {
   const { settings, log } = service;
   const { dimse, host } = settings;
-  if (dimse === null) return null;
+  if (dimse === null) {
+    if (hasIncoming(data)) log("warn", "received series wait in incoming/ until --dimse is passed again");
+    return null;
+  }
   for (const to of dimse.sendTo ?? [])
     if (service.targets.find(to)?.push !== true)
       throw new ServeError(`No archive that takes results is named ${to}`, "Add it to the file of --pacs.");
   const take = (series: ReceivedSeries) => predict(service, series);
-  const incoming = new Incoming(data, settings, dimse.quiet ?? QUIET_MS, take);
+  const onProblem = (error: unknown) => waits(service, error);
+  const incoming = new Incoming(data, settings, dimse.quiet ?? QUIET_MS, take, onProblem);
   try {
     const receiver = await receiveObjects({
       host,
@@ -40,7 +45,7 @@ export async function startDimse(
   } catch (error) {
     incoming[Symbol.dispose]();
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
+    if (!["EADDRINUSE", "EACCES", "EADDRNOTAVAIL"].includes(code ?? "")) throw error;
     throw new ServeError(
       `Port ${dimse.port} of ${host} cannot be used (${code})`,
       "Choose another for --dimse.",
@@ -50,22 +55,29 @@ export async function startDimse(
 
 /** @returns false if it is to be tried again, because the queue or the disk is full */
 function predict(service: Service, { folder, files, bytes }: ReceivedSeries): boolean {
-  const { predictions, dispatcher, settings, audit, metrics, log } = service;
+  const { predictions, dispatcher, settings, audit, metrics } = service;
   const { model: name, sendTo = [] } = settings.dimse!;
   const model = name ?? [...settings.models.keys()][0]!;
   const who = service.tokens === null ? "local" : DIMSE;
   const options = sendTo.length === 0 ? {} : { dicom: "true" as const };
   try {
-    const id = predictions.addStored({ who, model, options, sendTo: [...sendTo] }, folder, files);
-    metrics.upload(bytes);
+    const id = randomUUID();
+    predictions.refuseIfFull();
+    // First, because the folder is moved for good: nothing is predicted without a line in the audit log.
     audit.write({ who, action: "predict", prediction: id, model });
+    predictions.addStored(id, { who, model, options, sendTo: [...sendTo] }, folder, files);
+    metrics.upload(bytes);
     dispatcher.wake();
     return true;
   } catch (error) {
-    const { name: kind, code } = error as NodeJS.ErrnoException;
-    log("warn", "a received series waits", { kind: code ?? kind });
+    waits(service, error);
     return false;
   }
+}
+
+function waits({ log }: Service, error: unknown): void {
+  const { name: kind, code } = error as NodeJS.ErrnoException;
+  log("warn", "a received series waits", { kind: code ?? kind });
 }
 
 /** Who asked, in the audit log of a server with tokens. No token has this name. */

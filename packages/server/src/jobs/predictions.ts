@@ -83,13 +83,24 @@ export class Predictions implements Disposable {
     for (const folder of [this.#folder, this.uploads]) makeFolder(folder, 0o700);
     this.queue = LeaseQueue.open(join(data, "queue.sqlite"), { maxWaiting: options.queue });
     this.queue.reclaim(); // what a crash of the server interrupted
-    // An upload whose id was not given out: the server crashed before the job was in the queue.
-    for (const id of readdirSync(this.#folder)) if (this.queue.find(id) === null) this.#removeFolder(id);
+    for (const id of readdirSync(this.#folder)) if (this.queue.find(id) === null) this.#recover(id);
     // A prediction that was being deleted.
     const torn = this.queue.list().flatMap(({ key }) => (this.folderOf(key).isWhole ? [] : [key]));
     for (const id of torn) this.#removeFolder(id);
     this.queue.cancel(torn);
     this.queue.forget(torn);
+  }
+
+  /** The server crashed before the job was in the queue. The id of an upload was not given out; a received object was confirmed. */
+  #recover(id: string): void {
+    const folder = this.folderOf(id);
+    const isReceived = folder.isWhole && folder.asked.fingerprint === STORED && existsSync(folder.input);
+    if (!isReceived) return this.#removeFolder(id);
+    try {
+      this.queue.add([{ key: id, kind: folder.asked.model, payload: null, attempts: ATTEMPTS }]);
+    } catch (error) {
+      if (!(error instanceof QueueFullError)) throw error; // it waits for the next start
+    }
   }
 
   folderOf = (id: string): PredictionFolder => new PredictionFolder(join(this.#folder, id));
@@ -131,13 +142,11 @@ export class Predictions implements Disposable {
   }
 
   /** Adds a prediction of files on disk; they stay where they are if it is refused. @throws Problem if the queue is full */
-  addStored(wanted: Omit<NewPrediction, "key">, folder: string, files: string[]): string {
+  addStored(id: string, wanted: Omit<NewPrediction, "key">, folder: string, files: string[]): void {
     const { who, model, options, sendTo = [] } = wanted;
     this.refuseIfFull();
-    const id = randomUUID();
-    this.#store(id, folder, { who, model, options, sendTo, from: null, files, fingerprint: "" });
+    this.#store(id, folder, { who, model, options, sendTo, from: null, files, fingerprint: STORED });
     this.#changed(id, null);
-    return id;
   }
 
   /**
@@ -196,8 +205,8 @@ export class Predictions implements Disposable {
     const folder = this.folderOf(id);
     try {
       mkdirSync(folder.path, { mode: 0o700 });
+      folder.writeAsked(asked); // first, so that a folder with an input says whose it is
       if (upload !== null) renameSync(upload, folder.input);
-      folder.writeAsked(asked);
       this.queue.together(() => {
         this.queue.add([{ key: id, kind: asked.model, payload: null, attempts: ATTEMPTS }]);
         if (upload === null) this.queue.pause([id]);
@@ -269,7 +278,8 @@ export class Predictions implements Disposable {
     const found: Prediction[] = [];
     for (const { key: id } of this.queue.list().reverse()) {
       if (found.length === most) break;
-      if (this.#removing.has(id) || this.folderOf(id).asked.who !== who) continue;
+      const folder = this.folderOf(id);
+      if (this.#removing.has(id) || !folder.isWhole || folder.asked.who !== who) continue;
       const nothing = { results: null, unreadable: null, objects: null, withoutObjects: null };
       found.push({ ...this.of(id, who), ...nothing });
     }
@@ -429,6 +439,9 @@ export class Predictions implements Disposable {
     this.queue[Symbol.dispose]();
   }
 }
+
+/** Fingerprint of files that were received in another way than by a request, which could be repeated. */
+const STORED = "";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -53,6 +53,8 @@ const HEADERS = {
   // Both are needed for memory that threads share, which wasm uses.
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
+  "cross-origin-resource-policy": "same-origin",
+  "x-content-type-options": "nosniff",
 };
 
 /**
