@@ -14,10 +14,10 @@ const { number, point } = JSON.parse(readFileSync(join(folder, "trial.json"), "u
 const sweep = join(folder, "../..");
 const place = words.includes("--stage") ? words[words.indexOf("--stage") + 1] : "score";
 const tell = (what: string) => appendFileSync(join(sweep, "events"), `${what} ${place} ${number}\n`);
-const begun = () =>
+const times = (event: string) =>
   readFileSync(join(sweep, "events"), "utf8")
     .split("\n")
-    .filter((line) => line === `begin ${place} ${number}`).length;
+    .filter((line) => line === event).length;
 
 for (const signal of ["SIGUSR1", "SIGTERM"])
   process.on(signal, () => {
@@ -33,8 +33,12 @@ if (isTraining && point.name === "hungry") {
   await pause(4000); // Slurm looks every second
   tell(`${batch.length / 1e6} MB fit`);
 }
-/** Epochs whose score is the dropout; one that lags behind has more of them to come than a test waits for. */
+/**
+ * Epochs whose score is the dropout; one that lags behind has more of them to come than a test waits for. It begins after
+ * the one that leads has ended: whoever comes first to a rung is promoted.
+ */
 if (isTraining && (point.name === "leads" || point.name === "lags")) {
+  if (point.name === "lags") while (times("end train 0") === 0) await pause(100);
   mkdirSync(join(folder, "run"), { recursive: true });
   const score = Number(point.settings["head.dropout"]);
   for (let epoch = 0; epoch < (point.name === "leads" ? 2 : 600); epoch++) {
@@ -54,7 +58,9 @@ if (isTraining && point.name === "waits") while (!existsSync(join(sweep, "releas
 await pause(300);
 const isMended = existsSync(join(sweep, "mended"));
 const fails =
-  isTraining && ((point.name === "fails" && !isMended) || (point.name === "flaky" && begun() === 1));
+  isTraining &&
+  ((point.name === "fails" && !isMended) ||
+    (point.name === "flaky" && times(`begin ${place} ${number}`) === 1));
 if (place === "score") {
   const result = {
     version: 1,
