@@ -11,6 +11,7 @@ import { WorkerPool } from "./jobs/worker-pool.js";
 import type { BatchListener } from "./worker/model-worker.js";
 import { listen } from "./listen.js";
 import type { Log } from "./log.js";
+import { Problem } from "./problem.js";
 import { Metrics } from "./metrics.js";
 import { Targets } from "./pacs/targets.js";
 import { Transfers } from "./pacs/transfers.js";
@@ -206,6 +207,7 @@ async function stopApp(
 
 function expire({ predictions, audit, log }: Service): void {
   try {
+    predictions.refuseLate(NOT_IN_TIME);
     for (const one of predictions.expire()) {
       if ("error" in one) notRemoved(log, one.error);
       else audit.write({ who: one.who, action: "expire", prediction: one.id, model: one.model });
@@ -214,6 +216,12 @@ function expire({ predictions, audit, log }: Service): void {
     notRemoved(log, error);
   }
 }
+
+const NOT_IN_TIME = new Problem(
+  "not-fetched",
+  "The study could not be fetched within the time for which results are kept",
+  "Ask for it again.",
+);
 
 const notRemoved = (log: Log, error: unknown): void =>
   log("error", "an expired prediction could not be removed", { code: (error as NodeJS.ErrnoException).code });

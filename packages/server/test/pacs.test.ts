@@ -97,8 +97,9 @@ test(
     assert.deepEqual([report!.Instances.length, maps!.Instances.length], [1, 12]);
     const waiting = await delivered(prediction.id, "offline", ({ next }) => next !== null);
     assert.equal(waiting.state, "waiting");
-    assert.match(waiting.problem!, /ECONNREFUSED/);
-    assert.doesNotMatch(waiting.problem!, /dicom-web/, "clients do not see its address");
+    assert.match(waiting.problem!, /^The archive cannot be reached/);
+    assert.doesNotMatch(waiting.problem!, /dicom-web|127\.0\.0\.1/, "clients do not see its address");
+    assert.match(lines.join(""), /"pacs":"offline","fault":"unreachable","reason":".*ECONNREFUSED/);
     // What Orthanc has is what the server gives out.
     const bytes = await orthanc.bytes(`/instances/${report!.Instances[0]}/file`);
     const link = prediction.objects!.find(({ kind }) => kind === "report")!.link;
@@ -216,7 +217,7 @@ test(
     client = begun.client;
     await delivered(id, "fake", ({ stored }) => stored === 12);
     await begun.server.close();
-    accepts = true;
+    answers = "all";
     const again = await started(trained, { ...settings, data: folder });
     client = again.client;
     const { stored } = await delivered(id, "fake");
@@ -228,9 +229,51 @@ test(
   },
 );
 
-let accepts = false;
+test(
+  "an archive that takes nothing is given up, also after a restart, until a client asks again; what it has counts as stored",
+  { skip },
+  async () => {
+    const bodies: string[] = [];
+    answers = "none";
+    const archive = await fakeArchive(bodies);
+    const { port } = archive.address() as AddressInfo;
+    const other = join(trained.folder, "refusing.yaml");
+    const fake = `fake: {url: "http://127.0.0.1:${port}/dicom-web"`;
+    const source = `orthanc: {url: ${orthanc.root}, login: ORTHANC_LOGIN}`;
+    writeFileSync(other, `${fake}}\n${source}`);
+    const settings = { pacs: other, pacsBackOff: 1, data: join(trained.folder, "refused") };
+    const begun = await started(trained, settings);
+    client = begun.client;
+    const { id } = (await (
+      await ask({ pacs: "orthanc", study }, "?sendTo=fake", { prefer: "wait=60" })
+    ).json()) as Prediction;
+    const failed = await delivered(id, "fake", ({ state }) => state === "failed");
+    assert.deepEqual([failed.stored, bodies.length], [0, 6]);
+    assert.match(failed.problem!, /^13 objects were not stored \(reason 272\)$/);
+    await begun.server.close();
+    const again = await started(trained, settings);
+    client = again.client;
+    const [kept] = (await client.get<Prediction>(`/v1/predictions/${id}`)).deliveries;
+    assert.equal(kept!.state, "failed");
+    const send = () => client.send("POST", `/v1/predictions/${id}/deliveries`, '{"to":"fake"}', JSON_TYPE);
+    // Without permission to push, what waits is not sent; with it, it is.
+    archive.closeAllConnections();
+    writeFileSync(other, `${fake}, push: false}\n${source}`);
+    await again.server.reload();
+    assert.equal((await send()).status, 400);
+    assert.equal(bodies.length, 6);
+    answers = "duplicates";
+    writeFileSync(other, `${fake}}\n${source}`);
+    await again.server.reload();
+    assert.ok((await send()).ok);
+    assert.equal((await delivered(id, "fake")).stored, 13);
+    archive.close();
+  },
+);
 
-/** A STOW-RS service that takes every object but the first of a report, until it `accepts` all. */
+/** How the STOW-RS service of these tests answers: it refuses the first report, or all objects, or has them all. */
+let answers: "no-report" | "all" | "none" | "duplicates" = "no-report";
+
 async function fakeArchive(bodies: string[]): Promise<HttpServer> {
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
@@ -241,7 +284,9 @@ async function fakeArchive(bodies: string[]): Promise<HttpServer> {
       bodies.push(uids.join(" "));
       const isReport = (uid: string) => text.includes("1.2.840.10008.5.1.4.1.1.88.34") && uid === uids[0];
       const item = (uid: string) => ({ "00081155": { vr: "UI", Value: [uid] } });
-      const refused = accepts ? [] : uids.filter(isReport);
+      const isRefused = { "no-report": isReport, all: () => false, none: () => true, duplicates: () => true };
+      const refused = uids.filter(isRefused[answers]);
+      const reason = answers === "duplicates" ? 273 : 272;
       const taken = uids.filter((uid) => !refused.includes(uid));
       response.writeHead(refused.length > 0 ? 202 : 200, { "content-type": "application/dicom+json" });
       response.end(
@@ -249,7 +294,7 @@ async function fakeArchive(bodies: string[]): Promise<HttpServer> {
           "00081199": { vr: "SQ", Value: taken.map(item) },
           "00081198": {
             vr: "SQ",
-            Value: refused.map((uid) => ({ ...item(uid), "00081197": { vr: "US", Value: [272] } })),
+            Value: refused.map((uid) => ({ ...item(uid), "00081197": { vr: "US", Value: [reason] } })),
           },
         }),
       );

@@ -50,7 +50,7 @@ test("a gate lets several in, or one alone, in the order of arrival", async () =
   const gate = new WorkerGate();
   const order: string[] = [];
   const enter = async (name: string, isAlone: boolean) => {
-    const leave = await gate.enter(isAlone);
+    const leave = await gate.enter(isAlone, new AbortController().signal);
     order.push(`+${name}`);
     return () => {
       order.push(`-${name}`);
@@ -64,4 +64,23 @@ test("a gate lets several in, or one alone, in the order of arrival", async () =
   (await c)();
   (await d)();
   assert.deepEqual(order, ["+a", "+b", "-a", "-b", "+c", "-c", "+d", "-d"]);
+});
+
+test("one that waits at a gate and is cancelled lets those behind it in, and holds no place", async () => {
+  const gate = new WorkerGate();
+  const never = new AbortController().signal;
+  const inside = await gate.enter(false, never);
+  const cancelled = new AbortController();
+  const alone = gate.enter(true, cancelled.signal);
+  const behind = gate.enter(false, never);
+  cancelled.abort();
+  (await alone)();
+  (await behind)();
+  const next = gate.enter(true, never); // the first is still inside
+  assert.equal(
+    await Promise.race([next.then(() => "in"), new Promise((go) => setImmediate(go, "waits"))]),
+    "waits",
+  );
+  inside();
+  (await next)();
 });

@@ -122,7 +122,20 @@ export class DicomWebClient {
    * @throws DicomWebError if none was taken
    */
   async store(files: readonly string[], study?: string): Promise<StoredObjects> {
-    const url = `${this.root}/studies${study === undefined ? "" : `/${study}`}`;
+    const answer = await this.storeEach(files, study);
+    const { stored, failed } = answer;
+    if (stored.length > 0 || failed.length === 0) return answer;
+    const codes = [...new Set(failed.map(({ reason }) => reason ?? "unknown"))].join(", ");
+    const problem = `the server stored none of ${failed.length} objects (reason ${codes})`;
+    throw new DicomWebError(this.#studies(study), "refused", problem, "Its log says why.");
+  }
+
+  /**
+   * As `store`, but an answer that refuses every object is an answer, too.
+   * @throws DicomWebError if the server does not answer for each object
+   */
+  async storeEach(files: readonly string[], study?: string): Promise<StoredObjects> {
+    const url = this.#studies(study);
     const boundary = `slicestack-${randomUUID()}`;
     const body = {
       type: `multipart/related; type="application/dicom"; boundary="${boundary}"`,
@@ -136,10 +149,11 @@ export class DicomWebClient {
       reason: countOf(item, "00081197"),
     }));
     const stored = itemsOf(answer, "00081199").map((item) => textOf(item, "00081155") ?? "");
-    if (stored.length > 0 || failed.length === 0) return { stored, failed };
-    const codes = [...new Set(failed.map(({ reason }) => reason ?? "unknown"))].join(", ");
-    const problem = `the server stored none of ${failed.length} objects (reason ${codes})`;
-    throw new DicomWebError(url, "refused", problem, "Its log says why.");
+    return { stored, failed };
+  }
+
+  #studies(study?: string): string {
+    return `${this.root}/studies${study === undefined ? "" : `/${study}`}`;
   }
 
   #json<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {

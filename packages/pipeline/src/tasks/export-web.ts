@@ -93,7 +93,10 @@ export async function prepareView({ inputs, site, folder, ...options }: ViewOpti
     .filter((path) => !isTrained(path))
     .forEach((path, index) => {
       const name = basename(resolve(path));
-      const files = filesOf(path).map((file, k) => {
+      const found = filesOf(path);
+      if (found.length === 0)
+        throw new ExportError(`${path} holds no files`, "Name the file or the folder of a scan, or a model.");
+      const files = found.map((file, k) => {
         view.files.set(`/scans/${index}/${k}`, file);
         return {
           name: relative(resolve(path, ".."), file).split(sep).join("/"),
@@ -114,8 +117,8 @@ const isTrained = (path: string): boolean =>
 function filesOf(path: string): string[] {
   if (statSync(path).isFile()) return [resolve(path)];
   return readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
     .map((entry) => resolve(entry.parentPath, entry.name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile()) // a link to a file, too
     .sort();
 }
 

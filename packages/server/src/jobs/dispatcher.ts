@@ -104,34 +104,35 @@ export class Dispatcher {
     }
   }
 
-  /** One that is tried again may be what ended the worker: it has the worker to itself, so that no other suffers. */
-  async #enter(slot: number, gate: WorkerGate, lease: Lease): Promise<void> {
-    const isAlone = (this.#attempt(() => this.queue.attempts(lease.key).length) ?? 1) > 1;
-    const leave = await gate.enter(isAlone);
+  /** One that failed before may be what ended the worker: it has the worker to itself, so that no other suffers. */
+  async #enter(slot: number, gate: WorkerGate, { key: id, token }: Lease): Promise<void> {
+    const running: Running = { token, controller: new AbortController(), why: null };
+    this.#running.set(id, running);
+    const isAlone = (this.#attempt(() => this.queue.find(id)?.failures) ?? 0) > 0;
+    const leave = await gate.enter(isAlone, running.controller.signal);
     try {
       const worker = await this.pool.worker(slot); // it may have died in the meantime
-      if (worker === null || this.#isStopping) this.#attempt(() => this.queue.release(lease.token));
-      else await this.#run(worker, lease);
+      if (worker === null || this.#isStopping) this.#abort(id, "stop");
+      await this.#run(worker, id, running);
     } finally {
       leave();
     }
   }
 
-  async #run(worker: ModelWorker, lease: Lease): Promise<void> {
-    const { key: id, token } = lease;
+  async #run(worker: ModelWorker | null, id: string, running: Running): Promise<void> {
+    const { token, controller } = running;
     const { on, folderOf, timeout } = this.options;
-    const running: Running = { token, controller: new AbortController(), why: null };
-    this.#running.set(id, running);
     const late = setTimeout(() => this.#abort(id, "timeout"), Math.min(timeout, LONGEST_MS));
-    this.#attempt(() => on.started(id));
     let seconds: StageSeconds | null = null;
     let end: () => "done" | "failed" | "cancelled" | "queued";
     try {
+      const { signal } = controller;
+      signal.throwIfAborted(); // it was cancelled while it waited
+      this.#attempt(() => on.started(id));
       const refusal = this.options.refusalOf(id);
       if (refusal !== null) throw new NotPossibleError(refusal);
-      const signal = running.controller.signal;
       const onProgress = (progress: Progress) => on.progress(id, progress);
-      seconds = await worker.predict(id, folderOf(id), { signal, onProgress });
+      seconds = await worker!.predict(id, folderOf(id), { signal, onProgress });
       end = () => {
         this.queue.complete(token);
         return "done";

@@ -343,6 +343,12 @@ export class Predictions implements Disposable {
     });
   }
 
+  /** Refuses predictions that have waited for their study longer than results are kept: its archive may be gone for good. */
+  refuseLate(problem: Problem, now = Date.now()): void {
+    for (const { key: id, created } of this.queue.list({ states: ["paused"] }))
+      if (created + this.options.keep <= now) this.refuse(id, problem);
+  }
+
   /** Waits until a prediction has ended. @returns whether it has, after at most `milliseconds` */
   async ended(id: string, milliseconds: number, signal?: AbortSignal): Promise<boolean> {
     const until = Date.now() + milliseconds;

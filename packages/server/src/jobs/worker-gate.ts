@@ -4,12 +4,20 @@ export class WorkerGate {
   #hasAlone = false;
   #waiting: { isAlone: boolean; go: () => void }[] = [];
 
-  /** Waits until there is room. @returns what must be called at the end */
-  async enter(isAlone: boolean): Promise<() => void> {
-    await new Promise<void>((go) => {
-      this.#waiting.push({ isAlone, go });
+  /** Waits until there is room, or the signal. @returns what must be called at the end */
+  async enter(isAlone: boolean, signal: AbortSignal): Promise<() => void> {
+    const isInside = await new Promise<boolean>((resolve) => {
+      const visitor = { isAlone, go: () => resolve(true) };
+      this.#waiting.push(visitor);
+      signal.addEventListener("abort", () => {
+        if (!this.#waiting.includes(visitor)) return;
+        this.#waiting = this.#waiting.filter((one) => one !== visitor);
+        resolve(false);
+        this.#admit(); // those behind it may enter now
+      });
       this.#admit();
     });
+    if (!isInside) return () => {};
     return () => {
       this.#inside--;
       this.#hasAlone = false;

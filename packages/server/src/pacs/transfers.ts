@@ -10,7 +10,7 @@ import { Naps } from "../jobs/naps.js";
 import type { Predictions } from "../jobs/predictions.js";
 import type { Log } from "../log.js";
 import type { Delivery } from "../schema.js";
-import { pullProblem } from "./problems.js";
+import { networkReason, pullProblem } from "./problems.js";
 import { requestOptionsOf, type Target, type Targets } from "./targets.js";
 
 /** Objects that are sent in one request. */
@@ -77,7 +77,7 @@ export class Transfers {
   start(): void {
     for (const { name } of this.parts.targets.all)
       for (const kind of [`pull ${name}`, `push ${name}`])
-        if (!this.#loops.has(kind)) this.#loops.set(kind, this.#serve(kind, name));
+        if (!this.#loops.has(kind) && this.#targetOf(kind) !== null) this.#loops.set(kind, this.#serve(kind));
     this.#naps.end();
   }
 
@@ -139,9 +139,15 @@ export class Transfers {
     };
   }
 
-  async #serve(kind: string, name: string): Promise<void> {
+  /** The archive of a kind of transfers; null if it is not configured for them. */
+  #targetOf(kind: string): Target | null {
+    const target = this.parts.targets.find(archiveOf(kind));
+    return target?.[wayOf(kind)] === true ? target : null;
+  }
+
+  async #serve(kind: string): Promise<void> {
     while (!this.#isStopping) {
-      const target = this.parts.targets.find(name);
+      const target = this.#targetOf(kind);
       if (target === null) break; // its transfers wait until it is configured again
       const lease = this.#attempt(() => this.#queue.lease({ kinds: [kind] })[0]);
       if (lease === undefined) await this.#naps.take(IDLE_MS);
@@ -152,19 +158,33 @@ export class Transfers {
 
   async #run(lease: Lease, target: Target): Promise<void> {
     const { key, token } = lease;
-    const what = key.startsWith("pull") ? "pull" : "push";
     const id = predictionOf(key);
     const controller = new AbortController();
     this.#running.set(key, { token, controller });
+    let end: () => void;
     try {
-      if (what === "pull") await this.#fetch(id, target, controller.signal);
+      if (wayOf(key) === "pull") await this.#fetch(id, target, controller.signal);
       else await this.#deliver(id, lease, target, controller.signal);
-      this.#queue.complete(token);
-      this.#changed(id);
+      end = () => this.#queue.complete(token);
     } catch (error) {
-      this.#attempt(() => this.#failed(id, lease, what, error));
-    } finally {
-      this.#running.delete(key);
+      end = this.#endOf(id, lease, error);
+    }
+    await this.#recorded(end);
+    this.#running.delete(key);
+    this.#changed(id);
+  }
+
+  /** Records how a transfer has ended, once the queue can be written: its disk may be full for a while. */
+  async #recorded(end: () => void): Promise<void> {
+    for (;;) {
+      try {
+        return end();
+      } catch (error) {
+        if (error instanceof LeaseLostError) return;
+        this.#report(error);
+        if (this.#isStopping) return; // it is tried again after the next start
+        await this.#naps.take(IDLE_MS);
+      }
     }
   }
 
@@ -211,53 +231,57 @@ export class Transfers {
     audit.write({ who, action: "deliver", prediction: id, model, pacs: target.name });
   }
 
-  /** Records a failure: tried again, or given up. */
-  #failed(id: string, lease: Lease, what: "pull" | "push", error: unknown): void {
-    const { predictions, log } = this.parts;
-    if (error instanceof LeaseLostError) return;
-    if (!predictions.isThere(id)) {
-      this.#queue.abandon(lease.token, "the prediction was removed");
-      this.#queue.forget([lease.key]);
-      return;
-    }
-    if (this.#isStopping) return void this.#queue.release(lease.token);
-    const fault =
-      error instanceof DicomWebError ? error.fault : error instanceof RefusedError ? "refused" : "unexpected";
-    log("warn", `a ${what === "pull" ? "fetch" : "delivery"} failed`, {
+  /** How a failure is recorded: the transfer is tried again, or given up. */
+  #endOf(id: string, lease: Lease, error: unknown): () => void {
+    const { predictions, log, onArrival } = this.parts;
+    const { token, key } = lease;
+    if (error instanceof LeaseLostError) return () => {};
+    if (!predictions.isThere(id))
+      return () => {
+        this.#queue.abandon(token, "the prediction was removed");
+        this.#queue.forget([key]);
+      };
+    if (this.#isStopping) return () => void this.#queue.release(token);
+    const way = wayOf(key);
+    const fault = faultOf(error);
+    log("warn", `a ${way === "pull" ? "fetch" : "delivery"} failed`, {
       prediction: id,
       pacs: archiveOf(lease.kind),
       fault,
+      reason: networkReason(error),
     });
-    const isFinal = what === "pull" ? FINAL.has(fault) : this.#isFinalRefusal(lease, fault);
-    const state = this.#queue.fail(lease.token, whyOf(error), { isFinal });
-    if (state === "failed" && what === "pull") {
-      predictions.refuse(id, pullProblem(error));
-      this.parts.onArrival();
-    }
-    this.#changed(id);
-  }
-
-  #isFinalRefusal(lease: Lease, fault: string): boolean {
-    if (fault !== "refused") return false;
+    if (way === "pull")
+      return () => {
+        const state = this.#queue.fail(token, whyOf(error), { isFinal: FINAL.has(fault) });
+        if (state !== "failed") return;
+        predictions.refuse(id, pullProblem(error));
+        onArrival();
+      };
     const sending = lease.payload as Sending;
-    sending.refusals++;
-    this.#queue.amend(lease.token, sending);
-    return sending.refusals >= MOST_REFUSALS;
+    if (fault === "refused") sending.refusals++;
+    return () => {
+      this.#queue.amend(token, sending);
+      this.#queue.fail(token, whyOf(error), { isFinal: sending.refusals >= MOST_REFUSALS });
+    };
   }
 
   #sendAll(id: string): void {
     const folder = this.parts.predictions.folderOf(id);
     if ((folder.outcome?.objects.length ?? 0) === 0) return;
-    for (const to of folder.asked.sendTo ?? []) this.send(id, to);
+    for (const to of folder.asked.sendTo ?? [])
+      if (this.#queue.find(keyOf(id, to)) === null) this.send(id, to); // one that failed is begun again only when asked for
   }
 
-  /** What a crash kept from being queued. */
+  /** What a crash, or a full disk, kept from being queued or recorded. */
   #recover(): void {
     const { predictions } = this.parts;
     for (const { key: id, state } of predictions.queue.list({ states: ["paused", "done"] })) {
       const { from } = predictions.folderOf(id).asked;
       if (state === "done") this.#sendAll(id);
-      else if (from !== undefined && from !== null) this.pull(id, from.pacs);
+      else if (from !== undefined && from !== null) {
+        this.#queue.forget([`pull ${id}`]); // one that has ended, though its prediction still waits
+        this.pull(id, from.pacs);
+      }
     }
     const gone = this.#queue
       .list()
@@ -270,7 +294,7 @@ export class Transfers {
     const jobs = this.#queue.list().filter(({ key }) => predictionOf(key) === id);
     for (const { key, kind, state } of jobs) {
       this.#running.get(key)?.controller.abort();
-      if (key.startsWith("push") && (state === "queued" || state === "failed"))
+      if (wayOf(key) === "push" && (state === "queued" || state === "failed"))
         this.parts.log("warn", "results were removed before they were delivered", {
           prediction: id,
           pacs: archiveOf(kind),
@@ -295,12 +319,16 @@ export class Transfers {
     try {
       return body();
     } catch (error) {
-      const { name, code } = error as NodeJS.ErrnoException;
-      this.parts.log("error", "a transfer could not be recorded", {
-        kind: code === undefined ? name : `${name} ${code}`,
-      });
+      this.#report(error);
       return undefined;
     }
+  }
+
+  #report(error: unknown): void {
+    const { name, code } = error as NodeJS.ErrnoException;
+    this.parts.log("error", "a transfer could not be recorded", {
+      kind: code === undefined ? name : `${name} ${code}`,
+    });
   }
 }
 
@@ -317,10 +345,18 @@ const keyOf = (id: string, to: string): string => `push ${id} ${to}`;
 const predictionOf = (key: string): string => key.split(" ")[1]!;
 /** Of the kind of a job, "pull NAME" or "push NAME". */
 const archiveOf = (kind: string): string => kind.slice("pull ".length);
+/** Of a key or a kind. */
+const wayOf = (key: string): "pull" | "push" => (key.startsWith("pull") ? "pull" : "push");
+
+const faultOf = (error: unknown): string =>
+  error instanceof DicomWebError ? error.fault : error instanceof RefusedError ? "refused" : "unexpected";
 
 /** For clients: an error that nobody foresaw may name files of the server. */
 const whyOf = (error: unknown): string =>
   error instanceof RefusedError ? error.message : pullProblem(error).detail;
+
+/** The archive knows that it has the object (DICOM PS3.4 table W.4-1 and PS3.18: duplicate SOP instance). */
+const DUPLICATE = 0x0111;
 
 /** Stores files. @returns why, for each UID that was not stored   @throws DicomWebError unless the archive answers for each */
 async function storedBy(
@@ -328,10 +364,13 @@ async function storedBy(
   files: readonly string[],
   uids: readonly string[],
 ): Promise<Map<string, string>> {
-  const { stored, failed } = await client.store(files);
+  const { stored, failed } = await client.storeEach(files);
   if (stored.length === 0 && failed.length === 0) return new Map(); // a server that answers without details took all
+  const taken = new Set([
+    ...stored,
+    ...failed.filter(({ reason }) => reason === DUPLICATE).map(({ instance }) => instance),
+  ]);
   const reasons = new Map(failed.map(({ instance, reason }) => [instance, `reason ${reason ?? "unknown"}`]));
-  const taken = new Set(stored);
   return new Map(
     uids.flatMap((uid) => (taken.has(uid) ? [] : [[uid, reasons.get(uid) ?? "not mentioned in the answer"]])),
   );
