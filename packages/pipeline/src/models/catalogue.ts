@@ -28,9 +28,32 @@ import { simplebn } from "./networks/simplebn.js";
 import { twoStage } from "./networks/two-stage.js";
 import { volumeCnn } from "./networks/volume-cnn.js";
 import { customResnet, resnet18, resnet34, resnet50 } from "./trunks/custom-resnet.js";
+import {
+  efficientNetB0,
+  efficientNetB1,
+  efficientNetB2,
+  efficientNetB3,
+  efficientNetB4,
+  efficientNetLite0,
+  efficientNetV2S,
+} from "./trunks/efficientnet.js";
 import { published2dCnn, sliceCnn } from "./trunks/slice-cnn.js";
 
-export const trunks = [customResnet, resnet18, resnet34, resnet50, published2dCnn, sliceCnn] as const;
+export const trunks = [
+  customResnet,
+  resnet18,
+  resnet34,
+  resnet50,
+  published2dCnn,
+  sliceCnn,
+  efficientNetLite0,
+  efficientNetB0,
+  efficientNetB1,
+  efficientNetB2,
+  efficientNetB3,
+  efficientNetB4,
+  efficientNetV2S,
+] as const;
 export const heads = [
   flatten,
   mean,

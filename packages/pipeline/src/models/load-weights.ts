@@ -32,27 +32,28 @@ export function loadWeights(model: Module, file: string): Loaded {
 }
 
 /**
- * Loads torchvision's weights of a ResNet (safetensors or .pth) into a slice model's trunk; torchvision's classifier `fc`
- * is skipped, and the layers after the trunk are unchanged. If the trunk has another number of input channels than a
- * colour image, its first layer is adapted. @throws CheckpointError; the model is then unchanged
+ * Loads pretrained weights of other programs (safetensors or .pth) into a slice model's trunk: torchvision's, and for some
+ * trunks those of timm and others (trunks/). Their classifier is left out, and the layers after the trunk are unchanged. If the
+ * trunk has another number of input channels than a colour image, its first layer is adapted.
+ * @throws CheckpointError; the model is then unchanged
  */
 export function loadTrunk(model: SliceModel, file: string): Loaded {
-  const wanted = "slice.pretrained needs torchvision's weights for the ResNet of the slice model.";
+  const wanted = "slice.pretrained needs pretrained weights for the trunk of the slice model.";
   const target = model.pretrained;
   if (target === null)
     throw new CheckpointError(
       file,
-      "this slice model has no ResNet trunk to load into",
+      "there are no pretrained weights for this slice model",
       `${wanted} Set it to null.`,
     );
   if (!existsSync(file)) throw new CheckpointError(file, "not found", wanted);
   return scope(() => {
-    const { tensors, ...loaded } = readWeights(file, (name) => name !== "fc.weight" && name !== "fc.bias");
+    const { tensors, ...loaded } = readWeights(file);
     checkRecorded(file, loaded.hash);
-    const trunk = new Map(tensors);
-    const first = trunk.get("conv1.weight");
+    const trunk = model.adoptPretrained(tensors);
+    const first = trunk.get(model.firstLayer);
     if (first?.dim === 4 && first.size(1) === 3)
-      trunk.set("conv1.weight", adaptInputChannels(first, model.channels));
+      trunk.set(model.firstLayer, adaptInputChannels(first, model.channels));
     loadInto(target, trunk, file, wanted);
     return loadedOf(loaded);
   });

@@ -23,9 +23,19 @@ export abstract class SliceModel extends Module {
   /** embedding_BE → logits_BO */
   abstract classify(embedding_BE: Tensor): Tensor;
 
-  /** The submodule that torchvision's weights for ImageNet can be loaded into; null if there is none. */
+  /** The submodule that pretrained weights of other programs can be loaded into; null if there is none. */
   get pretrained(): Module | null {
     return null;
+  }
+
+  /** The name, in `pretrained`, of the weight of the first layer, whose input channels are adapted. */
+  get firstLayer(): string {
+    return "conv1.weight";
+  }
+
+  /** The tensors of a pretrained file under the names of `pretrained`, without its classifier. */
+  adoptPretrained(tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+    return new Map([...tensors].filter(([name]) => !name.startsWith("fc.")));
   }
 
   /** The layer that only `classify` uses: if only the embedding is trained, it receives no gradient. */
