@@ -31,7 +31,7 @@ test("models: a table of every model, without data and without libtorch; code 0"
   const [head, titles, ...rows] = stdout.trimEnd().split("\n");
   assert.equal(head, "Slices of 128 x 128, volumes of 64 slices, 2 classes, batches of 16");
   assert.match(titles ?? "", /^model +kind +input +parameters +mult-adds +activations +setting$/);
-  assert.equal(rows.length, 22);
+  assert.equal(rows.length, 35);
   assert.match(
     stdout,
     /^simple +volume model +1x128x128x64 +287 M +45\.6 G +16\.5 GiB +method: 3d, network\.model: simple$/m,

@@ -17,7 +17,7 @@ const sliceShape = () => ({
   pretrained: key(
     z.string().min(1).nullable().default(null),
     "a path, imagenet, imagenet_v2, or null",
-    "Weights that the trunk starts from: torchvision's for ImageNet, or a file with the same names",
+    "Weights that the trunk starts from: for ImageNet (ResNets), or a file of torchvision, timm or another program for this trunk",
   ),
   slices_per_volume: key(
     z.int().min(1).nullable().default(null),

@@ -27,7 +27,9 @@ import { simpleModular } from "./networks/simple-modular.js";
 import { simplebn } from "./networks/simplebn.js";
 import { twoStage } from "./networks/two-stage.js";
 import { volumeCnn } from "./networks/volume-cnn.js";
+import { convNextSmall, convNextTiny } from "./trunks/convnext.js";
 import { customResnet, resnet18, resnet34, resnet50 } from "./trunks/custom-resnet.js";
+import { denseNet121 } from "./trunks/densenet.js";
 import {
   efficientNetB0,
   efficientNetB1,
@@ -38,6 +40,7 @@ import {
   efficientNetV2S,
 } from "./trunks/efficientnet.js";
 import { published2dCnn, sliceCnn } from "./trunks/slice-cnn.js";
+import { vitBase, vitLarge, vitSmall } from "./trunks/vit.js";
 
 export const trunks = [
   customResnet,
@@ -53,6 +56,12 @@ export const trunks = [
   efficientNetB3,
   efficientNetB4,
   efficientNetV2S,
+  convNextTiny,
+  convNextSmall,
+  denseNet121,
+  vitSmall,
+  vitBase,
+  vitLarge,
 ] as const;
 export const heads = [
   flatten,

@@ -144,7 +144,7 @@ leakFree(
     writeFileSync(text, "PK\x03\x04 not an archive at all");
     refused(() => loadTrunk(model, text), model, text, /is a damaged zip archive/);
     using small = create("slice_cnn");
-    refused(() => loadTrunk(small, file), small, file, /no ResNet trunk/);
+    refused(() => loadTrunk(small, file), small, file, /no pretrained weights for this slice model/);
   },
 );
 

@@ -39,6 +39,13 @@ function slice(
   };
 }
 
+function vit(of: ParityCase, { depths: _, ...options }: Options): Called {
+  const [, , height = 0, width = 0] = of.shape;
+  const settings = { model: { name: "vit_small", options }, dropout: 0 };
+  const model = createSliceModel(settings, of.classes, [height, width]);
+  return { model, forward: (x) => ({ logits: model.forward(x), weights: null }) };
+}
+
 const sizeOf = ({ shape }: ParityCase): VolumeSize => [shape[2] ?? 0, shape[3] ?? 0, shape[4] ?? 0];
 const called = (model: VolumeModel): Called => ({
   model,
@@ -94,6 +101,12 @@ export const parityTable: Record<string, Make> = {
   resnet18: slice("resnet18"),
   resnet34: slice("resnet34"),
   custom_resnet: slice("custom_resnet"),
+  efficientnet_lite0: slice("efficientnet_lite0"),
+  efficientnet_b0: slice("efficientnet_b0"),
+  efficientnet_v2_s: slice("efficientnet_v2_s"),
+  convnext_tiny: slice("convnext_tiny"),
+  densenet121: slice("densenet121"),
+  vit_small: vit,
   two_stage: twoStage,
   maps_3d: maps3d,
   ...Object.fromEntries(headNames.map((name) => [`head_${name}`, head(name)])),

@@ -16,7 +16,12 @@ def of_torchvision():
     model = getattr(torchvision.models, name)(weights=None)
 
     def features(model, x):
-        model.classifier[-1] = torch.nn.Identity()
+        if hasattr(model, "heads"):
+            model.heads = torch.nn.Identity()
+        elif isinstance(model.classifier, torch.nn.Sequential):
+            model.classifier[-1] = torch.nn.Identity()
+        else:
+            model.classifier = torch.nn.Identity()
         return model(x)
 
     return model, features
@@ -37,9 +42,10 @@ def of_timm():
 def of_transformers():
     import transformers
 
+    # ViT's default eps is 1e-12 there; the networks whose weights it loads were trained with 1e-6.
     make = {
         "dinov2": lambda: transformers.Dinov2Model(transformers.Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518)),
-        "vit": lambda: transformers.ViTModel(transformers.ViTConfig(hidden_size=384, num_attention_heads=6, intermediate_size=1536, image_size=size), add_pooling_layer=False),
+        "vit": lambda: transformers.ViTModel(transformers.ViTConfig(hidden_size=384, num_attention_heads=6, intermediate_size=1536, image_size=size, layer_norm_eps=1e-6), add_pooling_layer=False),
     }[name]
     return make(), lambda model, x: model(x).last_hidden_state[:, 0]
 

@@ -21,7 +21,7 @@ const gradientsOf = (model: Module) =>
   new Map([...model.namedParameters()].map(([name, x]) => [name, x.grad?.clone() ?? null]));
 const dot = (a: Tensor, b: Tensor) => scope(() => a.mul(b).to({ dtype: "float64" }).sum().item());
 
-for (const name of ["slice_cnn", "resnet18"] as const)
+for (const name of ["slice_cnn", "resnet18", "efficientnet_b0"] as const)
   leakFree(
     `fine_tune of ${name} at 128 x 128 under bfloat16: every weight of trunk and head has the gradient of float32, and changes`,
     (folder) => {

@@ -6,6 +6,7 @@
 import { noGrad, type Tensor } from "@slicestack/torch";
 import { AdaptiveAvgPool2d, Conv2d, init, Sequential } from "@slicestack/torch/nn";
 import { z } from "zod";
+import { key } from "../../config/notes.js";
 import { dropPathOf } from "../common/drop-path.js";
 import { freeingIntermediates } from "../common/freeing-intermediates.js";
 import { defineTrunk } from "../component.js";
@@ -162,10 +163,16 @@ function camLayersOf({ stages }: Layout): [string, number][] {
 
 const optionsWith = (origin: Origin) =>
   z.strictObject({
-    /** The probability of stochastic depth after the last block; it grows linearly from 0. */
-    drop_path: z.number().min(0).max(0.9).default(0),
-    /** Where the pretrained weights were trained: TensorFlow pads strided convolutions on one side, and its batch norm has another eps. */
-    origin: z.enum(["torch", "tensorflow"]).default(origin),
+    drop_path: key(
+      z.number().min(0).max(0.9).default(0),
+      "a number from 0 to 0.9",
+      "Stochastic depth: the probability that the last block of a slice is left out in training; it grows linearly from 0",
+    ),
+    origin: key(
+      z.enum(["torch", "tensorflow"]).default(origin),
+      "torch or tensorflow",
+      "Where pretrained weights were trained: TensorFlow pads strided convolutions on one side and has another eps in batch norm (tf_ in the names of timm)",
+    ),
   });
 
 function efficientNet(name: string, layout: Layout, facts: { source: string; origin?: Origin }) {
