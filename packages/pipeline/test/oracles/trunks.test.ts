@@ -148,7 +148,7 @@ function check(
     grad === null || name === apart ? [] : [normOf(grad)],
   );
   const numbers = {
-    features: found.flatten().toArray() as number[],
+    features: found.flatten().toArray(),
     gradients: [totalOf(own), normOf(image.grad!)],
   };
   for (const kind of ["features", "gradients"] as const) {

@@ -2,7 +2,7 @@
  * ConvNeXt tiny and small. Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: A ConvNet for the 2020s, CVPR 2022. Parameter names are
  * torchvision's, but for `norm`, which is its `classifier.0`. B slices, C channels, H height, W width, F features.
  */
-import { noGrad, ones, type Tensor } from "@slicestack/torch";
+import { full, noGrad, type Tensor } from "@slicestack/torch";
 import {
   Conv2d,
   GELU,
@@ -18,6 +18,7 @@ import { z } from "zod";
 import { key } from "../../config/notes.js";
 import { dropPath, dropPathOf } from "../common/drop-path.js";
 import { freeingIntermediates } from "../common/freeing-intermediates.js";
+import { halved } from "../common/input-sizes.js";
 import { defineTrunk } from "../component.js";
 import { below, outputs as outputsOf } from "../recognition.js";
 import { Backbone, BackboneModel, renamed } from "./backbone.js";
@@ -55,7 +56,7 @@ class Block extends Module {
     readonly drop: number,
   ) {
     super();
-    this.layer_scale = new Parameter(ones([channels, 1, 1]).mul(1e-6));
+    this.layer_scale = new Parameter(full([channels, 1, 1], 1e-6));
     this.block = new Sequential(
       new Conv2d(channels, channels, 7, { padding: 3, groups: channels }),
       new Permute([0, 2, 3, 1]),
@@ -180,8 +181,10 @@ function convNext(name: string, layout: Layout) {
     options,
     channels: 3,
     camLayers: [0, 1, 2, 3].map((k) => [`backbone.features.${2 * k + 1}`, 2 ** (k + 2)] as const),
-    create: ({ outputs, dropout, channels }, { drop_path: drop }) =>
-      new BackboneModel(new ConvNeXt(layout, channels, drop), channels, { outputs, dropout }),
+    create: ({ outputs, dropout, channels, size }, { drop_path: drop }) => {
+      halved(name, size, 5);
+      return new BackboneModel(new ConvNeXt(layout, channels, drop), channels, { outputs, dropout });
+    },
     signature: "backbone.features.0.0.weight, linear.weight",
     recognise: (shapes) => {
       const own = below(shapes, "backbone.");

@@ -13,6 +13,7 @@ import {
   Module,
 } from "@slicestack/torch/nn";
 import { freeingIntermediates } from "../common/freeing-intermediates.js";
+import { halved } from "../common/input-sizes.js";
 import { defineTrunk } from "../component.js";
 import { below, outputs as outputsOf } from "../recognition.js";
 import { Backbone, BackboneModel, renamed } from "./backbone.js";
@@ -179,8 +180,10 @@ export const denseNet121 = defineTrunk({
   // As for ResNets: batch norm over one value per channel has no variance.
   leastSlices: ([height, width]) => (Math.max(height, width) < 64 ? 2 : 1),
   camLayers: [1, 2, 3, 4].map((k) => [`backbone.features.denseblock${k}`, 2 ** (k + 1)] as const),
-  create: ({ outputs, dropout, channels }) =>
-    new BackboneModel(new DenseNet(channels), channels, { outputs, dropout }),
+  create: ({ outputs, dropout, channels, size }) => {
+    halved("densenet121", size, 5);
+    return new BackboneModel(new DenseNet(channels), channels, { outputs, dropout });
+  },
   signature: "backbone.features.conv0.weight, linear.weight",
   recognise: (shapes) => {
     const own = below(shapes, "backbone.features.");

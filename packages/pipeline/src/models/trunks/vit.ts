@@ -3,7 +3,7 @@
  * Parameter names are those of timm and DINOv2. B slices, C channels, H height, W width, P patch, N = H/P · W/P patches,
  * T tokens (class, registers, patches), E width, F features.
  */
-import { cat, functional as F, noGrad, ones, zeros, type Tensor } from "@slicestack/torch";
+import { cat, full, functional as F, noGrad, zeros, type Tensor } from "@slicestack/torch";
 import { Conv2d, init, LayerNorm, Linear, Module, ModuleList, Parameter } from "@slicestack/torch/nn";
 import { z } from "zod";
 import { atLeast, flag, key, trueOrFalse } from "../../config/notes.js";
@@ -64,7 +64,7 @@ class LayerScale extends Module {
 
   constructor(width: number) {
     super();
-    this.gamma = new Parameter(ones([width]).mul(1e-5));
+    this.gamma = new Parameter(full([width], 1e-5));
   }
 
   forward(x_BTE: Tensor): Tensor {
