@@ -24,25 +24,28 @@ const sources = [
 export async function buildViewer() {
   const page = join(site, "index.html");
   const isNewer = (path) => statSync(path).mtimeMs > statSync(page).mtimeMs;
-  if (existsSync(page) && !sources.flatMap((path) => filesOf(join(root, path))).some(isNewer)) return false;
+  if (existsSync(page) && !sources.flatMap((path) => pathsOf(join(root, path))).some(isNewer)) return false;
   const { build } = await import("vite");
-  const made = `${site}.${process.pid}`;
+  const [made, old] = [`${site}.${process.pid}`, `${site}.${process.pid}.old`];
   try {
     await build({ root: viewer, logLevel: "warn", build: { outDir: made, emptyOutDir: true } });
     mkdirSync(join(viewer, "dist"), { recursive: true });
-    rmSync(site, { recursive: true, force: true });
+    if (existsSync(site)) renameSync(site, old);
     renameSync(made, site);
+  } catch (error) {
+    // Another build, which ran at the same time, may have moved the page, or put its own there.
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(error.code) || !existsSync(page)) throw error;
   } finally {
+    rmSync(old, { recursive: true, force: true });
     rmSync(made, { recursive: true, force: true });
   }
   return true;
 }
 
-function filesOf(path) {
+/** With the folders, whose time says that a file was deleted. */
+function pathsOf(path) {
   if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
+  return [path, ...readdirSync(path, { recursive: true }).map((name) => join(path, name))];
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)

@@ -30,8 +30,8 @@ const TYPES = {
   ".svg": "image/svg+xml",
 };
 
-/** @param folder of the static files; default: the built page */
-export async function openPage(folder = site) {
+/** @param folder of the static files; default: the built page   @param name of the page in it */
+export async function openPage(folder = site, name = "") {
   await buildViewer();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://page");
@@ -43,7 +43,7 @@ export async function openPage(folder = site) {
   });
   await new Promise((resolve) => void server.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${server.address().port}/`;
-  return { ...(await openUrl(origin)), server };
+  return { ...(await openUrl(`${origin}${name}`)), origin, server };
 }
 
 /** Opens a page in Chromium, and keeps what it requests and complains of. @param wait until it is ready for a scan */

@@ -4,7 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -26,7 +35,7 @@ before(async () => {
   await buildViewer();
   small = await smallModel(folder);
   const model = await Predictor.open(small.bundle, { precision: "float32" });
-  expected = await model.predict(small.scan, { jobs: 1 });
+  expected = await model.predict([small.scan, small.other], { jobs: 1 });
   await model[Symbol.asyncDispose]();
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -37,8 +46,8 @@ async function shownResult(page) {
   return JSON.parse(await result.getAttribute("data-probabilities"));
 }
 
-function assertSame(probabilities) {
-  for (const [name, value] of Object.entries(expected[0].probabilities))
+function assertSame(probabilities, which = 0) {
+  for (const [name, value] of Object.entries(expected[which].probabilities))
     assert.ok(
       Math.abs(probabilities[name] - value) < 1e-4,
       `${name}: ${probabilities[name]}, expected ${value}`,
@@ -93,15 +102,52 @@ test("the page opens its model by itself, and again when its host is gone", { sk
 });
 
 test(
-  "view hosts a model and a DICOM folder on this machine, and leaves nothing behind",
+  "two pages of one host keep their own files, and an update drops those of its own page",
   { skip },
   async () => {
-    const dicom = join(folder, "study/CT");
-    await writeDicomSeries(small.scan, dicom);
+    const host = join(folder, "host");
+    for (const name of ["one", "two"]) cpSync(web, join(host, name), { recursive: true });
+    const opened = await openPage(host, "one/index.html");
+    try {
+      const { page, origin } = opened;
+      const caches = () => page.evaluate(() => globalThis.caches.keys());
+      const isKept = () => page.locator(".kept").waitFor();
+      await isKept();
+      const [first] = await caches();
+      await page.goto(`${origin}two/index.html`);
+      await isKept();
+      const both = await caches();
+      assert.equal(both.length, 2);
+      assert.ok(both.includes(first), both.join());
+      const worker = join(host, "two/sw.js");
+      const text = readFileSync(worker, "utf8");
+      writeFileSync(worker, text.replace(/const VERSION = "[^"]+"/, 'const VERSION = "next"'));
+      await page.reload();
+      const isUpdated = (names) => names.length === 2 && names.some((name) => name.endsWith(" next"));
+      let names = await caches();
+      for (let k = 0; k < 300 && !isUpdated(names); k++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        names = await caches();
+      }
+      assert.ok(isUpdated(names), names.join());
+      assert.ok(names.includes(first), names.join());
+    } finally {
+      await opened.close();
+    }
+  },
+);
+
+test(
+  "view hosts a model and DICOM folders of one name on this machine, and leaves nothing behind",
+  { skip },
+  async () => {
+    const dicom = ["first", "second"].map((name) => join(folder, name, "CT"));
+    await writeDicomSeries(small.scan, dicom[0]);
+    await writeDicomSeries(small.other, dicom[1]);
     const temporary = join(folder, "temporary");
     const bin = join(import.meta.dirname, "../../packages/cli/bin/slicestack.js");
     mkdirSync(temporary);
-    const child = spawn(process.execPath, [bin, "view", small.bundle, dicom, "--port", "0", "--json"], {
+    const child = spawn(process.execPath, [bin, "view", small.bundle, ...dicom, "--port", "0", "--json"], {
       env: { ...process.env, TMPDIR: temporary },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -113,10 +159,19 @@ test(
         child.once("exit", (code) => reject(new Error(`view ended with ${code}`)));
       });
       const { url, models, scans } = JSON.parse(line);
-      assert.deepEqual([models, scans], [["small"], ["CT"]]);
+      assert.deepEqual([models, scans], [["small"], ["first/CT", "second/CT"]]);
       assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/$/);
       opened = await openUrl(url, { wait: false });
-      assertSame(await shownResult(opened.page));
+      const { page } = opened;
+      assertSame(await shownResult(page));
+      const offered = page.getByRole("combobox", { name: "Scans of this page", exact: true });
+      const first = await page.locator(".result").getAttribute("data-id");
+      assert.equal(await offered.inputValue(), "0");
+      await offered.selectOption("1");
+      await page.locator(`.result:not([data-id="${first}"])`).waitFor();
+      assertSame(await shownResult(page), 1);
+      await page.setInputFiles("#files", small.scan);
+      assert.equal(await offered.inputValue(), "");
       assert.deepEqual(opened.foreignRequests(), []);
       assert.equal((await globalThis.fetch(`${url}scans/0/../../../etc/passwd`)).status, 404);
     } finally {

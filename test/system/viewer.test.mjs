@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Predictor } from "@slicestack/pipeline";
+import { writeNpy } from "@slicestack/volume/node";
 import { zipOf } from "../../packages/volume/dist/test/zip-writer.js";
 import { smallModel, writeDicomSeries } from "./small-model.mjs";
 import { openPage, seriousFaults, skip } from "./viewer-page.mjs";
@@ -141,6 +142,66 @@ test("the picture is drawn, follows its window, and its views are there", { skip
     assert.ok((await brightness()) > 1, view);
   }
 });
+
+test("the arrows left and right move the crosshair to the side that they point to", { skip }, async () => {
+  await choice("View").selectOption("axial");
+  await page.locator(".stage").focus();
+  const press = async (key) => {
+    for (let k = 0; k < 12; k++) await page.keyboard.press(key);
+    return crosshairColumn();
+  };
+  const start = await crosshairColumn();
+  const left = await press("ArrowLeft");
+  assert.ok(left < start - 5, `from column ${start} to ${left}`);
+  const right = await press("ArrowRight");
+  assert.ok(right > left + 5, `from column ${left} to ${right}`);
+  await choice("View").selectOption("planes");
+});
+
+/** The column of the picture with most of the crosshair's colour, which is bluer than the grey of the scan. */
+async function crosshairColumn() {
+  const { data, width, channels } = await pixels();
+  const blue = new Float64Array(width);
+  for (let at = 0; at < data.length; at += channels)
+    blue[(at / channels) % width] += Math.max(0, data[at + 2] - data[at]);
+  return blue.indexOf(Math.max(...blue));
+}
+
+test(
+  "letters of right, left, head and feet stand at scans alone, as arrays have none",
+  { skip },
+  async () => {
+    const array = join(folder, "array.npy");
+    await writeNpy(array, { data: new Float32Array(24 ** 3).map((_, k) => k % 100), shape: [24, 24, 24] });
+    const brightest = async (file) => {
+      await page.evaluate(() => performance.clearMarks());
+      await page.setInputFiles("#files", file);
+      await drawn();
+      await choice("Window").selectOption("own");
+      await page.getByLabel("Level").fill("90000"); // black, but for what is written on it
+      await page.getByLabel("Level").press("Tab");
+      const { data, channels } = await pixels();
+      return data.reduce((most, value, at) => (at % channels === 0 ? Math.max(most, value) : most), 0);
+    };
+    await page.locator(".stage").press("x"); // without the crosshair
+    const [scan, other] = [await brightest(small.scan), await brightest(array)];
+    await page.locator(".stage").press("x");
+    assert.ok(scan > 150, `brightest of a scan: ${scan}`);
+    assert.ok(other < 100, `brightest of an array: ${other}`);
+    await idle();
+  },
+);
+
+/** The middle of the picture without its rim, where the focus is drawn. */
+async function pixels() {
+  await page.waitForTimeout(300); // a frame of software rendering
+  const { default: sharp } = await import("sharp");
+  const png = await page.locator(".stage").screenshot();
+  const { width, height } = await sharp(png).metadata();
+  const middle = sharp(png).extract({ left: 6, top: 6, width: width - 12, height: height - 12 });
+  const { data, info } = await middle.raw().toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, channels: info.channels };
+}
 
 /** Mean grey of the picture as a user sees it, 0 to 255. */
 async function brightness() {

@@ -36,7 +36,7 @@ export function App({ reading, look }: { reading: Reading; look: Look }) {
           <OpenCard reading={reading} />
         </div>
       </main>
-      <DropTarget onFiles={(files) => reading.openFiles(files)} />
+      <DropTarget onFiles={(files) => void reading.openFiles(files)} />
     </>
   );
 }

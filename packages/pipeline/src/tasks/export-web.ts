@@ -7,7 +7,7 @@ import { makeFolder } from "../data/make-folder.js";
 import { ExportError } from "../export/export-error.js";
 import { isGroup } from "../run/group.js";
 import { runPaths } from "../run/folder.js";
-import { isBundle } from "../trained/is-bundle.js";
+import { holdsBundle } from "../trained/is-bundle.js";
 import { exportModel, type ExportOptions, type ExportResult } from "./export-model.js";
 
 export interface ExportWebOptions extends Omit<ExportOptions, "to" | "part"> {
@@ -83,43 +83,54 @@ export async function prepareView({ inputs, site, folder, ...options }: ViewOpti
   cpSync(site, folder, { recursive: true });
   const view: PreparedView = { models: [], scans: [], files: new Map(), notes: [] };
   const offered: Offered = { version: 1, offline: false, models: [], scans: [] };
-  for (const run of inputs.filter(isTrained)) {
+  const trained = new Set<string>();
+  for (const path of inputs) if (await isTrained(path)) trained.add(path);
+  const scans = inputs.filter((path) => !trained.has(path));
+  for (const run of inputs.filter((path) => trained.has(path))) {
     const added = await addModel(folder, { ...options, run });
     offered.models.push(added.offered);
     view.models.push(added.offered.name);
     view.notes.push(...added.exported.notes);
   }
-  inputs
-    .filter((path) => !isTrained(path))
-    .forEach((path, index) => {
-      const name = basename(resolve(path));
-      const found = filesOf(path);
-      if (found.length === 0)
-        throw new ExportError(`${path} holds no files`, "Name the file or the folder of a scan, or a model.");
-      const files = found.map((file, k) => {
-        view.files.set(`/scans/${index}/${k}`, file);
-        return {
-          name: relative(resolve(path, ".."), file).split(sep).join("/"),
-          file: `scans/${index}/${k}`,
-        };
-      });
-      offered.scans.push({ name, files });
-      view.scans.push(name);
+  view.scans = namesOf(scans);
+  scans.forEach((path, index) => {
+    const files = filesOf(path).map((file, k) => {
+      view.files.set(`/scans/${index}/${k}`, file);
+      return { name: relative(resolve(path, ".."), file).split(sep).join("/"), file: `scans/${index}/${k}` };
     });
+    offered.scans.push({ name: view.scans[index]!, files });
+  });
   writeOffered(folder, offered);
   return view;
 }
 
-/** A bundle is a zip, as the archive of a scan may be. */
-const isTrained = (path: string): boolean =>
-  (isBundle(path) && !/\.zip$/i.test(path)) || isGroup(path) || existsSync(runPaths(path).record);
+/** A bundle is a zip, as .npz and the archive of a DICOM series are. */
+const isTrained = async (path: string): Promise<boolean> =>
+  (await holdsBundle(path)) || isGroup(path) || existsSync(runPaths(path).record);
 
+/** The last part of each path, and as many before it as it needs to differ from the others. */
+function namesOf(paths: readonly string[]): string[] {
+  const parts = paths.map((path) => resolve(path).split(sep));
+  const tails = (count: number) => parts.map((one) => one.slice(-count).join("/"));
+  return parts.map((own, index) => {
+    const isUnique = (count: number) =>
+      tails(count).filter((tail) => tail === tails(count)[index]).length === 1;
+    let count = 1;
+    while (count < own.length && !isUnique(count)) count++;
+    return tails(count)[index]!;
+  });
+}
+
+/** Of a folder the files below it, and those that links lead to. @throws ExportError if there are none */
 function filesOf(path: string): string[] {
-  if (statSync(path).isFile()) return [resolve(path)];
-  return readdirSync(path, { recursive: true, withFileTypes: true })
+  const isFile = (one: string) => statSync(one, { throwIfNoEntry: false })?.isFile() ?? false;
+  if (isFile(path)) return [resolve(path)];
+  const files = readdirSync(path, { recursive: true, withFileTypes: true })
     .map((entry) => resolve(entry.parentPath, entry.name))
-    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile()) // a link to a file, too
+    .filter(isFile)
     .sort();
+  if (files.length === 0) throw new ExportError(`${path} has no files`, "Name the folder of a scan.");
+  return files;
 }
 
 function refuseUnbuilt(site: string): void {

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { words } from "../words/words.js";
 import { droppedFiles } from "./dropped-files.js";
 
-export function DropTarget({ onFiles }: { onFiles: (files: File[]) => void }) {
+export function DropTarget({ onFiles }: { onFiles: (files: Promise<File[]>) => void }) {
   const isOver = useSignal(false);
   useEffect(() => {
     const ending = new AbortController();
@@ -20,7 +20,7 @@ export function DropTarget({ onFiles }: { onFiles: (files: File[]) => void }) {
     on("drop", (event) => {
       event.preventDefault();
       isOver.value = false;
-      if (event.dataTransfer !== null) void droppedFiles(event.dataTransfer).then(onFiles);
+      if (event.dataTransfer !== null) onFiles(droppedFiles(event.dataTransfer));
     });
     return () => ending.abort();
   }, [onFiles]);

@@ -21,6 +21,7 @@ export function ModelCard({ reading }: { reading: Reading }) {
       <OfferedChoice
         label={text.offered}
         names={offered.value.models.map(({ name, file }) => [name, file])}
+        value={reading.offeredModel.value}
         onChoice={(file) => void openOfferedModel(reading, file)}
       />
       <FileButton

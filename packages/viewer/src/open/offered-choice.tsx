@@ -3,17 +3,20 @@ interface Props {
   label: string;
   /** Name and value of each. */
   names: readonly (readonly [string, string])[];
+  /** Which one is open; null if it is none of these. */
+  value: string | null;
   onChoice: (value: string) => void;
 }
 
-export function OfferedChoice({ label, names, onChoice }: Props) {
+export function OfferedChoice({ label, names, value, onChoice }: Props) {
   if (names.length < 2) return null;
   return (
     <label class="offered">
       <span>{label}</span>
-      <select onChange={({ currentTarget }) => onChoice(currentTarget.value)}>
-        {names.map(([name, value]) => (
-          <option key={value} value={value}>
+      <select value={value ?? ""} onChange={({ currentTarget }) => onChoice(currentTarget.value)}>
+        {value === null && <option value="">—</option>}
+        {names.map(([name, one]) => (
+          <option key={one} value={one}>
             {name}
           </option>
         ))}

@@ -17,24 +17,41 @@ export const offered = signal<Offered>(NOTHING_OFFERED);
 export const isKept = signal(false);
 
 export async function openOffered(reading: Reading): Promise<void> {
-  const response = await fetch("slicestack.json");
-  offered.value = response.ok ? ((await response.json()) as Offered) : NOTHING_OFFERED;
+  try {
+    const response = await fetch("slicestack.json");
+    if (response.ok) offered.value = (await response.json()) as Offered;
+  } catch (error) {
+    reading.broken.value = `slicestack.json: ${(error as Error).message}`;
+    return;
+  }
   const { models, scans, offline } = offered.value;
   if (models[0] !== undefined) await openOfferedModel(reading, models[0].file);
-  if (scans[0] !== undefined) await openOfferedScan(reading, scans[0].name);
+  if (scans[0] !== undefined) await openOfferedScan(reading, "0");
   if (offline) await keep();
 }
 
 export async function openOfferedModel(reading: Reading, file: string): Promise<void> {
   const model = offered.value.models.find((one) => one.file === file);
-  if (model !== undefined) await reading.openModel(model.name, fetched(file));
+  if (model !== undefined) await reading.openModel(model.name, fetched(file), file);
 }
 
-export async function openOfferedScan(reading: Reading, name: string): Promise<void> {
-  const scan = offered.value.scans.find((one) => one.name === name);
-  if (scan === undefined) return;
-  const files = scan.files.map(async (one) => new File([await fetched(one.file)], one.name));
-  reading.openFiles(await Promise.all(files));
+/** @param index of the scan in the list, as text: several may have one name */
+export async function openOfferedScan(reading: Reading, index: string): Promise<void> {
+  const scan = offered.value.scans[Number(index)];
+  if (scan !== undefined) await reading.openFiles(filesOf(scan.files), index);
+}
+
+/** A series may have thousands of files, more than a browser requests at once. */
+async function filesOf(listed: readonly { name: string; file: string }[]): Promise<File[]> {
+  const files: File[] = [];
+  const AT_ONCE = 16;
+  for (let start = 0; start < listed.length; start += AT_ONCE) {
+    const some = listed.slice(start, start + AT_ONCE);
+    files.push(
+      ...(await Promise.all(some.map(async ({ name, file }) => new File([await fetched(file)], name)))),
+    );
+  }
+  return files;
 }
 
 async function fetched(url: string): Promise<Blob> {
@@ -46,7 +63,11 @@ async function fetched(url: string): Promise<Blob> {
 /** Browsers offer this on HTTPS and on this machine's own address only. */
 async function keep(): Promise<void> {
   if (!("serviceWorker" in navigator)) return;
-  await navigator.serviceWorker.register("sw.js");
-  await navigator.serviceWorker.ready;
-  isKept.value = true;
+  try {
+    await navigator.serviceWorker.register("sw.js");
+    await navigator.serviceWorker.ready;
+    isKept.value = true;
+  } catch {
+    isKept.value = false; // storage is full or forbidden: the page works, and does not say that it is kept
+  }
 }

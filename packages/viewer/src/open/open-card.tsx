@@ -8,21 +8,27 @@ import { SetAside } from "./set-aside.js";
 
 export function OpenCard({ reading }: { reading: Reading }) {
   const { open: text } = words.value;
-  const onFiles = (files: File[]) => reading.openFiles(files);
+  const onFiles = (files: File[]) => void reading.openFiles(files);
   return (
     <section class="card" aria-labelledby="open-title">
       <h2 id="open-title">{text.title}</h2>
       <FoundScans reading={reading} />
       <OfferedChoice
         label={text.offered}
-        names={offered.value.scans.map(({ name }) => [name, name])}
-        onChoice={(name) => void openOfferedScan(reading, name)}
+        names={offered.value.scans.map(({ name }, index) => [name, String(index)])}
+        value={reading.offeredScan.value}
+        onChoice={(index) => void openOfferedScan(reading, index)}
       />
       <div class="choices">
         <FileButton id="files" label={text.files} multiple onFiles={onFiles} />
         <FileButton id="folder" label={text.folder} folder onFiles={onFiles} />
       </div>
       <p class="hint">{text.hint}</p>
+      {reading.notTaken.value !== null && (
+        <p class="warning" role="alert">
+          {text.notTaken(reading.notTaken.value)}
+        </p>
+      )}
       {reading.foundNothing.value && (
         <p class="warning" role="alert">
           {text.nothing}

@@ -56,7 +56,7 @@ export function keyAction(pressed: Pressed, reading: Reading, look: Look): (() =
 function aside(reading: Reading, step: number): void {
   const [x, y, z] = reading.place.value;
   const [count] = reading.axes.value ?? [100];
-  reading.place.value = [Math.min(1, Math.max(0, x - step / count)), y, z];
+  reading.place.value = [Math.min(1, Math.max(0, x + step / count)), y, z];
 }
 
 function nextWindow(reading: Reading): void {

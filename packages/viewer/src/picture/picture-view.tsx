@@ -2,6 +2,7 @@
 import { effect, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Reading } from "../reading/reading.js";
+import type { DrawnScan } from "../worker/messages.js";
 import { words } from "../words/words.js";
 import { keyAction } from "./keys.js";
 import type { Look } from "./look.js";
@@ -15,9 +16,10 @@ export function PictureView({ reading, look }: { reading: Reading; look: Look })
 
   useEffect(() => {
     const ending = new AbortController();
-    void attach(canvas.current!, reading, look, ending.signal).catch((error: unknown) => {
-      if (!ending.signal.aborted) failure.value = (error as Error).message;
-    });
+    const onFailure = (error: unknown) => {
+      if (!ending.signal.aborted) failure.value = error === null ? null : (error as Error).message;
+    };
+    attach(canvas.current!, { reading, look, onFailure, signal: ending.signal }).catch(onFailure);
     return () => ending.abort();
   }, [reading, look]);
 
@@ -59,10 +61,9 @@ export function PictureView({ reading, look }: { reading: Reading; look: Look })
 /** Draws until the signal ends it. NiiVue is large, so that it is loaded with the first scan. */
 async function attach(
   canvas: HTMLCanvasElement,
-  reading: Reading,
-  look: Look,
-  signal: AbortSignal,
+  followed: Followed & { signal: AbortSignal },
 ): Promise<void> {
+  const { reading, look, signal } = followed;
   const { Picture } = await import("./picture.js");
   if (signal.aborted) return;
   const picture = await Picture.attach(canvas, {
@@ -72,7 +73,7 @@ async function attach(
   });
   if (signal.aborted) return picture[Symbol.dispose]();
   look.picture.value = picture;
-  const ends = follow(picture, reading, look);
+  const ends = follow(picture, followed);
   signal.addEventListener("abort", () => {
     for (const end of ends) end();
     look.picture.value = null;
@@ -80,22 +81,30 @@ async function attach(
   });
 }
 
-function follow(picture: Picture, reading: Reading, look: Look): (() => void)[] {
+interface Followed {
+  reading: Reading;
+  look: Look;
+  /** Told of a scan that cannot be drawn; null when the next one can be tried. */
+  onFailure: (error: unknown) => void;
+}
+
+function follow(picture: Picture, { reading, look, onFailure }: Followed): (() => void)[] {
   return [
     effect(() => picture.setLayout(look.layout.value)),
     effect(() => picture.setPointer(look.pointer.value)),
     effect(() => picture.setCrosshair(look.crosshair.value)),
     effect(() => {
       const scan = reading.drawn.value;
-      if (scan !== null) void show(picture, reading, scan.nifti);
+      onFailure(null);
+      if (scan !== null) show(picture, reading, scan).catch(onFailure);
     }),
     effect(() => picture.goTo(reading.place.value)),
     effect(() => picture.setWindow(reading.window.value)),
   ];
 }
 
-async function show(picture: Picture, reading: Reading, nifti: ArrayBuffer): Promise<void> {
-  await picture.show(nifti, reading.window.peek());
+async function show(picture: Picture, reading: Reading, { nifti, isScan }: DrawnScan): Promise<void> {
+  await picture.show(nifti, reading.window.peek(), isScan);
   if (reading.drawn.peek()?.nifti !== nifti) return; // another scan was opened
   reading.axes.value = picture.slices;
   picture.setWindow(reading.window.peek());

@@ -46,6 +46,8 @@ export class Picture implements Disposable {
   readonly #view: Niivue;
   readonly #events: PictureEvents;
   #layout: Layout = "planes";
+  /** The file that was asked for last: a small scan may be ready before a large one that was asked for earlier. */
+  #wanted: ArrayBuffer | null = null;
   /** Our own moves must not come back as the user's. */
   #isSetting = false;
 
@@ -89,8 +91,12 @@ export class Picture implements Disposable {
     return picture;
   }
 
-  /** Replaces what is drawn. @param nifti a NIfTI file that NiiVue may keep */
-  async show(nifti: ArrayBuffer, window: ValueWindow): Promise<void> {
+  /**
+   * Replaces what is drawn, unless another file is asked for in the meantime.
+   * @param nifti a NIfTI file that NiiVue may keep   @param hasPlace whether right, left and so on have a meaning
+   */
+  async show(nifti: ArrayBuffer, window: ValueWindow, hasPlace: boolean): Promise<void> {
+    this.#wanted = nifti;
     const [low, high] = limitsOf(window);
     const image = await NVImage.loadFromUrl({
       url: nifti,
@@ -99,6 +105,8 @@ export class Picture implements Disposable {
       cal_min: low,
       cal_max: high,
     });
+    if (this.#wanted !== nifti) return;
+    this.#view.opts.isOrientationTextVisible = hasPlace;
     this.#quietly(() => {
       while (this.#view.volumes.length > 0) this.#view.removeVolumeByIndex(0);
       this.#view.addVolume(image);
@@ -168,6 +176,7 @@ export class Picture implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#wanted = null;
     while (this.#view.volumes.length > 0) this.#view.removeVolumeByIndex(0);
     this.#view.cleanup();
     this.#view.gl.getExtension("WEBGL_lose_context")?.loseContext();

@@ -29,6 +29,11 @@ export class Reading {
   readonly stage = signal<Stage | "start" | null>("start");
   /** What stopped the page itself; null while it works. */
   readonly broken = signal<string | null>(null);
+  /** Why the chosen files could not be taken; null if they could. */
+  readonly notTaken = signal<string | null>(null);
+  /** Which of the page's own models and scans were chosen last; null for files of the user. */
+  readonly offeredModel = signal<string | null>(null);
+  readonly offeredScan = signal<string | null>(null);
   /** Whether files were chosen that hold no scan. */
   readonly foundNothing = signal(false);
 
@@ -50,6 +55,9 @@ export class Reading {
   readonly modelSlice: ReadonlySignal<number | null>;
 
   readonly #worker: Worker;
+  /** How many models and lists of files were asked for. What an earlier request brings is left aside. */
+  #models = 0;
+  #lists = 0;
 
   constructor() {
     this.#worker = new Worker(new URL("../worker/worker.ts", import.meta.url), { type: "module" });
@@ -61,22 +69,37 @@ export class Reading {
     this.modelSlice = computed(() => nearestPlace(this.places.value, this.place.value[2]));
   }
 
-  async openModel(name: string, file: Blob | Promise<Blob>): Promise<void> {
+  /** @param offered the value of the page's own choice; null for a file of the user */
+  async openModel(name: string, file: Blob | Promise<Blob>, offered: string | null = null): Promise<void> {
+    const number = ++this.#models;
+    this.offeredModel.value = offered;
     this.model.value = { kind: "opening", name };
     this.result.value = null;
     try {
       const bytes = await (await file).arrayBuffer();
-      this.#ask({ kind: "model", bytes }, [bytes]);
+      if (number === this.#models) this.#ask({ kind: "model", number, bytes }, [bytes]);
     } catch (error) {
+      if (number !== this.#models) return;
+      this.#ask({ kind: "close" }); // the model before must not go on under this one's name
       this.model.value = { kind: "refused", name, message: (error as Error).message };
     }
   }
 
-  openFiles(files: File[]): void {
-    if (files.length === 0) return;
+  /** @param offered as for openModel */
+  async openFiles(files: File[] | Promise<File[]>, offered: string | null = null): Promise<void> {
+    if (Array.isArray(files) && files.length === 0) return; // the choice was left without one
+    const number = ++this.#lists;
+    this.offeredScan.value = offered;
     this.closeScan();
     this.stage.value = "find";
-    this.#ask({ kind: "find", files });
+    try {
+      const list = await files;
+      if (number === this.#lists) this.#ask({ kind: "find", number, files: list });
+    } catch (error) {
+      if (number !== this.#lists) return;
+      this.stage.value = null;
+      this.notTaken.value = (error as Error).message;
+    }
   }
 
   openScan(index: number): void {
@@ -91,6 +114,7 @@ export class Reading {
     this.scans.value = [];
     this.setAside.value = [];
     this.foundNothing.value = false;
+    this.notTaken.value = null;
   }
 
   /** Shows a slice of the scan, from 0. */
@@ -139,12 +163,19 @@ export class Reading {
         this.stage.value = data.stage;
         return;
       case "model":
+        if (data.number !== this.#models) return;
         this.model.value = { ...data, kind: "open", name: this.#modelName() };
+        this.result.value = null; // what came until now is of the model before; the worker predicts again
+        this.refusal.value = null;
         return;
       case "modelRefused":
+        if (data.number !== this.#models) return;
         this.model.value = { kind: "refused", name: this.#modelName(), message: data.message };
+        this.result.value = null;
+        if (this.refusal.value?.isRead === true) this.refusal.value = null;
         return;
       case "found":
+        if (data.number !== this.#lists) return;
         this.scans.value = data.scans;
         this.setAside.value = data.setAside;
         this.foundNothing.value = data.scans.length === 0;
@@ -154,7 +185,7 @@ export class Reading {
         if (data.index === this.index.value) this.#draw(data.scan);
         return;
       case "result":
-        if (data.index === this.index.value) this.#show(data.result);
+        if (data.index === this.index.value && this.model.value.kind === "open") this.#show(data.result);
         return;
       case "refused":
         if (data.index === this.index.value)

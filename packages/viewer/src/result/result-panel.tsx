@@ -22,7 +22,7 @@ export function ResultPanel({ reading }: { reading: Reading }) {
       )}
       {result !== null && model.kind === "open" && <Shown result={result} facts={model.facts} />}
       {result === null && refusal === null && (
-        <p class="hint">{model.kind === "none" ? text.none : text.waiting}</p>
+        <p class="hint">{model.kind === "none" || model.kind === "refused" ? text.none : text.waiting}</p>
       )}
     </section>
   );

@@ -45,6 +45,7 @@ export const english = {
     setAside: (count: number) => (count === 1 ? "1 file is not a scan" : `${count} files are not scans`),
     offered: "Scans of this page",
     nothing: "None of these files is a scan.",
+    notTaken: (message: string) => `The files could not be read: ${message}`,
   },
 
   stage: {
@@ -60,7 +61,7 @@ export const english = {
   picture: {
     title: "Picture",
     label: (place: string) => `CT picture, ${place}. Keys: arrows and page keys move, plus and minus zoom.`,
-    unsupported: "This browser cannot draw the picture: it has no WebGL 2.",
+    unsupported: "The picture cannot be drawn in this browser.",
     layout: "View",
     layouts: { planes: "Planes", axial: "Axial", coronal: "Coronal", sagittal: "Sagittal", solid: "3D" },
     window: "Window",

@@ -48,6 +48,7 @@ export const german: Words = {
       count === 1 ? "1 Datei ist keine Aufnahme" : `${count} Dateien sind keine Aufnahmen`,
     offered: "Aufnahmen dieser Seite",
     nothing: "Keine dieser Dateien ist eine Aufnahme.",
+    notTaken: (message: string) => `Die Dateien konnten nicht gelesen werden: ${message}`,
   },
 
   stage: {
@@ -64,7 +65,7 @@ export const german: Words = {
     title: "Bild",
     label: (place) =>
       `CT-Bild, ${place}. Tasten: Pfeil- und Bildtasten bewegen, Plus und Minus ändern die Größe.`,
-    unsupported: "Dieser Browser kann das Bild nicht zeichnen: Ihm fehlt WebGL 2.",
+    unsupported: "Das Bild kann in diesem Browser nicht gezeichnet werden.",
     layout: "Ansicht",
     layouts: { planes: "Ebenen", axial: "Axial", coronal: "Koronal", sagittal: "Sagittal", solid: "3D" },
     window: "Fenster",

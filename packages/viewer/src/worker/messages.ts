@@ -29,19 +29,20 @@ export interface ShownResult extends OnnxResult {
 
 export type Stage = "find" | "read" | "prepare" | "predict";
 
+/** `number` counts the requests of a kind; the reply has it, too, so that what nobody waits for any more is known. */
 export type Request =
-  | { kind: "model"; bytes: ArrayBuffer }
-  | { kind: "find"; files: File[] }
+  | { kind: "model"; number: number; bytes: ArrayBuffer }
+  | { kind: "find"; number: number; files: File[] }
   | { kind: "scan"; index: number }
   | { kind: "close" };
 
 export type Reply =
   | { kind: "ready" }
   | { kind: "broken"; message: string }
-  | { kind: "model"; facts: GraphFacts; isCalibrated: boolean }
-  | { kind: "modelRefused"; message: string }
+  | { kind: "model"; number: number; facts: GraphFacts; isCalibrated: boolean }
+  | { kind: "modelRefused"; number: number; message: string }
   | { kind: "stage"; stage: Stage | null }
-  | { kind: "found"; scans: FoundScan[]; setAside: { name: string; reason: string }[] }
+  | { kind: "found"; number: number; scans: FoundScan[]; setAside: { name: string; reason: string }[] }
   | { kind: "drawn"; index: number; scan: DrawnScan }
   | { kind: "result"; index: number; result: ShownResult }
   | { kind: "refused"; index: number; message: string; isRead: boolean };

@@ -16,22 +16,25 @@ export class Reader {
   readonly #options: ReaderOptions;
   #model: OnnxPredictor | undefined;
   #scans: ChosenScan[] = [];
+  /** The scan that was asked for last. */
+  #asked: number | undefined;
   #read: { index: number; how: string; scan: ReadScan } | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
   }
 
-  async openModel(bytes: ArrayBuffer): Promise<void> {
+  async openModel(bytes: ArrayBuffer, number: number): Promise<void> {
     const { ort, reply } = this.#options;
     await this.closeModel();
     try {
       this.#model = await OnnxPredictor.open(ort, bytes);
     } catch (error) {
-      return reply({ kind: "modelRefused", message: textOf(error) });
+      return reply({ kind: "modelRefused", number, message: textOf(error) });
     }
-    reply({ kind: "model", facts: this.#model.facts, isCalibrated: this.#model.isCalibrated });
-    if (this.#read !== undefined) await this.show(this.#read.index);
+    const { facts, isCalibrated } = this.#model;
+    reply({ kind: "model", number, facts, isCalibrated });
+    if (this.#asked !== undefined) await this.show(this.#asked); // also one that the model before could not read
   }
 
   async closeModel(): Promise<void> {
@@ -39,14 +42,16 @@ export class Reader {
     this.#model = undefined;
   }
 
-  async find(files: readonly File[]): Promise<void> {
+  async find(files: readonly File[], number: number): Promise<void> {
     const { reply } = this.#options;
+    this.#asked = undefined;
     this.#read = undefined;
     reply({ kind: "stage", stage: "find" });
     const { scans, setAside } = await findScans(files);
     this.#scans = scans;
     const found = scans.map(({ source, description, slices }) => ({ source, description, slices }));
-    reply({ kind: "found", scans: found, setAside: setAside.map(({ name, reason }) => ({ name, reason })) });
+    const others = setAside.map(({ name, reason }) => ({ name, reason }));
+    reply({ kind: "found", number, scans: found, setAside: others });
     reply({ kind: "stage", stage: null });
   }
 
@@ -55,6 +60,7 @@ export class Reader {
     const { reply } = this.#options;
     const scan = this.#scans[index];
     if (scan === undefined) return;
+    this.#asked = index;
     let isRead = false;
     try {
       const read = await this.#readScan(index, scan);

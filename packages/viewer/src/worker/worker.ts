@@ -15,9 +15,9 @@ last.then(() => reply({ kind: "ready" }), broken);
 function answer(request: Request): Promise<void> {
   switch (request.kind) {
     case "model":
-      return reader.openModel(request.bytes);
+      return reader.openModel(request.bytes, request.number);
     case "find":
-      return reader.find(request.files);
+      return reader.find(request.files, request.number);
     case "scan":
       return reader.show(request.index);
     case "close":
