@@ -35,7 +35,7 @@ export async function openPage(folder = site, name = "") {
   await buildViewer();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://page");
-    const path = join(folder, pathname === "/" ? "index.html" : decodeURIComponent(pathname));
+    const path = join(folder, decodeURIComponent(pathname.replace(/\/$/, "/index.html")));
     const body = existsSync(path) ? readFileSync(path) : null;
     const type = TYPES[extname(path)] ?? "application/octet-stream";
     response.writeHead(body === null ? 404 : 200, { "content-type": type });
