@@ -37,6 +37,7 @@ export interface Component {
   lowerIsBetter?: boolean | undefined;
   /** A loss or a metric that is only meaningful for classes that are grades in order. */
   isOrdinal?: boolean | undefined;
+  correctsFrequencies?: boolean | undefined;
   /** A built-in augmentation: its options in the presets. Those of plug-ins belong to no preset. */
   readonly presets?: PresetOptions | undefined;
   /** Its name in the flat files of the published system. */

@@ -3,12 +3,13 @@ import { z } from "zod";
 import { camelKeys } from "./case.js";
 import { componentChoice } from "./choice.js";
 import { atLeast, flag, key, trueOrFalse } from "./notes.js";
-import { checkWarmup, stageShape, withHints } from "./stage-keys.js";
+import { checkCorrections, checkWarmup, stageShape, withHints } from "./stage-keys.js";
 
 export const sliceSection = () =>
   z
     .strictObject(sliceShape())
     .superRefine(checkWarmup)
+    .superRefine(checkCorrections)
     .transform((section) => camelKeys(section))
     .prefault({});
 

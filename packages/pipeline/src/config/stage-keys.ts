@@ -1,7 +1,7 @@
 /** The keys that the sections of all stages share: how a stage goes through its data, and what it minimises. */
 import { z } from "zod";
 import { componentChoice } from "./choice.js";
-import { settingsOfKind } from "./components.js";
+import { findComponent, settingsOfKind } from "./components.js";
 import { atLeast, flag, key, trueOrFalse } from "./notes.js";
 
 interface Defaults {
@@ -115,6 +115,22 @@ interface Rise {
   epochs: number;
   warmup_epochs: number;
   schedule: string;
+}
+
+/** A loss that corrects for class frequencies, together with a sampler or weights that do so as well, corrects twice. */
+export function checkCorrections(
+  section: { loss: { name: string }; weighted_sampler: boolean; weighted_loss: boolean },
+  context: z.RefinementCtx,
+  path: readonly string[] = [],
+): void {
+  if (findComponent("loss", section.loss.name)?.correctsFrequencies !== true) return;
+  for (const name of ["weighted_sampler", "weighted_loss"] as const)
+    if (section[name])
+      context.addIssue({
+        code: "custom",
+        path: [...path, name],
+        message: `expected false, because the loss ${section.loss.name} corrects for class frequencies already, received true`,
+      });
 }
 
 export function checkWarmup(

@@ -4,12 +4,13 @@ import { camelKeys } from "./case.js";
 import { componentChoice, type Choice } from "./choice.js";
 import { componentNames, findComponent, orList } from "./components.js";
 import { atLeast, key } from "./notes.js";
-import { checkWarmup, optimisationShape, stageShape, withHints } from "./stage-keys.js";
+import { checkCorrections, checkWarmup, optimisationShape, stageShape, withHints } from "./stage-keys.js";
 
 export const headSection = () =>
   z
     .strictObject(headShape())
     .superRefine(checkWarmup)
+    .superRefine(checkCorrections)
     .superRefine(checkHead)
     .transform((section) => camelKeys(section))
     .prefault({});
@@ -25,6 +26,7 @@ export const networkSection = () =>
   z
     .strictObject(networkShape())
     .superRefine(checkWarmup)
+    .superRefine(checkCorrections)
     .transform((section) => camelKeys(section))
     .prefault({});
 
@@ -119,12 +121,19 @@ function checkHead({ model: { name }, loss, views }: HeadKeys, context: z.Refine
   });
 }
 
-/** Whether the head leaves nothing to fine-tune. */
+interface FineTuned {
+  head: { model: Choice; loss: Choice };
+  fine_tune: { epochs: number; weightedSampler: boolean };
+}
+
+/** Whether the head leaves nothing to fine-tune, and whether the sampler of fine-tuning suits the loss of the head. */
 export function checkFineTune(
-  { head: { model }, fine_tune: { epochs } }: { head: { model: Choice }; fine_tune: { epochs: number } },
+  { head: { model, loss }, fine_tune: { epochs, weightedSampler } }: FineTuned,
   context: z.RefinementCtx,
 ): void {
-  if (!seesMaps(model) || epochs === 0) return;
+  if (epochs === 0) return;
+  checkCorrections({ loss, weighted_sampler: weightedSampler, weighted_loss: false }, context, ["fine_tune"]);
+  if (!seesMaps(model)) return;
   const message = `expected 0 with head.model ${model.name}, which cannot pass gradients to the trunk, received ${epochs}`;
   context.addIssue({ code: "custom", path: ["fine_tune", "epochs"], message });
 }

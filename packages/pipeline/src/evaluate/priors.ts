@@ -7,7 +7,7 @@ import { classPrior } from "./baselines/prior.js";
 
 /**
  * A weighted sampler draws all classes equally often; inverse class weights have the same effect on the loss as drawing
- * with weights 1 / frequency.
+ * with weights 1 / frequency. A loss with logit adjustment leaves the frequencies, to a power, out of the outputs.
  * @param trainLabels labels of the train part   @returns null if the mix was that of the data, or is not known exactly
  *   (effective class weights, a loss that is not proper, a class that is missing from train)
  */
@@ -21,14 +21,14 @@ export function trainedPriors(
   // The last weights of the main model are those of the last stage.
   const { weightedSampler } = settingsOfStage(config, stagesOf(config).at(-1)!).settings;
   const target = classPrior(trainLabels, classes);
-  if (
-    target.includes(0) ||
-    componentOf("loss", loss.name).isProper === false ||
-    (weightedLoss && classWeights !== "inverse")
-  )
+  const component = componentOf("loss", loss.name);
+  if (target.includes(0) || component.isProper === false || (weightedLoss && classWeights !== "inverse"))
     return null;
-  if (!weightedSampler && !weightedLoss) return null;
-  const mix = target.map((share) => (weightedSampler ? 1 : share) / (weightedLoss ? share : 1));
+  const power = component.priorPower?.(loss.options) ?? 0;
+  if (!weightedSampler && !weightedLoss && power === 0) return null;
+  const mix = target.map(
+    (share) => (weightedSampler ? 1 : share) / (weightedLoss ? share : 1) / share ** power,
+  );
   const sum = mix.reduce((a, b) => a + b, 0);
   return { trained: mix.map((share) => share / sum), target };
 }

@@ -14,6 +14,8 @@ import { topk } from "./heads/topk.js";
 import { transformer } from "./heads/transformer.js";
 import { crossEntropy } from "./losses/cross-entropy.js";
 import { focal } from "./losses/focal.js";
+import { labelDistribution } from "./losses/label-distribution.js";
+import { logitAdjustment } from "./losses/logit-adjustment.js";
 import { ordinal } from "./losses/ordinal.js";
 import { auroc } from "./metrics/auroc.js";
 import { balancedAccuracy } from "./metrics/balanced-accuracy.js";
@@ -76,7 +78,7 @@ export const heads = [
   maps3dHead,
 ] as const;
 export const networks = [simple, simplebn, simpleModular, attn, volumeCnn, maps3d, twoStage] as const;
-export const losses = [crossEntropy, focal, ordinal] as const;
+export const losses = [crossEntropy, focal, ordinal, logitAdjustment, labelDistribution] as const;
 export const metrics = [macroF1, balancedAccuracy, auroc, quadraticKappa, loss] as const;
 
 /** The names of the heads that work on embeddings. */

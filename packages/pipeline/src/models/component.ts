@@ -136,6 +136,8 @@ export interface LossShape {
   classes: number;
   /** The fraction of the target that is spread over all classes. */
   smoothing: number;
+  /** The share of each class in the training items. */
+  shares: readonly number[];
   /** The section of the configuration that names the loss, for error messages. */
   section: string;
 }
@@ -147,10 +149,14 @@ export interface LossFacts {
   isOrdinal?: boolean | undefined;
   /** Whether it is minimal at the true probabilities (a proper score). Default true. */
   isProper?: boolean;
+  /** Whether it corrects for class frequencies, so that a sampler or class weights that do so as well correct twice. */
+  correctsFrequencies?: boolean | undefined;
 }
 
 export interface LossComponent extends Component, LossFacts {
   readonly kind: "loss";
+  /** The model's probabilities are those of data in which class k is π_k^-power times as frequent as in training. Default 0. */
+  priorPower?: (options: Record<string, unknown>) => number;
   create: (shape: LossShape, options: Record<string, unknown>) => Criterion;
 }
 
@@ -230,7 +236,11 @@ export function defineNetwork<S extends z.ZodObject>(
 
 /** Defines a loss, which a stage minimises. */
 export function defineLoss<S extends z.ZodObject>(
-  definition: Described<S> & LossFacts & { create: (shape: LossShape, options: z.output<S>) => Criterion },
+  definition: Described<S> &
+    LossFacts & {
+      create: (shape: LossShape, options: z.output<S>) => Criterion;
+      priorPower?: (options: z.output<S>) => number;
+    },
 ): LossComponent {
   return define<S, LossComponent>("loss", definition, { outputs: definition.outputs });
 }
@@ -255,6 +265,8 @@ export function defineAugmentation<S extends z.ZodObject, D>(
 
 /** The functions of a definition whose last argument is its options. */
 const WITH_OPTIONS = ["create", "value", "draw"];
+/** The functions of a definition whose only argument is its options. */
+const OF_OPTIONS = ["priorPower"];
 
 /** Completes a definition; options are checked and completed wherever one of its functions receives them. */
 function define<S extends z.ZodObject, C extends Component>(
@@ -265,6 +277,10 @@ function define<S extends z.ZodObject, C extends Component>(
   const options = definition.options ?? z.strictObject({});
   const complete = onceFor((given) => optionsOf({ kind, name: definition.name, options }, given));
   const entries = Object.entries(definition).map(([field, value]: [string, unknown]): [string, unknown] => {
+    if (OF_OPTIONS.includes(field)) {
+      const call = value as (options: unknown) => unknown;
+      return [field, (given: unknown) => call(complete(given ?? {}))];
+    }
     if (!WITH_OPTIONS.includes(field) || typeof value !== "function") return [field, value];
     const call = value as (first: unknown, options: unknown) => unknown;
     return [field, (first: unknown, given: unknown) => call(first, complete(given ?? {}))];

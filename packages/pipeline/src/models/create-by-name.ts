@@ -158,13 +158,15 @@ function atLeastOne(model: string, name: string, value: number): number {
 }
 
 /**
- * @param section of the configuration, for error messages
+ * @param section of the configuration, for error messages   @param shares of the classes in training; default equal ones
  * @throws ConfigError if an option with one value per class has the wrong length
  */
 export function createCriterion(
   section: string,
   { loss, labelSmoothing }: Pick<LossConfig, "loss" | "labelSmoothing">,
   classes: number,
+  shares: readonly number[] = new Array<number>(classes).fill(1 / classes),
 ): Criterion {
-  return componentOf("loss", loss.name).create({ classes, smoothing: labelSmoothing, section }, loss.options);
+  const shape = { classes, smoothing: labelSmoothing, shares, section };
+  return componentOf("loss", loss.name).create(shape, loss.options);
 }

@@ -126,9 +126,24 @@ test("a wrong type or range is refused with what was expected, what came, and it
     ["transform: {window: [.nan, .inf]}", "1:22", /received the list \["NaN","Infinity"\]/],
     ["name: 12", "1:7", /put it in quotes: "12"/],
     ["device: cuda", "1:9", /cuda:N, e\.g\. cuda:0, received the text "cuda"/],
+    [
+      "head: {loss: logit_adjustment}",
+      "1:7",
+      /head\.weighted_sampler: expected false, because the loss logit_adjustment corrects for class frequencies already/,
+    ],
+    [
+      "slice: {loss: logit_adjustment, weighted_sampler: false, weighted_loss: true}",
+      "1:73",
+      /slice\.weighted_loss: expected false/,
+    ],
+    [
+      "head: {loss: logit_adjustment, weighted_sampler: false}\nfine_tune: {epochs: 1}",
+      "2:12",
+      /fine_tune\.weighted_sampler: expected false/,
+    ],
     ["slice: {model: vgg16}", "1:16", /resnet18, resnet34.*received the text "vgg16"/],
     ["slice: {epochs: 2, warmup_epochs: 3}", "1:35", /at most the 2 epochs/],
-    ["slice: {loss: hinge}", "1:15", /cross_entropy, focal or ordinal, received the text "hinge"/],
+    ["slice: {loss: hinge}", "1:15", /cross_entropy, .*or label_distribution, received the text "hinge"/],
     ["slice: {mixup: -0.1}", "1:16", /a number, at least 0, received -0\.1/],
     [
       "head: {loss: {focal: {alpha: [1, 0]}}}",

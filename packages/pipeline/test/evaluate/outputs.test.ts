@@ -108,6 +108,12 @@ test("the mix of classes that training showed: a sampler, weights, both, none (b
     ["0.250000000", "0.750000000"],
   );
   assert.equal(of("head: {weighted_sampler: true, loss: focal}"), null);
+  const adjusted = (tau: number) =>
+    of(`head: {weighted_sampler: false, loss: {logit_adjustment: {tau: ${tau}}}}`);
+  assert.deepEqual(adjusted(1)?.trained, [0.5, 0.5]);
+  const roots = [Math.sqrt(0.75), Math.sqrt(0.25)]; // half of the way
+  assert.ok(Math.abs(adjusted(0.5)!.trained[0]! - roots[0]! / (roots[0]! + roots[1]!)) < 1e-12);
+  assert.equal(adjusted(0), null);
   assert.equal(of("head: {weighted_sampler: false, weighted_loss: true, class_weights: effective}"), null);
   assert.equal(of("method: 2d\nslice: {weighted_sampler: false}"), null);
   assert.equal(of("head: {weighted_sampler: true}\nfine_tune: {epochs: 2, weighted_sampler: false}"), null);

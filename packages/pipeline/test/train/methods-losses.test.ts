@@ -38,3 +38,14 @@ methodTest(
   },
   "slice",
 );
+methodTest(
+  "logit adjustment, then a label distribution",
+  {
+    "slice.loss": "logit_adjustment",
+    "slice.weighted_sampler": "false",
+    "head.loss": "label_distribution",
+    "head.model": "gru",
+    ...short,
+  },
+  "volume",
+);

@@ -38,6 +38,13 @@ export function effectiveWeights(labels: readonly number[], classes: number, bet
   return raw.map((weight) => (weight === null ? 1 : weight / mean));
 }
 
+/** The share of each class; equal ones if there are no labels. */
+export function sharesOf(labels: readonly number[], classes: number): number[] {
+  return countsOf(labels, classes).map((count) =>
+    labels.length === 0 ? 1 / classes : count / labels.length,
+  );
+}
+
 function countsOf(labels: readonly number[], classes: number): number[] {
   const counts = new Array<number>(classes).fill(0);
   for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;

@@ -1,7 +1,7 @@
 /** The loss of a stage with its class weights, and the weight of its pieces. */
 import type { Tensor } from "@slicestack/torch";
 import type { LossConfig } from "../../config/types.js";
-import { configuredWeights, weightTensor } from "./class-weights.js";
+import { configuredWeights, sharesOf, weightTensor } from "./class-weights.js";
 import { createCriterion } from "../../models/create-by-name.js";
 import type { Criterion } from "../../models/losses/criterion.js";
 
@@ -15,7 +15,7 @@ export class Objective {
    * @param labels of the training items, whose frequencies determine the class weights   @throws ConfigError
    */
   constructor(section: string, config: LossConfig, labels: readonly number[], classes: number) {
-    this.#criterion = createCriterion(section, config, classes);
+    this.#criterion = createCriterion(section, config, classes, sharesOf(labels, classes));
     this.#weights = configuredWeights(config, labels, classes);
     this.#classes = classes;
   }
