@@ -92,6 +92,16 @@ const fineTuneShape = () => ({
     atLeast(1),
     "Slices whose activations are held at once; the activations are recomputed for the gradient",
   ),
+  trunk_rate: key(
+    z.number().positive().max(1).default(1),
+    "a number above 0, at most 1",
+    "Learning rate of the trunk as a share of the head's, e.g. 0.1",
+  ),
+  unfreeze: key(
+    z.int().min(0).default(0),
+    atLeast(0),
+    "Gradual unfreezing: layers of the trunk that join in each epoch after the first, the last layers first; 0 = all from the start",
+  ),
   ...optimisationShape({ batch: 8, rate: 1e-5 }),
 });
 

@@ -27,6 +27,7 @@ import { Objective } from "./losses/objective.js";
 import { labelTensor } from "../models/losses/targets.js";
 import { validationScores } from "./validation-scores.js";
 import { trainingVolumes } from "./slice-stage.js";
+import { trainLastLayers, trunkLayers } from "./trunk-layers.js";
 import type { Piece, Stage } from "./stage.js";
 
 interface JointInput {
@@ -62,6 +63,14 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
   );
   const seen = (volume: TaskVolume) => spreadOver(store.slicesOf(volume), config.head.slices);
 
+  const layers = trunkLayers(trunk);
+  const { trunkRate, unfreeze } = fineTune;
+  const groups = (learningRate: number) => [
+    { parameters: layers.flat(), learningRate: learningRate * trunkRate },
+    { parameters: head.parameters() },
+  ];
+  const isTrunkTrained = () => layers.some((layer) => layer.some(({ requiresGrad }) => requiresGrad));
+
   const embed = (unit_NCHW: Tensor) => {
     trunk.eval();
     return trunk.embed(store.normalise(unit_NCHW, trunk.channels)).to({ dtype: "float32" });
@@ -76,6 +85,10 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
     model,
     config: fineTune,
     metadata,
+    ...(trunkRate === 1 ? {} : { groups }),
+    ...(unfreeze === 0
+      ? {}
+      : { chooseTrained: (epoch: number) => trainLastLayers(layers, unfreeze * epoch) }),
     batches: (epoch) => {
       const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = fineTune;
       return batchesOf(
@@ -117,6 +130,7 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
         .requiresGrad_();
       const loss = headLoss(embedding_NE, input, piece);
       loss.mul(share).backward();
+      if (!isTrunkTrained()) return loss.item(); // device sync
       const gradient_NE = embedding_NE.grad!;
       for (const { first, count } of chunks)
         scope(() =>

@@ -45,7 +45,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
   const { model, config, name } = stage;
   const checkpoints = new Checkpoints(run, name, { log: job.log, device: compute.device, keepStates });
   const trainable = model.parameters().filter(({ requiresGrad }) => requiresGrad);
-  using optimizer = createOptimizer(trainable, config);
+  using optimizer = createOptimizer(stage.groups?.(config.learningRate) ?? trainable, config);
   using ema = config.ema > 0 ? new Ema(model, config.ema) : null;
   const schedule = createSchedule(config, stage.batches(0).length);
   const parts = { model, optimizer, schedule, memories: [stage.memory, ema] };
@@ -60,6 +60,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
   for (; state.epoch < config.epochs && !state.finished; state.epoch++) {
     const batches = stage.batches(state.epoch);
     const clock = stopwatch();
+    stage.chooseTrained?.(state.epoch);
     if (state.step === 0) stage.beginEpoch?.(state.epoch);
     model.train();
     while (state.step < batches.length) {

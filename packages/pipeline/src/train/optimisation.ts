@@ -10,11 +10,15 @@ import {
   SGD,
   StepSchedule,
   type Optimizer,
+  type ParameterGroup,
   type Schedule,
 } from "@slicestack/torch/optim";
 import type { OptimisationConfig } from "../config/types.js";
 
-export function createOptimizer(parameters: Iterable<Tensor>, config: OptimisationConfig): Optimizer {
+export function createOptimizer(
+  parameters: Iterable<Tensor> | ParameterGroup[],
+  config: OptimisationConfig,
+): Optimizer {
   const { learningRate, weightDecay, momentum } = config;
   if (config.optimizer === "sgd") return new SGD(parameters, { learningRate, weightDecay, momentum });
   return new { adam: Adam, adamw: AdamW }[config.optimizer](parameters, { learningRate, weightDecay });

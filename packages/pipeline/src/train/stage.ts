@@ -1,6 +1,7 @@
 /** What differs between stages; the loop is the same for all (loop.ts). */
 import type { Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
+import type { ParameterGroup } from "@slicestack/torch/optim";
 import type { OptimisationConfig } from "../config/types.js";
 import type { EpochScores } from "../models/component.js";
 import type { StageName } from "../run/folder.js";
@@ -24,6 +25,10 @@ export interface Stage<T, I> {
   batches: (epoch: number) => T[][];
   /** The smallest number of items that the model can train on; no piece of a batch has fewer. Default 1. */
   leastItems?: number;
+  /** The groups of parameters with a learning rate of their own; default: all alike. */
+  groups?: (learningRate: number) => ParameterGroup[];
+  /** Called before an epoch, also when it is resumed: which parameters are trained in it. */
+  chooseTrained?: (epoch: number) => void;
   /** Called before the first step of an epoch; it depends only on the current model, and its changes are kept in `memory`. */
   beginEpoch?: (epoch: number) => void;
   memory?: StageMemory | undefined;

@@ -9,6 +9,14 @@ import { tinyConfig } from "./support.js";
 
 const tuned = { "slice.epochs": "1", "fine_tune.epochs": "2", "fine_tune.batch_size": "6" };
 methodTest("fine_tune", tuned);
+methodTest("fine_tune from the start, layers that join, a slow trunk", {
+  ...tuned,
+  "slice.epochs": "0",
+  "head.epochs": "1",
+  "fine_tune.epochs": "3",
+  "fine_tune.trunk_rate": "0.1",
+  "fine_tune.unfreeze": "4",
+});
 methodTest("fine_tune in chunks, some slices", {
   ...tuned,
   "fine_tune.chunk": "3",
