@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { augmentSchema, augmentSettings } from "./augment.js";
 import { camelKeys } from "./case.js";
-import { flag, key, trueOrFalse, WHOLE } from "./notes.js";
+import { atLeast, flag, key, trueOrFalse, WHOLE } from "./notes.js";
 import { classProblems } from "./task-problems.js";
 
 /** One line that is printed as it is. */
@@ -113,6 +113,26 @@ const transformShape = () => ({
   ),
   mean: key(z.number().default(0.485), "a number", "Subtracted after the window"),
   std: key(z.number().positive().default(0.229), "a number above 0", "Divisor after the mean is subtracted"),
+  test_time_flips: key(
+    z.array(z.enum(["horizontal", "vertical", "slices"])).default([]),
+    "a list of horizontal, vertical, slices",
+    "Test-time augmentation: the probabilities of a volume are the mean over the plain view and these mirrored ones",
+  ),
+  test_time_shift: key(
+    z.int().min(0).default(0),
+    atLeast(0),
+    "The same for four views moved by so many pixels; 0 = none",
+  ),
+  test_time_window: key(
+    z.number().min(0).lt(1).default(0),
+    "a number from 0 to below 1",
+    "The same for two views whose window is moved by this share of its width; 0 = none",
+  ),
+  swap_on_flip: key(
+    z.array(z.tuple([z.string(), z.string()])).default([]),
+    "a list of pairs of classes",
+    "Classes that a horizontal flip of test_time_flips exchanges, e.g. [[left, right]]",
+  ),
   augment: key(
     augmentSchema().prefault("published"),
     "none, light, published, strong, true (published), false (none), or a section with keys such as preset, rotation",

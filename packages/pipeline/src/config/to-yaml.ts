@@ -17,7 +17,7 @@ export function configToFile(config: RunConfig): Mapping {
 function fileValue(name: string, value: unknown): unknown {
   if (name === "transform") {
     const transform = value as RunConfig["transform"];
-    return { ...transform, augment: augmentToFile(transform.augment) };
+    return snakeKeys({ ...transform, augment: augmentToFile(transform.augment) });
   }
   if (!isMapping(value)) return value;
   const entries = Object.entries(value).map(([key, setting]): [string, unknown] => [

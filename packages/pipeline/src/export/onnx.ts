@@ -4,6 +4,7 @@ import { onnxModel, type OnnxModel, type OnnxOptions } from "@slicestack/torch/o
 import { isNetwork, deciding, type OpenModel, type OpenSliceModel } from "../predict/open-model.js";
 import { planesOf } from "../input/schema.js";
 import type { ModelSpec, StackSpec } from "../models/spec.js";
+import { viewsOf } from "../models/test-time.js";
 import { ensembleChain } from "./ensemble.js";
 import { ExportError } from "./export-error.js";
 import type { Extent } from "./forms.js";
@@ -78,12 +79,22 @@ export function exportEnsemble(
   return written(members[0]!.model.spec, chain, { ...options, metadata, part: "whole", calibration: null });
 }
 
+/** The calibration belongs to the mean over all views; a graph computes one. */
+function refuseViews({ testTime }: ModelSpec): void {
+  if (testTime === undefined) return;
+  throw new ExportError(
+    `The model averages ${viewsOf(testTime).length + 1} views of a volume (transform.test_time_…), and an ONNX graph has one`,
+    "Use --to bundle, which keeps them, or export a run that was trained without them.",
+  );
+}
+
 function written(
   spec: ModelSpec,
   chain: Chain,
   options: ExportOnnxOptions & { part: ExportPart },
 ): ExportedOnnx {
   const { part, weights = "float32" } = options;
+  if (part === "whole") refuseViews(spec);
   const last = chain.programs.flatMap((program) =>
     [...program.outputs.keys()].map((name) => program.names?.get(name) ?? name),
   );

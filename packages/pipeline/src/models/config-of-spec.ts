@@ -24,10 +24,26 @@ export function configOfSpec(spec: ModelSpec, precision: RunConfig["precision"])
 
 function transformOf(spec: ModelSpec) {
   const { windows, mean, std } = spec.input;
-  const values = { ...(windows.length === 1 ? { window: windows[0] } : { windows }), mean, std };
+  const values = {
+    ...(windows.length === 1 ? { window: windows[0] } : { windows }),
+    mean,
+    std,
+    ...testTimeKeys(spec),
+  };
   if (spec.method === "3d") return values;
   const { neighbours, planes } = spec.input;
   return { ...values, neighbours, planes };
+}
+
+function testTimeKeys({ testTime, classes: { names } }: ModelSpec) {
+  if (testTime === undefined) return {};
+  const { flips, shift, window, swap } = testTime;
+  return {
+    test_time_flips: flips,
+    test_time_shift: shift,
+    test_time_window: window,
+    swap_on_flip: swap.map((pair) => pair.map((k) => names[k]!)),
+  };
 }
 
 function sectionsOf(spec: ModelSpec) {

@@ -6,6 +6,7 @@ import type { Dataset } from "../data/store.js";
 import type { Task } from "../data/task.js";
 import { sliceInput, volumeInput } from "../input/of-config.js";
 import { componentOf } from "./component.js";
+import type { TestTime } from "./test-time.js";
 import { SPEC_FORMAT, seenOf, type ModelSpec, type StackSpec } from "./spec.js";
 
 /** What determines the size of the models and their input. */
@@ -55,9 +56,35 @@ function commonOf({ config, dataset: { info, volumes }, task, split, record }: T
             split: split.hash,
             volumes: { train: train.length, val: val.length },
           },
+    ...testTimeOf(config, task.classes.names),
     plugins: loadedPlugins().filter(({ file }) => config.plugins.includes(file)),
   } as const;
 }
+
+/** Nothing where there are no views. @throws ConfigError if a class is unknown, or a flip would exchange left and right */
+function testTimeOf({ transform }: RunConfig, names: readonly string[]): { testTime?: TestTime } {
+  const { testTimeFlips: flips, testTimeShift: shift, testTimeWindow: window, swapOnFlip } = transform;
+  const swap = swapOnFlip.map((pair) => pair.map((name) => indexOf(name, names)) as [number, number]);
+  const isMirrored = flips.includes("horizontal");
+  const sided = names.find((name) => names.includes(otherSide(name)) && otherSide(name) !== name);
+  if (isMirrored && sided !== undefined && swap.length === 0) {
+    const message = `transform.swap_on_flip: a horizontal flip exchanges ${sided} and ${otherSide(sided)}; set it to [[${sided}, ${otherSide(sided)}]]`;
+    throw new ConfigError([{ key: "transform.swap_on_flip", message }]);
+  }
+  return flips.length === 0 && shift === 0 && window === 0
+    ? {}
+    : { testTime: { flips, shift, window, swap } };
+}
+
+function indexOf(name: string, names: readonly string[]): number {
+  const index = names.indexOf(name);
+  if (index >= 0) return index;
+  const message = `transform.swap_on_flip: expected names of classes, received ${name}; there are ${names.join(", ")}`;
+  throw new ConfigError([{ key: "transform.swap_on_flip", message }]);
+}
+
+const otherSide = (name: string): string =>
+  /left/i.test(name) ? name.replace(/left/i, "right") : name.replace(/right/i, "left");
 
 function headOf(
   { head, transform }: RunConfigOf<"2.5d">,

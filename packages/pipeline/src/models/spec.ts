@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { planesOf, sliceInputSchema, volumeInputSchema, type SliceInput } from "../input/schema.js";
+import { testTimeSchema } from "./test-time.js";
 
 export const SPEC_FORMAT = "slicestack model";
 
@@ -86,6 +87,8 @@ const common = {
   prepared: preparedSchema,
   /** What it was trained on; null for an imported checkpoint. */
   trainedOn: originSchema.nullable(),
+  /** The views whose predictions are averaged, besides the plain one; absent: none. */
+  testTime: testTimeSchema.optional(),
   /** The plug-ins that define its components; it can only be opened with exactly these files. */
   plugins: z.array(z.strictObject({ file: z.string(), sha256 })).default([]),
 };

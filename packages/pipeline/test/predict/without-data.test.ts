@@ -32,6 +32,23 @@ const kinds: Record<string, Record<string, string>> = {
   "2.5d": { "head.model": "attention" },
   "2.5d on sampled slices, fine-tuned": { "head.slices": "5", "head.model": "gru", "fine_tune.epochs": "1" },
   "2.5d on maps": { "head.model": "maps_3d" },
+  "2d with test-time views, three planes": {
+    method: "2d",
+    "transform.planes": "three",
+    "transform.test_time_flips": "[horizontal, vertical, slices]",
+    "transform.test_time_shift": "2",
+  },
+  "2.5d with test-time views": {
+    "head.model": "gru",
+    "transform.test_time_flips": "[horizontal, slices]",
+    "transform.test_time_window": "0.05",
+  },
+  "3d with test-time views": {
+    method: "3d",
+    "network.model": "attn",
+    "network.size": "[32, 32, 32]",
+    "transform.test_time_flips": "[slices]",
+  },
   "3d": { method: "3d", "network.model": "attn", "network.size": "[32, 32, 32]" },
 };
 
