@@ -36,6 +36,7 @@ const arrows = {
     "sweep tasks audit explain evaluate train trained models inspect run queue slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
+  "configuration.ts": "models config",
   auto: "study plan tasks report audit export evaluate page run command-line.ts data engine config",
   study: "sweep tasks report evaluate train page models run data engine config",
   sweep: "tasks report evaluate train page models input run queue slurm command-line.ts data engine config",

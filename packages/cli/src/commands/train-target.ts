@@ -69,7 +69,7 @@ const isPlanned = ({ config, resume, printConfig, data }: TargetFlags): boolean 
 
 /** The configuration of --config, else that of the folder to resume, else a plan. @throws ConfigError, UsageError */
 export async function configOf(flags: TargetFlags, session?: Session): Promise<RunConfig> {
-  const { loadConfig, usePlugins } = await import("@slicestack/pipeline");
+  const { loadConfig, usePlugins } = await import("@slicestack/pipeline/internal/configuration");
   if (isPlanned(flags)) return plannedConfig(flags, session);
   const resumed = resumedFolder(flags);
   const file = flags.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));

@@ -92,13 +92,13 @@ export function addTrain(program: Command, start: Start): void {
 }
 
 async function runTrain(options: TrainOptions, session: Session): Promise<Outcome> {
-  const { configToYaml, resolveWorld, train, trainGroup, worldFromEnvironment } =
-    await import("@slicestack/pipeline");
-  const { configToFile, endWithLauncher } = await import("@slicestack/pipeline/internal");
   if (options.printConfig) {
+    const { configToFile, configToYaml } = await import("@slicestack/pipeline/internal/configuration");
     const config = await configOf(options, session);
     return { code: EXIT.ok, text: configToYaml(config).trimEnd(), json: { config: configToFile(config) } };
   }
+  const { resolveWorld, train, trainGroup, worldFromEnvironment } = await import("@slicestack/pipeline");
+  const { endWithLauncher } = await import("@slicestack/pipeline/internal");
   const world = await resolveWorld(worldFromEnvironment(process.env));
   endWithLauncher();
   if (world.rank > 0) session.hush();
