@@ -8,6 +8,7 @@ import {
   augmentKeys,
   componentOptions,
   configKeys,
+  type ComponentOption,
   type ConfigKey,
   type MethodKey,
 } from "../../src/config/keys.js";
@@ -19,6 +20,20 @@ const GENERATED =
 
 const row = ({ key, expects, initial, meaning }: ConfigKey): string =>
   `| \`${key}\` | ${expects} | \`${initial}\` | ${meaning} |`;
+
+/** One row for components that have the same option: the first one's key, and the names of the others. */
+function optionsOfComponents(): ConfigKey[] {
+  const alike = new Map<string, ComponentOption[]>();
+  for (const one of componentOptions()) {
+    const option = one.key.slice(one.key.lastIndexOf(".") + 1);
+    const what = JSON.stringify([one.kind, option, one.expects, one.initial, one.meaning]);
+    alike.set(what, [...(alike.get(what) ?? []), one]);
+  }
+  return [...alike.values()].map(([first, ...others]) => {
+    const names = others.map(({ component }) => component).join(", ");
+    return { ...first!, meaning: names === "" ? first!.meaning : `${first!.meaning}. Also of ${names}` };
+  });
+}
 
 function table(keys: ConfigKey[]): string {
   return ["", "| key | value | default | meaning |", "|---|---|---|---|", ...keys.map(row), "", ""].join(
@@ -62,7 +77,7 @@ test("docs/reference/config.md lists exactly the keys of the schema, with their 
   const text = readFileSync(page, "utf8");
   const parts = {
     keys: keyTables(),
-    options: table(componentOptions()),
+    options: table(optionsOfComponents()),
     augmentation: table(augmentKeys()),
     presets: presetTable(),
   };

@@ -1,4 +1,14 @@
 import { functional as F, ones, type Tensor } from "@slicestack/torch";
+import { z } from "zod";
+import { key } from "../../config/notes.js";
+
+/** The option `drop_path` of a trunk. */
+export const dropPathOption = () =>
+  key(
+    z.number().min(0).max(0.9).default(0),
+    "a number from 0 to 0.9",
+    "Stochastic depth: the probability that the last block is left out in training; it grows linearly from 0",
+  );
 
 /**
  * Stochastic depth: in training, leaves out what a residual block adds, for each sample with probability p, and scales what is

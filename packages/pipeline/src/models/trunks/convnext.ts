@@ -15,8 +15,7 @@ import {
   type Layer,
 } from "@slicestack/torch/nn";
 import { z } from "zod";
-import { key } from "../../config/notes.js";
-import { dropPath, dropPathOf } from "../common/drop-path.js";
+import { dropPath, dropPathOf, dropPathOption } from "../common/drop-path.js";
 import { freeingIntermediates } from "../common/freeing-intermediates.js";
 import { halved } from "../common/input-sizes.js";
 import { defineTrunk } from "../component.js";
@@ -164,11 +163,7 @@ function ownName(name: string): string | null {
 }
 
 const options = z.strictObject({
-  drop_path: key(
-    z.number().min(0).max(0.9).default(0),
-    "a number from 0 to 0.9",
-    "Stochastic depth: the probability that the last block is left out in training; it grows linearly from 0",
-  ),
+  drop_path: dropPathOption(),
 });
 
 function convNext(name: string, layout: Layout) {

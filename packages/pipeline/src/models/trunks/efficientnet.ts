@@ -7,7 +7,7 @@ import { noGrad, type Tensor } from "@slicestack/torch";
 import { AdaptiveAvgPool2d, Conv2d, init, Sequential } from "@slicestack/torch/nn";
 import { z } from "zod";
 import { key } from "../../config/notes.js";
-import { dropPathOf } from "../common/drop-path.js";
+import { dropPathOf, dropPathOption } from "../common/drop-path.js";
 import { freeingIntermediates } from "../common/freeing-intermediates.js";
 import { defineTrunk } from "../component.js";
 import { below, outputs as outputsOf, type Shapes } from "../recognition.js";
@@ -163,11 +163,7 @@ function camLayersOf({ stages }: Layout): [string, number][] {
 
 const optionsWith = (origin: Origin) =>
   z.strictObject({
-    drop_path: key(
-      z.number().min(0).max(0.9).default(0),
-      "a number from 0 to 0.9",
-      "Stochastic depth: the probability that the last block of a slice is left out in training; it grows linearly from 0",
-    ),
+    drop_path: dropPathOption(),
     origin: key(
       z.enum(["torch", "tensorflow"]).default(origin),
       "torch or tensorflow",

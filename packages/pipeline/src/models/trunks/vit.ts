@@ -7,7 +7,7 @@ import { cat, full, functional as F, noGrad, zeros, type Tensor } from "@slicest
 import { Conv2d, init, LayerNorm, Linear, Module, ModuleList, Parameter } from "@slicestack/torch/nn";
 import { z } from "zod";
 import { atLeast, flag, key, trueOrFalse } from "../../config/notes.js";
-import { dropPath, dropPathOf } from "../common/drop-path.js";
+import { dropPath, dropPathOf, dropPathOption } from "../common/drop-path.js";
 import { freeingIntermediates } from "../common/freeing-intermediates.js";
 import { ModelError } from "../common/model-error.js";
 import { defineTrunk } from "../component.js";
@@ -248,11 +248,7 @@ const options = z.strictObject({
     "token, mean or both",
     "The embedding of a slice: the class token, the mean of the patches' tokens, or both",
   ),
-  drop_path: key(
-    z.number().min(0).max(0.9).default(0),
-    "a number from 0 to 0.9",
-    "Stochastic depth: the probability that the last block is left out in training; it grows linearly from 0",
-  ),
+  drop_path: dropPathOption(),
 });
 
 function vit(name: string, layout: Layout) {
