@@ -5,6 +5,7 @@ import { addLearningCurve } from "./commands/learning-curve.js";
 import { addAuto } from "./commands/auto.js";
 import { addAudit } from "./commands/audit.js";
 import { addCache } from "./commands/cache.js";
+import { addWeights } from "./commands/weights.js";
 import { addClock } from "./commands/clock.js";
 import { addCompare } from "./commands/compare.js";
 import { addDemo } from "./commands/demo.js";
@@ -65,6 +66,7 @@ export function buildProgram(start: Start): Command {
     addExport,
     addModels,
     addCache,
+    addWeights,
     addClock,
     addDoctor,
   ];

@@ -254,7 +254,14 @@ export { loadAblation, type Ablation, type Variant } from "./study/ablation-file
 export type { CurveFit, CurvePoint, LearningCurve } from "./study/learning-curve-results.js";
 
 // Weights
-export { findPretrained, type FindOptions } from "./models/pretrained.js";
+export {
+  findPinned,
+  findPretrained,
+  pinnedOnThisMachine,
+  pinnedWeights,
+  type FindOptions,
+  type PinnedWeights,
+} from "./models/pretrained.js";
 export { readSafetensors, writeSafetensors, type WriteOptions } from "./weights/safetensors.js";
 export { readWeights, type Weights, type WeightsFormat } from "./weights/weights.js";
 export type { OtherEntry } from "./weights/state-dict.js";
@@ -284,7 +291,7 @@ export { BundleError } from "./trained/bundle-error.js";
 export { InspectError } from "./inspect/errors.js";
 export { ModelError } from "./models/common/model-error.js";
 export { ReportError } from "./report/errors.js";
-export { DownloadError } from "./run/download.js";
+export { DownloadError, type PinnedFile } from "./run/download.js";
 export { RunError } from "./run/folder.js";
 export { SlurmFullError } from "./slurm/client.js";
 export { SlurmError } from "./slurm/errors.js";

@@ -32,6 +32,37 @@ function pinned(depth: ResNetDepth, sha256: string, bytes: number): PinnedFile {
   return { url: `${site}/resnet${depth}-${sha256.slice(0, 8)}.pth`, sha256, bytes };
 }
 
+/** A file of pretrained weights with a known content. */
+export interface PinnedWeights extends PinnedFile {
+  /** The value of `slice.pretrained`. */
+  name: string;
+  /** The trunk that it is for. */
+  trunk: string;
+  /** Under which terms it may be used, in a sentence. */
+  licence: string;
+}
+
+const LICENCE =
+  "BSD 3-Clause (torchvision). Trained on ImageNet, whose images are for non-commercial research: torchvision leaves it to you whether that binds the weights.";
+
+/** Every file that a name of `slice.pretrained` stands for. */
+export const pinnedWeights: readonly PinnedWeights[] = Object.entries(files).flatMap(([name, byDepth]) =>
+  Object.entries(byDepth).map(([depth, file]) => ({
+    name,
+    trunk: `resnet${depth}`,
+    licence: LICENCE,
+    ...file,
+  })),
+);
+
+/** The path of a file on this machine; null if it would have to be downloaded. @throws CheckpointError for a wrong one in SLICESTACK_WEIGHTS */
+export function pinnedOnThisMachine(
+  file: PinnedFile,
+  { env = process.env, home = homeFolder() }: Pick<FindOptions, "env" | "home"> = {},
+): Promise<string | null> {
+  return onThisMachine(file, { env, home });
+}
+
 export interface FindOptions extends Pick<DownloadOptions, "onProgress" | "signal" | "patience" | "pause"> {
   /**
    * SLICESTACK_WEIGHTS: a folder that is searched first. SLICESTACK_WEIGHTS_URL: a mirror to download from instead of
