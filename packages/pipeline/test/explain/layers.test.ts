@@ -1,6 +1,6 @@
 /** Which layer Grad-CAM takes, by default and by name, and how it is looked at. */
 import assert from "node:assert/strict";
-import { fromTypedArray, ones, scope, type Tensor } from "@slicestack/torch";
+import { fromTypedArray, grad, ones, scope, type Tensor } from "@slicestack/torch";
 import { Conv2d, Linear, Sequential, type Layer, type Module } from "@slicestack/torch/nn";
 import { traceShapes } from "@slicestack/torch/trace";
 import type { VolumeSize } from "../../src/models/common/input-sizes.js";
@@ -18,13 +18,17 @@ leakFree("by default the last stage whose maps are at least 7 x 7, of every trun
       using model = make();
       return targetLayer(model, size, null).name;
     }).result;
-  type Name = "resnet18" | "resnet50" | "slice_cnn";
-  const ofSlices = (model: Name, size: [number, number]) =>
+  const ofSlices = (model: string, size: [number, number]) =>
     nameOf(() => createSliceModel({ model, dropout: 0 }, 2, size), size);
   assert.equal(ofSlices("resnet18", [224, 224]), "resnet.layer4.1");
   assert.equal(ofSlices("resnet18", [128, 128]), "resnet.layer3.1");
   assert.equal(ofSlices("resnet50", [128, 256]), "resnet.layer3.5");
   assert.equal(ofSlices("resnet18", [24, 24]), "resnet.layer1.1");
+  assert.equal(ofSlices("efficientnet_b0", [224, 224]), "backbone.features.7.0");
+  assert.equal(ofSlices("efficientnet_v2_s", [128, 128]), "backbone.features.5.8");
+  assert.equal(ofSlices("convnext_tiny", [128, 128]), "backbone.features.5.8");
+  assert.equal(ofSlices("densenet121", [128, 128]), "backbone.features.denseblock3");
+  assert.equal(ofSlices("vit_small", [64, 64]), "backbone.patch_maps");
   assert.equal(ofSlices("slice_cnn", [64, 64]), "bn3");
   assert.equal(ofSlices("slice_cnn", [16, 16]), "bn2");
   const ofVoxels = (model: string, size: VolumeSize) =>
@@ -76,3 +80,20 @@ leakFree("the formula by hand: two maps, weights the means of their gradients, p
   assert.deepEqual(cam(false), [5, 0, 2]);
   assert.deepEqual(cam(true), [1, 0, 2]);
 });
+
+for (const name of ["efficientnet_lite0", "convnext_tiny", "densenet121", "vit_small"])
+  leakFree(`${name}: the default layer has maps, which the class depends on`, () => {
+    scope(() => {
+      using model = createSliceModel({ model: name, dropout: 0 }, 2, [64, 64]);
+      model.eval();
+      const { module } = targetLayer(model, [64, 64], null);
+      const x = fromTypedArray(
+        Float32Array.from({ length: 3 * 64 * 64 }, (_, k) => Math.sin(k)),
+        [1, 3, 64, 64],
+      );
+      const { result, outputs } = recordOutputs(module as Layer, () => model.forward(x));
+      assert.equal(outputs[0]!.dim, 4);
+      const [gradient] = grad([result.select(1, 0).sum()], [outputs[0]!]);
+      assert.ok(gradient!.abs().sum().item() > 0);
+    });
+  });

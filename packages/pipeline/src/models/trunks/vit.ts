@@ -120,6 +120,13 @@ class PatchEmbed extends Module {
   }
 }
 
+/** The tokens of the patches as maps, unchanged: what Grad-CAM looks at. x_BEhw → x_BEhw */
+class PatchMaps extends Module {
+  forward(x_BEhw: Tensor): Tensor {
+    return x_BEhw;
+  }
+}
+
 interface Layout {
   width: number;
   heads: number;
@@ -145,6 +152,7 @@ export class VisionTransformer extends Backbone {
   readonly pos_embed: Parameter;
   readonly patch_embed: PatchEmbed;
   readonly blocks: ModuleList<Block>;
+  readonly patch_maps = new PatchMaps();
   readonly norm: LayerNorm;
   readonly #features: VitOptions["features"];
 
@@ -196,8 +204,24 @@ export class VisionTransformer extends Backbone {
       const [patches, registers] = [placed.narrow(1, 1, patches_BNE.size(1)), this.reg_token.expand(...each)];
       return cat([placed.narrow(1, 0, 1), registers.to({ dtype: placed.dtype }), patches], 1);
     });
-    for (const block of this.blocks) tokens_BTE = freeingIntermediates(() => block.forward(tokens_BTE));
+    const last = this.blocks.length - 1;
+    [...this.blocks].forEach((block, k) => {
+      tokens_BTE = freeingIntermediates(() =>
+        block.forward(k === last ? this.#throughMaps(tokens_BTE) : tokens_BTE),
+      );
+    });
     return this.norm.forward(tokens_BTE);
+  }
+
+  /** The last block is the last place where patches still reach the class token. */
+  #throughMaps(tokens_BTE: Tensor): Tensor {
+    const maps_BEhw = this.patch_maps.forward(this.#asMaps(this.#patchesOf(tokens_BTE)));
+    const others_BTE = tokens_BTE.narrow(1, 0, tokens_BTE.size(1) - this.grid[0] * this.grid[1]);
+    return cat([others_BTE, maps_BEhw.flatten(2).transpose(1, 2)], 1);
+  }
+
+  #asMaps(patches_BNE: Tensor): Tensor {
+    return patches_BNE.transpose(1, 2).reshape(patches_BNE.size(0), this.mapChannels, ...this.grid);
   }
 
   #patchesOf(tokens_BTE: Tensor): Tensor {
@@ -207,8 +231,7 @@ export class VisionTransformer extends Backbone {
 
   /** x_BCHW → maps_BEhw, the tokens of the patches */
   override maps(x_BCHW: Tensor): Tensor {
-    const patches_BNE = this.#patchesOf(this.#tokens(x_BCHW));
-    return patches_BNE.transpose(1, 2).reshape(x_BCHW.size(0), this.mapChannels, ...this.grid);
+    return this.#asMaps(this.#patchesOf(this.#tokens(x_BCHW)));
   }
 
   /** x_BCHW → features_BF: the class token, the mean of the patches' tokens, or both */
@@ -259,6 +282,7 @@ function vit(name: string, layout: Layout) {
     architecture: `ViT of width ${width} and ${depth} blocks, patches of 16, class token and mean, ${2 * width}-K`,
     options,
     channels: 3,
+    camLayers: [["backbone.patch_maps", 16]],
     create: ({ outputs, size, dropout, channels }, { layer_scale: layerScale, drop_path: drop, ...rest }) => {
       const backbone = new VisionTransformer(name, layout, channels, size, { ...rest, layerScale, drop });
       return new BackboneModel(backbone, channels, { outputs, dropout });
