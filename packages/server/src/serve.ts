@@ -26,7 +26,7 @@ const EXPIRE_MS = 60_000;
 export interface Server extends AsyncDisposable {
   /** e.g. http://127.0.0.1:8080 */
   readonly url: string;
-  /** Port of the receiver of C-STORE; null where there is none. */
+  /** Port of the receiver of C-STORE; null without one. */
   readonly dimsePort: number | null;
   readonly models: readonly ServedModel[];
   /** Processes that predict. */

@@ -74,7 +74,7 @@ export class Journal {
     return new Journal(paths, { version: 1, created, command, steps: [] });
   }
 
-  /** @returns null where there is none   @throws AutoError where it is damaged */
+  /** @returns null if there is none   @throws AutoError if it is damaged */
   static read(paths: AutoPaths): Journal | null {
     const { journal } = paths;
     if (!existsSync(journal)) return null;
